@@ -1,0 +1,80 @@
+"""Fixtures of all tests."""
+
+import os
+import pathlib
+
+import numpy as np
+import pytest
+
+from tf_lift import skeletons
+
+PROJECT = pathlib.Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def rng():
+    """Random generator with the same seed in every test."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def tiny_prior():
+    """A mixture of two PPCA models with four bases over the 17 joints, shaped like a person."""
+    from tf_lift import prior
+
+    rng = np.random.default_rng(17)
+    standing = _standing_pose()
+    arms_up = standing.copy()
+    arms_up[[12, 13, 15, 16], 2] = [640, 880, 640, 880]
+    mean_pose = np.stack([standing, arms_up])
+    size, joints = mean_pose.shape[:2]
+    # The pelvis is the origin of every pose, so no basis moves it.
+    basis = rng.standard_normal([size, 4, joints, 3])
+    basis[:, :, 0] = 0.0
+    orthonormal = np.linalg.qr(basis.reshape(size, 4, -1).swapaxes(1, 2))[0]
+    return prior.PosePrior(
+        mean_pose=mean_pose,
+        basis=orthonormal.swapaxes(1, 2).reshape(basis.shape),
+        stddev=np.array([[300.0, 180.0, 120.0, 60.0], [250.0, 200.0, 90.0, 50.0]]),
+        noise_stddev=np.array([15.0, 12.0]),
+        mixture_weights=np.array([0.7, 0.3]),
+        skeleton="h36m17",
+    )
+
+
+def _standing_pose():
+    """Returns [17, 3] mm, z up, facing -y: a person who stands with the arms at the sides."""
+    places = {
+        "pelvis": (0, 0, 0),
+        "right_hip": (-130, 0, 0),
+        "right_knee": (-140, -20, -440),
+        "right_ankle": (-150, 20, -880),
+        "spine": (0, 10, 240),
+        "thorax": (0, 0, 490),
+        "neck_nose": (0, -60, 590),
+        "head_top": (0, -10, 700),
+        "right_shoulder": (-150, 0, 450),
+        "right_elbow": (-210, 20, 170),
+        "right_wrist": (-230, -60, -70),
+    }
+    for name, (x, y, z) in list(places.items()):
+        places[name.replace("right_", "left_")] = (x if "right_" not in name else -x, y, z)
+    return np.array([places[name] for name in skeletons.H36M_17.joint_names], np.float64)
+
+
+@pytest.fixture(scope="session")
+def shared_path():
+    """Function from a name to a path in the folder of shared data; skips where it is absent.
+
+    The folder is the one that the environment variable TF_LIFT_SHARED names, else
+    `shared` beside the project's own folder.
+    """
+    root = pathlib.Path(os.environ.get("TF_LIFT_SHARED") or PROJECT.parent / "shared")
+
+    def find(name):
+        path = root / name
+        if not path.exists():
+            pytest.skip(f"needs the shared data file {name}, looked for in {root}")
+        return path
+
+    return find
