@@ -15,8 +15,9 @@ from tf_lift.viewing import panels
 
 __all__ = ["contact_sheet", "draw_examples", "draw_pose", "save"]
 
-# Views of the 3D pose: title and azimuth (rad).
-VIEWS = (("3D, camera's view", 0.0), ("3D, from the camera's right", np.pi / 2))
+# Views of the 3D pose: title and azimuth (rad). The side view is from the camera's right:
+# the camera looks at the person from the left of that panel.
+VIEWS = (("3D, camera view", 0.0), ("3D, side view", np.pi / 2))
 
 
 def draw_pose(
@@ -47,7 +48,7 @@ def draw_pose(
         title: Title of the figure.
 
     Returns:
-        A figure that belongs to no window.
+        A figure that belongs to no window. Its side view is from the camera's right.
 
     Raises:
         ValueError: If a shape does not fit the skeleton, or the image is not one.
@@ -55,7 +56,7 @@ def draw_pose(
     >>> pose = np.random.default_rng(0).normal(size=[17, 3]) * 300
     >>> figure = draw_pose(None, pose[:, :2], pose)
     >>> [axes.get_title(loc="left") for axes in figure.axes][1:]
-    ["3D, camera's view", "3D, from the camera's right"]
+    ['3D, camera view', '3D, side view']
     """
     example = {
         "image": image,

@@ -51,9 +51,10 @@ class Scene:
         own = poses[0][np.isfinite(poses[0]).all(-1)]
         floor = own[:, 1].max() if len(own) else high[1]
         height = max(floor - low[1], 1.0)
-        # Tiles of 1, 2 or 5 times a power of ten: three to eight to the height of the pose.
-        power = 10.0 ** np.floor(np.log10(height / 3))
-        step = power * max(factor for factor in (1, 2, 5) if factor * power <= height / 3)
+        # Steps of 1, 2 or 5 times a power of ten: two to six to the height of the pose, and
+        # 500 mm for anyone standing.
+        power = 10.0 ** np.floor(np.log10(height / 2.4))
+        step = power * max(factor for factor in (1, 2, 5) if factor * power <= height / 2.4)
         # As wide as the panel, which is a square around the height.
         reach = max(high[0] - low[0], high[2] - low[2], height) / 2
         half_width = step * np.ceil(reach / step)
