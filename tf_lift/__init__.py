@@ -1,3 +1,52 @@
 """3D human pose from images or 2D landmarks: belief maps fused with a 3D pose prior."""
 
+import importlib
+import pathlib
+import sys
+from typing import TYPE_CHECKING
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "PosePrior",
+    "__version__",
+    "build_lifting_cpm",
+    "data",
+    "export_saved_model",
+    "layers",
+    "lift",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "prior",
+    "skeletons",
+]
+
+# A `.keras` file names its layers, losses and metrics, and Keras finds those only once the
+# modules that define them have registered them: so `import tf_lift` brings them all, and
+# TensorFlow with them. The command line alone imports a name when a command first uses it,
+# because `tf-lift --help` should answer at once and TensorFlow takes seconds to load.
+_IS_COMMAND_LINE = pathlib.PurePath(*sys.argv[:1]).stem == "tf-lift"
+
+if TYPE_CHECKING:
+    from tf_lift import data, layers, losses, metrics, models, ops, prior, skeletons
+    from tf_lift.export import export_saved_model
+    from tf_lift.lifting import lift
+    from tf_lift.models import build_lifting_cpm
+    from tf_lift.prior import PosePrior
+else:
+    _MODULE_OF = {
+        "PosePrior": "tf_lift.prior",
+        "build_lifting_cpm": "tf_lift.models",
+        "export_saved_model": "tf_lift.export",
+        "lift": "tf_lift.lifting",
+    }
+
+    def __getattr__(name):
+        """Imports a public name at its first use (PEP 562)."""
+        if name in _MODULE_OF:
+            return getattr(importlib.import_module(_MODULE_OF[name]), name)
+        if name in __all__:
+            return importlib.import_module(f"tf_lift.{name}")
+        raise AttributeError(f"module 'tf_lift' has no attribute {name!r}")
