@@ -1,0 +1,7 @@
+"""Keras layers: belief maps to landmarks, the lift, landmarks to belief maps, fusion."""
+
+from tf_lift.layers.belief_map_fusion import BeliefMapFusion
+from tf_lift.layers.belief_maps_to_landmarks import BeliefMapsToLandmarks
+from tf_lift.layers.landmarks_to_belief_maps import LandmarksToBeliefMaps
+
+__all__ = ["BeliefMapFusion", "BeliefMapsToLandmarks", "LandmarksToBeliefMaps"]

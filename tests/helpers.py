@@ -1,0 +1,204 @@
+"""Checks that many tests share."""
+
+import json
+
+import numpy as np
+import tensorflow as tf
+
+
+def numerical_gradient(function, x, delta=1e-6):
+    """Central differences of a scalar function at a float64 array."""
+    x = np.array(x, np.float64)
+    gradient = np.zeros_like(x)
+    for index in np.ndindex(*x.shape):
+        high, low = x.copy(), x.copy()
+        high[index] += delta
+        low[index] -= delta
+        gradient[index] = (float(function(high)) - float(function(low))) / (2 * delta)
+    return gradient
+
+
+def upstream_gradients(function, inputs, upstream):
+    """Value of a function, and the gradients of sum(upstream * value) at float tensors."""
+    inputs = [tf.convert_to_tensor(x) for x in inputs]
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        value = function(*inputs)
+        total = tf.reduce_sum(value * tf.cast(upstream, value.dtype))
+    return value, tape.gradient(total, inputs, unconnected_gradients="zero")
+
+
+def check_gradient(function, inputs, rng, delta=1e-6, rtol=1e-6, atol=1e-7):
+    """Compares the gradient of a float64 function with central differences.
+
+    The upstream gradient is random, so that a rule that ignores it fails.
+    """
+    inputs = [np.array(x, np.float64) for x in inputs]
+    upstream = rng.standard_normal(function(*map(tf.constant, inputs)).shape)
+    _, gradients = upstream_gradients(function, inputs, upstream)
+    for position, gradient in enumerate(gradients):
+
+        def total(x, position=position):
+            changed = [*inputs[:position], x, *inputs[position + 1 :]]
+            return np.sum(function(*map(tf.constant, changed)).numpy() * upstream)
+
+        expected = numerical_gradient(total, inputs[position], delta)
+        np.testing.assert_allclose(gradient, expected, rtol=rtol, atol=atol)
+
+
+def check_modes(function, inputs, rng, rtol=1e-5, atol=1e-5):
+    """Compares value and gradient: eager, in a graph of unknown batch size, and under XLA.
+
+    The graph is traced once without a batch size and then run with the whole batch and with
+    its first element alone.
+    """
+    inputs = [tf.convert_to_tensor(x) for x in inputs]
+    shape = function(*inputs).shape
+    upstream = tf.constant(rng.standard_normal(shape), inputs[0].dtype)
+
+    def value_and_gradients(upstream, *inputs):
+        return upstream_gradients(function, inputs, upstream)
+
+    expected = value_and_gradients(upstream, *inputs)
+    assert all(np.isfinite(x).all() for x in tf.nest.flatten(expected))
+    signature = [tf.TensorSpec([None, *x.shape[1:]], x.dtype) for x in (upstream, *inputs)]
+    for jit_compile in (False, True):
+        compiled = tf.function(
+            value_and_gradients, input_signature=signature, jit_compile=jit_compile
+        )
+        for size in (shape[0], 1):
+            actual = compiled(*(x[:size] for x in (upstream, *inputs)))
+            for x, y in zip(tf.nest.flatten(actual), tf.nest.flatten(expected), strict=True):
+                np.testing.assert_allclose(x, y[:size], rtol=rtol, atol=atol)
+
+
+@tf.keras.utils.register_keras_serializable(package="tf_lift_tests")
+class Gain(tf.keras.layers.Layer):
+    """Multiplies by one trainable number: shows whether a gradient comes through."""
+
+    def build(self, input_shape):
+        self.gain = self.add_weight(name="gain", shape=(), initializer="ones")
+        super().build(input_shape)
+
+    def call(self, inputs):
+        return inputs * tf.convert_to_tensor(self.gain)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def check_layer(
+    make_layer,
+    inputs,
+    tmp_path,
+    *,
+    num_trainable=0,
+    num_non_trainable=0,
+    fit_output=None,
+    trains=True,
+    rtol=1e-5,
+    atol=1e-5,
+):
+    """Checks what every layer of the package promises.
+
+    Config through JSON before and after build; the same weights after a rebuild from the
+    config; `compute_output_shape`; counts of weights; `.keras` reload with equal outputs,
+    also at another batch size; one `fit` step whose gradient reaches the layer's inputs;
+    float32 outputs under the policy mixed_float16.
+
+    Args:
+        make_layer: Function without arguments that returns a new layer.
+        inputs: Float array of shape [batch, ...], or a list of them.
+        tmp_path: Folder for the saved model.
+        num_trainable: Expected number of trainable weights.
+        num_non_trainable: Expected number of other weights.
+        fit_output: Key of the output that is trained, where outputs are a dict.
+        trains: Whether a gradient reaches the inputs.
+        rtol: Relative tolerance of outputs after reload.
+        atol: Absolute tolerance.
+    """
+    inputs = tf.nest.map_structure(lambda x: np.asarray(x, np.float32), inputs)
+    layer = make_layer()
+    config = layer.get_config()
+    rebuilt = type(layer).from_config(json.loads(json.dumps(config)))
+    assert _without_dtype(rebuilt.get_config()) == _without_dtype(config)
+
+    outputs = layer(tf.nest.map_structure(tf.constant, inputs))
+    assert json.dumps(layer.get_config()) == json.dumps(config)
+    assert len(layer.trainable_weights) == num_trainable
+    assert len(layer.non_trainable_weights) == num_non_trainable
+    for batch in (None, len(tf.nest.flatten(inputs)[0])):
+        _check_output_shape(layer, inputs, outputs, batch)
+
+    _check_saving(layer, inputs, outputs, tmp_path, rtol, atol)
+    _check_fit(make_layer(), inputs, outputs, fit_output, trains)
+    _check_mixed_precision(make_layer, inputs)
+
+
+def _without_dtype(config):
+    # A policy is an object in one stack, a name in another; it is checked by its effect.
+    return json.loads(json.dumps({k: v for k, v in config.items() if k != "dtype"}))
+
+
+def _check_output_shape(layer, inputs, outputs, batch):
+    shapes = tf.nest.map_structure(lambda x: (batch, *x.shape[1:]), inputs)
+    if isinstance(inputs, list):
+        shapes = [(batch, *x.shape[1:]) for x in inputs]
+    else:
+        shapes = (batch, *inputs.shape[1:])
+    computed = layer.compute_output_shape(shapes)
+    if isinstance(outputs, dict):
+        assert set(computed) == set(outputs)
+        pairs = [(computed[key], outputs[key].shape) for key in outputs]
+    else:
+        pairs = [(computed, outputs.shape)]
+    for shape, actual in pairs:
+        assert tuple(shape) == (batch, *actual[1:])
+
+
+def _functional(layer, inputs, gains=False):
+    tensors = tf.nest.map_structure(lambda x: tf.keras.Input(x.shape[1:]), inputs)
+    fed = tf.nest.map_structure(lambda x: Gain()(x), tensors) if gains else tensors
+    return tf.keras.Model(tensors, layer(fed))
+
+
+def _check_saving(layer, inputs, outputs, tmp_path, rtol, atol):
+    path = tmp_path / "layer.keras"
+    _functional(layer, inputs).save(path)
+    reloaded = tf.keras.models.load_model(path)
+    for repeats in (1, 3):
+        repeated = tf.nest.map_structure(lambda x, n=repeats: np.concatenate([x] * n), inputs)
+        actual = reloaded.predict(repeated, verbose=0)
+        tf.nest.assert_same_structure(actual, outputs)
+        for x, y in zip(tf.nest.flatten(actual), tf.nest.flatten(outputs), strict=True):
+            np.testing.assert_allclose(x, np.concatenate([y] * repeats), rtol=rtol, atol=atol)
+
+
+def _check_fit(layer, inputs, outputs, fit_output, trains):
+    model = _functional(layer, inputs, gains=True)
+    target = outputs if fit_output is None else outputs[fit_output]
+    # A random target: the outputs' own would leave no gradient.
+    noise = np.random.default_rng(1).standard_normal(target.shape)
+    target = (np.asarray(target) + noise).astype(np.float32)
+    loss = "mse" if fit_output is None else {fit_output: "mse"}
+    target = target if fit_output is None else {fit_output: target}
+    model.compile(optimizer=tf.keras.optimizers.SGD(1e-6), loss=loss)
+    before = [np.array(w) for w in model.trainable_weights]
+    history = model.fit(inputs, target, batch_size=len(noise), epochs=1, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    changed = [(np.array(w) != b).any() for w, b in zip(model.trainable_weights, before)]
+    assert all(np.isfinite(np.array(w)).all() for w in model.trainable_weights)
+    if trains:
+        assert all(changed), [w.name for w in model.trainable_weights]
+
+
+def _check_mixed_precision(make_layer, inputs):
+    tf.keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        layer = make_layer()
+        half = tf.nest.map_structure(lambda x: tf.constant(x, tf.float16), inputs)
+        for output in tf.nest.flatten(layer(half)):
+            assert not output.dtype.is_floating or output.dtype == tf.float32
+        assert layer.compute_dtype == "float32"
+    finally:
+        tf.keras.mixed_precision.set_global_policy("float32")
