@@ -2,12 +2,13 @@
 
 import dataclasses
 import pathlib
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tf_lift import skeletons
-from tf_lift.prior import files, ppca
+from tf_lift.prior import files, learning, ppca
 
 __all__ = ["PosePrior"]
 
@@ -90,6 +91,78 @@ class PosePrior:
     def num_joints(self) -> int:
         """Number of joints L."""
         return self.mean_pose.shape[1]
+
+    @classmethod
+    def fit(
+        cls,
+        poses,
+        mixture_size: int = 3,
+        num_bases: int = 25,
+        seed: int = 0,
+        groups=None,
+        *,
+        noise_stddev: float | None = None,
+        max_iterations: int = 100,
+        tolerance: float = 1e-3,
+        skeleton: str = "h36m17",
+        credit: str = "",
+        on_progress: Callable[[str, float, float], None] | None = None,
+    ) -> "PosePrior":
+        """Learns a prior from poses.
+
+        Joint 0 of every pose is moved to the origin. Every pose is used as it is and
+        mirrored. A single PPCA model is grown rank by rank while the poses are turned
+        about the vertical to fit it; its clusters start EM for the mixture, in which each
+        component turns each pose as suits it best (`tf_lift.prior.learning`).
+
+        Args:
+            poses: Array of shape `[N, L, 3]`, mm, z up, wherever they stand and face;
+                at least `num_bases` of them.
+            mixture_size: Number of components K.
+            num_bases: Number of basis poses J, less than `3 * L - 3`.
+            seed: Seed; the same poses and seed give the same prior, to the last bit on
+                the same machine.
+            groups: Array of shape `[N]`: a label of each pose, say its clip or its
+                subject. Every group then counts the same, however many poses it has.
+            noise_stddev: Standard deviation of the noise in mm; `None` for the most
+                likely one of each component.
+            max_iterations: Most iterations of EM.
+            tolerance: EM stops when an iteration raises the mean log-likelihood of a pose
+                by less.
+            skeleton: Name of the joints' convention, one of `tf_lift.skeletons`.
+            credit: Text to keep with the prior.
+            on_progress: Called as `on_progress(stage, fraction, log_likelihood)` with the
+                stage "align" or "mixture", the fraction of it that is done, and the mean
+                log-likelihood of a pose, which never falls within "mixture".
+
+        Raises:
+            ValueError: If an argument has a wrong shape or size or is not finite.
+
+        References:
+            Tipping and Bishop. Mixtures of Probabilistic Principal Component Analysers.
+            Neural Computation, 1999.
+
+        >>> poses = PosePrior.load().sample(200, seed=1)
+        >>> prior = PosePrior.fit(poses, mixture_size=1, num_bases=8)
+        >>> prior.basis.shape
+        (1, 8, 17, 3)
+        """
+        joints = skeletons.get(skeleton)
+        poses = files.as_float64(poses, "poses")
+        learning.check_arguments(poses, groups, joints, mixture_size, num_bases, noise_stddev)
+        arrays = learning.fit_mixture(
+            poses - poses[:, :1],
+            np.ones(len(poses)) if groups is None else learning.balanced_weights(groups),
+            mixture_size,
+            num_bases,
+            seed,
+            joints,
+            noise_stddev,
+            max_iterations,
+            tolerance,
+            on_progress or (lambda stage, fraction, log_likelihood: None),
+        )
+        return cls(**arrays, skeleton=skeleton, credit=credit)
 
     @classmethod
     def load(cls, path=None) -> "PosePrior":

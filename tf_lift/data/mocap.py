@@ -1,0 +1,203 @@
+"""Reads files of motion-capture poses."""
+
+import dataclasses
+import zipfile
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tf_lift import skeletons
+
+__all__ = ["MocapPoses", "load_poses"]
+
+# What NumPy raises for a file that is truncated, damaged or of another kind.
+DAMAGE = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
+
+# Length (mm) of all bones of a body together, the median over the poses: 3,700 to 4,300
+# for the adults of the CMU data in 17 joints. The bounds leave room for a toddler and for
+# other joints; metres and centimetres are off by factors of 1000 and 10.
+TOTAL_BONE_LENGTH_MM = (1500.0, 9000.0)
+# Share of poses with the head above the feet, further along z than along x or y: 0.996 in
+# the CMU data, cartwheels and falls included, near 0 where another axis is up.
+MIN_UPRIGHT_SHARE = 0.3
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class MocapPoses:
+    """Poses of a motion-capture file.
+
+    Attributes:
+        poses: Array of shape `[N, L, 3]`, float32, mm, world frame, z up.
+        subject: Label of each pose's person, `[N]`, or `None`.
+        clip: Label of each pose's clip, `[N]`, or `None`.
+        skeleton: Name of the joints' convention.
+        credit: The licence or credit text of the file, empty if there is none.
+    """
+
+    poses: NDArray[np.float32]
+    subject: NDArray | None = None
+    clip: NDArray | None = None
+    skeleton: str = "h36m17"
+    credit: str = ""
+
+    def groups(self, balance: str) -> NDArray | None:
+        """Returns the labels by which to balance.
+
+        Args:
+            balance: "subject", "clip", or "none".
+
+        Returns:
+            Array of shape `[N]`, or `None` for "none" and where the file has no labels.
+
+        Raises:
+            ValueError: If `balance` is another word.
+
+        >>> MocapPoses(np.zeros([2, 17, 3]), clip=np.array(["a", "b"])).groups("clip")
+        array(['a', 'b'], dtype='<U1')
+        """
+        choices: dict[str, NDArray | None] = {
+            "subject": self.subject,
+            "clip": self.clip,
+            "none": None,
+        }
+        if balance not in choices:
+            raise ValueError(f"`balance` must be one of {list(choices)}. Received: {balance!r}")
+        return choices[balance]
+
+
+def load_poses(path, skeleton: str = "h36m17") -> MocapPoses:
+    """Reads poses from an npz file and checks that they can be human.
+
+    Args:
+        path: File with `poses` of shape `[N, L, 3]`, millimetres, z up, in the order of
+            the skeleton; and, if it has them, `subject` and `clip` `[N]` (labels),
+            `joint_names` `[L]`, and `license` or `credit` (a text). Others are ignored.
+        skeleton: Name of the skeleton of the joints.
+
+    Returns:
+        `MocapPoses`.
+
+    Raises:
+        ValueError: If the file is damaged or no npz, if an array is missing or has a wrong
+            shape, if values are not finite, if the unit is not millimetres, if z is not
+            up, or if left and right are exchanged in `joint_names`.
+        FileNotFoundError: If there is no such file.
+    """
+    content = _read(path)
+    expected = skeletons.get(skeleton)
+    try:
+        if "poses" not in content:
+            found = ", ".join(content) or "nothing"
+            raise ValueError(f"must hold an array `poses`. Received: {found}")
+        poses = content["poses"]
+        _check_values(poses, expected)
+        _check_names(content.get("joint_names"), expected)
+        _check_unit(poses, expected)
+        _check_upright(poses, expected)
+        labels = {name: _labels(content, name, len(poses)) for name in ("subject", "clip")}
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    credit = str(content.get("credit", content.get("license", "")))
+    return MocapPoses(poses.astype(np.float32), skeleton=skeleton, credit=credit, **labels)
+
+
+def _read(path):
+    with open(path, "rb") as stream:
+        try:
+            # Never unpickle: the file may come from anywhere. Asked first, since NumPy
+            # takes what is no archive for a pickle and advises to trust it.
+            if not zipfile.is_zipfile(stream):
+                raise ValueError("not an npz, or truncated")
+            stream.seek(0)
+            with np.load(stream, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        except DAMAGE as error:
+            raise ValueError(f"{path}: must be a readable npz file ({error})") from error
+
+
+def _check_values(poses, skeleton):
+    if poses.ndim != 3 or poses.shape[1:] != (skeleton.num_joints, 3):
+        raise ValueError(
+            f"`poses` must have shape [N, {skeleton.num_joints}, 3] for the skeleton "
+            f"{skeleton.name!r}. Received: poses.shape={poses.shape}"
+        )
+    if not len(poses):
+        raise ValueError(f"`poses` must not be empty. Received: poses.shape={poses.shape}")
+    if poses.dtype.kind not in "fiu":
+        raise ValueError(f"`poses` must be numbers. Received: poses.dtype={poses.dtype}")
+    bad = ~np.isfinite(poses).all(axis=(1, 2))
+    if bad.any():
+        raise ValueError(
+            f"`poses` must be finite. Received: NaN or infinity in {bad.sum()} of {len(poses)} "
+            f"poses, the first at index {np.argmax(bad)}"
+        )
+
+
+def _check_names(names, skeleton):
+    if names is None:
+        return
+    if names.shape != (skeleton.num_joints,):
+        raise ValueError(
+            f"`joint_names` must have shape [{skeleton.num_joints}]. "
+            f"Received: joint_names.shape={names.shape}"
+        )
+    # Names differ between files (`r_hip`, `RightHip`); their sides must not.
+    for name, expected in zip(names, skeleton.joint_names, strict=True):
+        sides = {_side(str(name)), _side(expected)}
+        if sides == {"l", "r"}:
+            raise ValueError(f"`joint_names` must have {expected!r} here. Received: {str(name)!r}")
+
+
+def _side(name):
+    name = name.lower()
+    for side in ("left", "right"):
+        if name.startswith((side, side[0] + "_")):
+            return side[0]
+    return ""
+
+
+def _check_unit(poses, skeleton):
+    child, parent = np.array([(c, p) for p, c in skeleton.bones]).T
+    bones = np.linalg.norm(poses[:, child] - poses[:, parent], axis=-1)
+    total = float(np.median(bones.sum(axis=1)))
+    low, high = TOTAL_BONE_LENGTH_MM
+    if not low <= total <= high:
+        guesses = {"metres": 1000.0, "centimetres": 10.0, "inches": 25.4}
+        fits = [unit for unit, factor in guesses.items() if low <= factor * total <= high]
+        hint = f" (it would fit {' or '.join(fits)})" if fits else ""
+        raise ValueError(
+            f"`poses` must be in millimetres, the bones of a body {low:g} to {high:g} mm "
+            f"together. Received: {total:.4g}{hint}"
+        )
+
+
+def _check_upright(poses, skeleton):
+    names = skeleton.joint_names
+    heads = [n for n in ("head_top", "neck_nose", "nose", "neck") if n in names]
+    feet = [i for i, name in enumerate(names) if name.endswith("_ankle")]
+    if not heads or not feet:
+        return
+    up = poses[:, names.index(heads[0])] - poses[:, feet].mean(axis=1)
+    # Component of head minus feet along each axis, signed: up is the one that is
+    # positive and largest in nearly every pose.
+    upright = (up[:, 2] > 0.0) & (np.argmax(np.abs(up), axis=1) == 2)
+    if upright.mean() < MIN_UPRIGHT_SHARE:
+        axis = int(np.argmax(np.abs(up).mean(axis=0)))
+        sign = "-" if up[:, axis].mean() < 0.0 else ""
+        raise ValueError(
+            f"`poses` must have z up. Received: {upright.mean():.0%} of the poses with the head "
+            f"above the feet in z (up seems to be {sign}{'xyz'[axis]})"
+        )
+
+
+def _labels(content, name, num_poses):
+    labels = content.get(name)
+    if labels is None:
+        return None
+    if labels.shape != (num_poses,):
+        raise ValueError(
+            f"`{name}` must have shape [{num_poses}], one label for each pose. "
+            f"Received: {name}.shape={labels.shape}"
+        )
+    return labels
