@@ -1,0 +1,1 @@
+"""Pure tensor functions: all mathematics, every custom gradient."""

@@ -1,0 +1,51 @@
+"""The constants of the lift: all that depends on the mixture component and rotation only."""
+
+import dataclasses
+from typing import Any
+
+__all__ = ["LiftTables"]
+
+
+@dataclasses.dataclass(frozen=True)
+class LiftTables:
+    """Precomputed constants for every candidate: a component seen at a rotation.
+
+    Candidates are ordered by component, then pitch, then rotation angle: M = K * number
+    of pitches * number of rotation angles. Tensors share one floating type.
+
+    Attributes:
+        quadratic: `[F, M]`; `quadratic_features(landmarks) @ quadratic` is the energy of
+            each candidate before the division by the squared scale.
+        matrix: `[M, J + 1, L, 2]`, see `ppca.PPCAFit`.
+        offset: `[M, J + 1]`, see `ppca.PPCAFit`.
+        covariance: `[M, J + 1, J + 1]`, see `ppca.PPCAFit`.
+        directions: `[M, L, 3, J + 1]`; R [W, mu] in the camera frame, mm.
+        noise_stddev: `[M]`, mm.
+        mixture_cost: `[M]`; -2 log of the mixture weight.
+        normaliser: `[M]`; log-determinant plus `mixture_cost`, all landmarks visible.
+        rotation_angles: `[num_rotations]`, rad.
+        pitches: `[num_pitches]`, rad.
+        free_scale: Whether scale and position are free (weak perspective) or given.
+    """
+
+    quadratic: Any
+    matrix: Any
+    offset: Any
+    covariance: Any
+    directions: Any
+    noise_stddev: Any
+    mixture_cost: Any
+    normaliser: Any
+    rotation_angles: Any
+    pitches: Any
+    free_scale: bool
+
+    @property
+    def num_joints(self) -> int:
+        """Number of landmarks."""
+        return self.directions.shape[1]
+
+    @property
+    def dtype(self):
+        """Floating type of the tables."""
+        return self.directions.dtype
