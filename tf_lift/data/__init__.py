@@ -8,13 +8,17 @@ import importlib
 
 __all__ = [
     "augmentation",
+    "bodies",
     "cameras",
     "examples",
+    "lofts",
     "mocap",
     "pool",
     "rendering",
+    "scenery",
     "synthetic",
     "targets",
+    "wardrobe",
 ]
 
 

@@ -97,7 +97,10 @@ def _render(people, indices, advance):
         person = people.person(int(index))
         persons.append([person[name] for name in FIELDS])
         advance(1)
-    return {name: np.stack(column) for name, column in zip(FIELDS, zip(*persons), strict=True)}
+    return {
+        name: np.stack(column)
+        for name, column in zip(FIELDS, zip(*persons, strict=True), strict=True)
+    }
 
 
 def _render_in_processes(people, indices, num_workers, advance):
