@@ -1,0 +1,96 @@
+"""The result of a run for people: a table, the curve of training, drawn examples."""
+
+import pathlib
+
+import numpy as np
+from matplotlib.figure import Figure
+from rich.table import Table
+
+from tf_lift.viewing import figures
+
+__all__ = ["draw_curve", "draw_people", "results_table"]
+
+_COLUMNS = (
+    ("landmark_error_px", "2D error (px)", ".1f"),
+    ("mpjpe_mm", "MPJPE (mm)", ".0f"),
+    ("pa_mpjpe_mm", "PA-MPJPE (mm)", ".0f"),
+)
+
+
+def results_table(summary: dict, title: str = "Held-out people") -> Table:
+    """Lays the errors of stages and baselines out.
+
+    Args:
+        summary: Dict of `stages`, a list of dicts with `stage`, and `baselines`, dicts by
+            name; also `references`, likewise, if there are any.
+        title: Title of the table.
+
+    >>> errors = {"landmark_error_px": 4.0, "mpjpe_mm": 100.0, "pa_mpjpe_mm": 70.0}
+    >>> results_table({"stages": [{"stage": "stage_1", **errors}], "baselines": {}}).row_count
+    1
+    """
+    table = Table("", *(heading for _, heading, _ in _COLUMNS), title=title)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for group in ("baselines", "stages", "references"):
+        rows = summary.get(group, {})
+        rows = {row["stage"]: row for row in rows} if isinstance(rows, list) else rows
+        for name, errors in rows.items():
+            cells = [format(errors[key], form) for key, _, form in _COLUMNS]
+            style = "bold" if group == "stages" else "dim"
+            table.add_row(name.replace("_", " "), *cells, style=style)
+        if rows:
+            table.add_section()
+    return table
+
+
+def draw_curve(history: list[dict], path) -> pathlib.Path:
+    """Draws loss and validation errors over the run.
+
+    Args:
+        history: One dict per epoch: `step`, `loss`, `val_landmark_error_px`,
+            `val_mpjpe_mm`.
+        path: File to write, `.png`.
+    """
+    figure = Figure(figsize=(9, 3), layout="constrained")
+    keys = (
+        ("loss", "training loss"),
+        ("val_landmark_error_px", "validation: 2D error (px)"),
+        ("val_mpjpe_mm", "validation: MPJPE (mm)"),
+    )
+    for axes, (key, title) in zip(figure.subplots(1, 3), keys, strict=True):
+        points = [(epoch["step"], epoch[key]) for epoch in history if key in epoch]
+        axes.plot(*zip(*points, strict=True) if points else ([], []), marker=".")
+        if points and min(value for _, value in points) > 0:
+            axes.set_yscale("log")
+        axes.set_title(title, fontsize=9)
+        axes.set_xlabel("step", fontsize=9)
+        axes.grid(alpha=0.3, which="both")
+    return figures.save(figure, path)
+
+
+def draw_people(people: dict, predicted: dict, skeleton: str, count: int, path) -> pathlib.Path:
+    """Draws image, 2D and 3D of some people, from the best to the worst.
+
+    Args:
+        people: The truth, as for `evaluate_stages`.
+        predicted: Dict of `landmarks` and `joints_3d` of the same people.
+        skeleton: Name of the joints' convention.
+        count: Number of people to draw, evenly over the ranks of their 3D error: an honest
+            choice, neither the best nor the worst only.
+        path: File to write, `.png`.
+    """
+    errors = np.linalg.norm(predicted["joints_3d"] - people["joints_3d"], axis=-1).mean(-1)
+    ranks = np.linspace(0, len(errors) - 1, min(count, len(errors))).round().astype(int)
+    rows = [
+        {
+            "image": people["image"][index],
+            "landmarks": predicted["landmarks"][index],
+            "joints_3d": predicted["joints_3d"][index],
+            "true_landmarks": people["landmarks"][index],
+            "true_joints_3d": people["joints_3d"][index],
+        }
+        for index in np.argsort(errors)[ranks]
+    ]
+    title = "Held-out people from the best to the worst (grey: truth)"
+    return figures.save(figures.draw_examples(rows, skeleton, title=title), path)

@@ -1,0 +1,238 @@
+"""SavedModels of lifting networks, for TensorFlow Serving and `tf.saved_model.load`."""
+
+import json
+import os
+import pathlib
+import shutil
+import tempfile
+
+import tensorflow as tf
+
+from tf_lift import skeletons
+from tf_lift.data import examples, targets
+from tf_lift.models.lifting_cpm import describe
+
+__all__ = ["LiftingService", "check_servable", "export_saved_model"]
+
+
+class LiftingService(tf.Module):
+    """A lifting network with the signatures of an export.
+
+    Outputs of the two image signatures: `landmarks` `[B, L, 2]` (px of the given image),
+    `joints_3d` `[B, L, 3]` (mm, camera frame: x right, y down, z away; origin at joint 0),
+    `scores` `[B, L]` and `belief_maps` `[B, h, w, L + 1]` of the last stage.
+
+    Args:
+        model: What `tf_lift.build_lifting_cpm` returned, or a reloaded one.
+        skeleton: Name of the joints' convention.
+
+    Raises:
+        ValueError: If the model is no lifting network or has other joints.
+    """
+
+    def __init__(self, model: tf.keras.Model, skeleton: str = "h36m17"):
+        super().__init__(name="lifting_service")
+        self._network = describe(model)
+        joints = skeletons.get(skeleton)
+        if joints.num_joints != self._network.num_joints:
+            raise ValueError(
+                f"`skeleton` must have {self._network.num_joints} joints. Received: {skeleton!r}"
+            )
+        self.joint_names = tf.constant(joints.joint_names)
+        self.parents = tf.constant(joints.parents)
+        # The variables alone: the Keras object would add its training functions, and on
+        # the older stacks a second description of the network.
+        self.network_variables = [_tf_variable(variable) for variable in model.variables]
+        self._call_model = lambda features: model(features, training=False)
+        self._call_lift = model.get_layer("lift")
+
+        size = self._network.image_size
+        image = tf.TensorSpec([None, size, size, 3], tf.float32, name="image")
+        image_bytes = tf.TensorSpec([None], tf.string, name="image_bytes")
+        landmarks = tf.TensorSpec([None, joints.num_joints, 2], tf.float32, name="landmarks")
+        visibility = tf.TensorSpec([None, joints.num_joints], tf.float32, name="visibility")
+        self.predict = tf.function(self._predict, input_signature=[image])
+        self.predict_bytes = tf.function(self._predict_bytes, input_signature=[image_bytes])
+        self.lift = tf.function(self._lift, input_signature=[landmarks])
+        self.lift_visible = tf.function(self._lift, input_signature=[landmarks, visibility])
+        self.skeleton = tf.function(self._skeleton, input_signature=[])
+
+    @property
+    def signatures(self) -> dict:
+        """The functions by the names they are served under."""
+        return {
+            "serving_default": self.predict,
+            "serving_bytes": self.predict_bytes,
+            "lift": self.lift,
+            "lift_visible": self.lift_visible,
+            "skeleton": self.skeleton,
+        }
+
+    def _predict(self, image):
+        features = {"image": examples.normalise(image)}
+        if self._network.centre_map:
+            size = self._network.image_size
+            middle = tf.fill([tf.shape(image)[0], 2], (size - 1) / 2)
+            features["centre_map"] = targets.centre_maps(middle, size)
+        outputs = self._call_model(features)
+        result = {key: outputs[key] for key in ("landmarks", "joints_3d", "scores")}
+        return {**result, "belief_maps": outputs[self._network.stages[-1]]}
+
+    def _predict_bytes(self, image_bytes):
+        size = self._network.image_size
+        image, scale, offset = tf.map_fn(
+            lambda content: _decode_and_fit(content, size),
+            image_bytes,
+            fn_output_signature=(
+                tf.TensorSpec([size, size, 3], tf.float32),
+                tf.TensorSpec([2], tf.float32),
+                tf.TensorSpec([2], tf.float32),
+            ),
+        )
+        result = self._predict(image)
+        # Pixel centres are at whole numbers, so edges are at -0.5.
+        landmarks = result["landmarks"] + 0.5 - offset[:, None]
+        return {**result, "landmarks": landmarks / scale[:, None] - 0.5}
+
+    def _lift(self, landmarks, visibility=None):
+        if visibility is None:
+            return dict(self._call_lift(landmarks))
+        return dict(self._call_lift(landmarks, visibility=visibility))
+
+    def _skeleton(self):
+        return {"joint_names": self.joint_names, "parents": self.parents}
+
+
+def export_saved_model(
+    model: tf.keras.Model,
+    folder="saved_models",
+    name: str = "lifting_cpm",
+    skeleton: str = "h36m17",
+) -> pathlib.Path:
+    """Writes a network as the next version of a SavedModel.
+
+    The export is written to a temporary folder and then renamed, so that a server which
+    polls `<folder>/<name>` never sees half of one. Signatures:
+
+    - `serving_default`: `image` `[B, size, size, 3]` float32, RGB, 0 to 255;
+    - `serving_bytes`: `image_bytes` `[B]`, JPEG or PNG files of any size, each fitted into
+      the network's square with grey bars; `landmarks` come back in the file's own pixels;
+    - `lift`: `landmarks` `[B, L, 2]` px alone, to `joints_3d` and the lift's other results;
+    - `lift_visible`: the same with `visibility` `[B, L]`, 0 for a joint that is missing;
+    - `skeleton`: `joint_names` `[L]` and `parents` `[L]`.
+
+    `assets.extra/skeleton.json` says the same of the joints for other programs.
+
+    Args:
+        model: What `build_lifting_cpm` returned, or a reloaded one.
+        folder: Folder of all exports.
+        name: Name of this one.
+        skeleton: Name of the joints' convention.
+
+    Returns:
+        The folder written, `<folder>/<name>/<version>`.
+
+    Raises:
+        ValueError: If the model is no lifting network, or its graph holds functions that
+            TensorFlow Serving cannot run.
+    """
+    service = LiftingService(model, skeleton)
+    signatures = {
+        key: function.get_concrete_function() for key, function in service.signatures.items()
+    }
+    for key, function in signatures.items():
+        check_servable(function, key)
+    root = pathlib.Path(folder) / name
+    root.mkdir(parents=True, exist_ok=True)
+    # Beside the versions, so that renaming stays on one disk; the name is no number, so
+    # that no server takes it for a version.
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=".part_", dir=root))
+    try:
+        tf.saved_model.save(service, str(temporary), signatures=signatures)
+        joints = skeletons.get(skeleton)
+        extra = temporary / "assets.extra"
+        extra.mkdir()
+        description = {
+            "skeleton": joints.name,
+            "joint_names": joints.joint_names,
+            "parents": joints.parents,
+            "image_size": describe(model).image_size,
+            "units": {"landmarks": "px", "joints_3d": "mm"},
+        }
+        (extra / "skeleton.json").write_text(json.dumps(description, indent=1), encoding="utf-8")
+        os.chmod(temporary, 0o755)
+        return _rename_to_next_version(temporary, root)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_servable(function, name: str) -> None:
+    """Checks that a graph has no function that must be compiled by XLA.
+
+    Args:
+        function: Concrete function.
+        name: Its name, for the message.
+
+    Raises:
+        ValueError: If it has one. TensorFlow Serving loads such a graph and fails at the
+            first request.
+    """
+    graph = function.graph.as_graph_def()
+    bodies = [("", graph.node)]
+    bodies += [(body.signature.name, body.node_def) for body in graph.library.function]
+    compiled = {
+        body.signature.name for body in graph.library.function if body.attr["_XlaMustCompile"].b
+    }
+    compiled |= {
+        f"{owner}/{node.name}"
+        for owner, nodes in bodies
+        for node in nodes
+        if "_XlaMustCompile" in node.attr and node.attr["_XlaMustCompile"].b
+    }
+    if compiled:
+        raise ValueError(
+            f"`model` must not hold functions with jit_compile=True to be exported ({name}). "
+            f"Received: {sorted(compiled)}"
+        )
+
+
+def _decode_and_fit(content, size):
+    """Decodes an image file and fits it into a grey square.
+
+    Returns:
+        The square `[size, size, 3]`, 0 to 255; its pixels per pixel of the file, along x
+        and y; and where the file's corner lies in it, (x, y), px.
+    """
+    image = tf.io.decode_image(content, channels=3, expand_animations=False)
+    extent = tf.cast(tf.shape(image)[:2], tf.float32)
+    fitted = tf.cast(tf.round(extent * (size / tf.reduce_max(extent))), tf.int32)
+    fitted = tf.clip_by_value(fitted, 1, size)
+    # Smooths what is enlarged and averages what is shrunk.
+    image = tf.image.resize(image, fitted, antialias=True)
+    before = (size - fitted) // 2
+    after = size - fitted - before
+    padding = tf.stack([before, after], axis=1)
+    image = tf.pad(image - 128.0, tf.concat([padding, [[0, 0]]], axis=0)) + 128.0
+    offset = tf.cast(tf.reverse(before, [0]), tf.float32)
+    # Rounded to whole pixels, the two differ a little.
+    scale = tf.reverse(tf.cast(fitted, tf.float32) / extent, [0])
+    return tf.ensure_shape(image, [size, size, 3]), scale, offset
+
+
+def _rename_to_next_version(temporary, root):
+    while True:
+        numbers = [int(path.name) for path in root.iterdir() if path.name.isdigit()]
+        version = root / str(max(numbers, default=0) + 1)
+        try:
+            # Fails where the folder exists and is not empty: another export was faster.
+            return temporary.rename(version)
+        except OSError:
+            if not version.exists():
+                raise
+
+
+def _tf_variable(variable):
+    # Keras 3 wraps the variable that the graph holds; Keras 2's variables are the thing
+    # itself, and have a method of that name.
+    value = variable.value
+    return variable if callable(value) else value

@@ -1,0 +1,106 @@
+"""Keras callbacks of a run: learning rate and time, validation, checkpoints."""
+
+import pathlib
+import time
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from tf_lift.training import optimizers
+from tf_lift.training.checkpoints import RunCheckpoint
+from tf_lift.training.config import TrainConfig
+
+__all__ = ["Checkpoints", "Progress", "Validation"]
+
+
+class Progress(tf.keras.callbacks.Callback):
+    """Sets the learning rate, counts steps and seconds, and ends the run in time.
+
+    The run is as far as the further of its two clocks: steps, and seconds of the time
+    limit. So the learning rate has fallen to its end when either runs out.
+
+    Args:
+        config: The run's settings.
+        checkpoint: Holds the counts, so that a resumed run goes on where it was.
+        seconds: Time limit of training, `None` for none.
+    """
+
+    def __init__(self, config: TrainConfig, checkpoint: RunCheckpoint, seconds: float | None):
+        super().__init__()
+        self.config = config
+        self.checkpoint = checkpoint
+        self.limit = seconds
+        self._begin: float | None = None
+        self._before = float(checkpoint.seconds)
+
+    @property
+    def fraction(self) -> float:
+        """How far the run is, 0 to 1."""
+        fraction = int(self.checkpoint.step) / self.config.steps
+        if self.limit is not None:
+            fraction = max(fraction, self._seconds() / max(self.limit, 1e-6))
+        return min(fraction, 1.0)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        rate = optimizers.learning_rate(self.config, self.fraction)
+        self.model.optimizer.learning_rate = rate
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self._begin is None:
+            # The first step also traced the graph, which says nothing about the rest:
+            # the limit counts from here, and the caller set time aside for it.
+            self._begin = time.perf_counter()
+        self.checkpoint.step.assign_add(1)
+        self.checkpoint.seconds.assign(self._seconds())
+        if self.fraction >= 1.0:
+            self.model.stop_training = True
+
+    def _seconds(self):
+        since = 0.0 if self._begin is None else time.perf_counter() - self._begin
+        return self._before + since
+
+
+class Validation(tf.keras.callbacks.Callback):
+    """Measures errors after every epoch and keeps the best weights.
+
+    Adds what `measure` returns to the epoch's logs, with `val_` before each name.
+
+    Args:
+        measure: Takes the model, returns a dict of numbers.
+        monitor: Which of them should be small.
+        checkpoint: Holds the lowest one so far.
+        path: File for the weights that had it, `....weights.h5`.
+    """
+
+    def __init__(self, measure: Callable[[tf.keras.Model], dict], monitor: str, checkpoint, path):
+        super().__init__()
+        self.measure = measure
+        self.monitor = monitor
+        self.checkpoint = checkpoint
+        self.path = pathlib.Path(path)
+
+    def on_epoch_end(self, epoch, logs=None):
+        errors = self.measure(self.model)
+        if logs is not None:
+            logs.update({f"val_{name}": value for name, value in errors.items()})
+        # A NaN is no improvement, so that diverged weights are never the best.
+        if errors[self.monitor] < float(self.checkpoint.best_error):
+            self.checkpoint.best_error.assign(errors[self.monitor])
+            temporary = self.path.with_name(f"part_{self.path.name}")
+            self.model.save_weights(temporary)
+            temporary.replace(self.path)
+
+
+class Checkpoints(tf.keras.callbacks.Callback):
+    """Saves a checkpoint after every epoch; put it behind `Validation`.
+
+    Args:
+        checkpoint: What to save.
+    """
+
+    def __init__(self, checkpoint: RunCheckpoint):
+        super().__init__()
+        self.checkpoint = checkpoint
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.checkpoint.save()

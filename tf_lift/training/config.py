@@ -1,0 +1,282 @@
+"""What a training run is made of: one frozen record, checked, to and from JSON."""
+
+import dataclasses
+import json
+import math
+import pathlib
+import time
+import typing
+
+from tf_lift.models.presets import get_preset
+
+__all__ = ["OPTIMIZERS", "SCHEDULES", "TrainConfig", "run_folder", "settings"]
+
+OPTIMIZERS = ("adamw", "adam", "sgd")
+SCHEDULES = ("cosine", "steps", "constant")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """Settings of a training run. `TrainConfig.for_preset` begins with a preset's own.
+
+    Attributes:
+        preset: Name of the network, one of `tf_lift.models.PRESETS`.
+        seed: Seed of the people, their order and augmentation, and the initial weights.
+        steps: Number of optimizer steps.
+        steps_per_epoch: Steps between two validations and checkpoints.
+        batch_size: Images per step.
+        optimizer: One of `adamw`, `adam`, `sgd`.
+        learning_rate: Highest learning rate.
+        schedule: `cosine` to 0; `steps`, times 0.333 at each third; or `constant`.
+        warmup: Fraction of the run over which the learning rate rises from 0.
+        momentum: Momentum of `sgd`; the paper's is 0.9.
+        weight_decay: Decoupled weight decay of kernels.
+        clip_norm: Largest norm of the gradient, `None` for any.
+        loss_weights: Weight of each stage's loss; `None` for 1 each, as in eq. 8.
+        lift_gradient: Whether gradients flow through the lift.
+        mixed_precision: Whether to compute convolutions in 16 bits (a GPU's gain).
+        image_size: Side of the images, in pixels; `None` for the preset's.
+        num_train_people: Most synthetic people to train on, drawn once; a short run
+            draws no more than it will see.
+        num_validation_people: People that are measured after every epoch.
+        num_test_people: People of the table at the end.
+        augment: Whether to flip, turn, scale and recolour the training images.
+        prior: File of the pose prior; `None` for the one that ships.
+        mocap: npz file of real poses that the synthetic people take; `None` draws poses
+            from the prior. Clips (or subjects) are kept apart between the three sets.
+        max_minutes: The run stops training so that all of it, from rendering to export,
+            ends in this many minutes; `None` for no limit. The learning rate falls by
+            whichever is further on, steps or time.
+        num_figures: Figures of test people to draw.
+        export: Whether to write a SavedModel.
+        export_folder: Folder that holds the exports.
+        export_name: Name of the export: `<export_folder>/<export_name>/<version>`.
+
+    Raises:
+        ValueError: If a value is out of its range or a name is unknown.
+
+    >>> TrainConfig(batch_size=0)
+    Traceback (most recent call last):
+    ValueError: `batch_size` must be an integer of 1 or more. Received: 0
+    """
+
+    preset: str = "tiny"
+    seed: int = 0
+    steps: int = 2000
+    steps_per_epoch: int = 200
+    batch_size: int = 16
+    optimizer: str = "adamw"
+    learning_rate: float = 2e-3
+    schedule: str = "cosine"
+    warmup: float = 0.05
+    momentum: float = 0.9
+    weight_decay: float = 1e-4
+    clip_norm: float | None = None
+    loss_weights: tuple[float, ...] | None = None
+    lift_gradient: bool = True
+    mixed_precision: bool = False
+    image_size: int | None = None
+    num_train_people: int = 4000
+    num_validation_people: int = 64
+    num_test_people: int = 256
+    augment: bool = True
+    prior: str | None = None
+    mocap: str | None = None
+    max_minutes: float | None = None
+    num_figures: int = 6
+    export: bool = True
+    export_folder: str = "saved_models"
+    export_name: str = "lifting_cpm"
+
+    def __post_init__(self):
+        hints = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            value = _converted(getattr(self, field.name), hints[field.name])
+            object.__setattr__(self, field.name, value)
+            if not _fits(value, hints[field.name]):
+                kind = getattr(hints[field.name], "__name__", str(hints[field.name]))
+                raise ValueError(f"`{field.name}` must be of type {kind}. Received: {value!r}")
+        get_preset(self.preset)
+        for name in _COUNTS:
+            if getattr(self, name) < 1:
+                raise ValueError(
+                    f"`{name}` must be an integer of 1 or more. Received: {getattr(self, name)}"
+                )
+        for name in ("seed", "num_figures"):
+            if getattr(self, name) < 0:
+                raise ValueError(
+                    f"`{name}` must be an integer of 0 or more. Received: {getattr(self, name)}"
+                )
+        for name in ("learning_rate", "clip_norm", "max_minutes"):
+            value = getattr(self, name)
+            if value is not None and not (value > 0 and math.isfinite(value)):
+                raise ValueError(f"`{name}` must be a positive number. Received: {value}")
+        for name in ("warmup", "momentum", "weight_decay"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"`{name}` must be in [0, 1). Received: {getattr(self, name)}")
+        for name, allowed in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in allowed:
+                raise ValueError(
+                    f"`{name}` must be one of {list(allowed)}. Received: {getattr(self, name)!r}"
+                )
+        self._check_loss_weights()
+        if not self.export_name or {"/", "\\"} & set(self.export_name):
+            raise ValueError(f"`export_name` must be a name. Received: {self.export_name!r}")
+
+    def _check_loss_weights(self):
+        if self.loss_weights is None:
+            return
+        num_stages = get_preset(self.preset).num_stages
+        if len(self.loss_weights) != num_stages or min(self.loss_weights) < 0:
+            raise ValueError(
+                f"`loss_weights` must hold {num_stages} weights of 0 or more, one per stage. "
+                f"Received: {self.loss_weights}"
+            )
+
+    @classmethod
+    def for_preset(cls, preset: str, **changes) -> "TrainConfig":
+        """Returns the settings that suit a preset, with changes.
+
+        Raises:
+            ValueError: If the preset or a setting is unknown, or a value does not fit.
+
+        >>> TrainConfig.for_preset("vgg", steps=1).batch_size
+        8
+        """
+        get_preset(preset)
+        return cls.from_dict({"preset": preset, **_OF_PRESET.get(preset, {}), **changes})
+
+    @classmethod
+    def from_dict(cls, settings: dict) -> "TrainConfig":
+        """Makes a config of a dict.
+
+        Raises:
+            ValueError: If a key is unknown or a value does not fit.
+
+        >>> TrainConfig.from_dict({"stepz": 3})
+        Traceback (most recent call last):
+        ValueError: `config` has unknown keys. Received: ['stepz']
+        """
+        unknown = sorted(set(settings) - {field.name for field in dataclasses.fields(cls)})
+        if unknown:
+            raise ValueError(f"`config` has unknown keys. Received: {unknown}")
+        return cls(**settings)
+
+    @classmethod
+    def load(cls, path) -> "TrainConfig":
+        """Reads a JSON file: settings, or the `config.json` of a run, which holds them.
+
+        Raises:
+            ValueError: If the file is no JSON object or a setting is wrong.
+        """
+        text = pathlib.Path(path).read_text(encoding="utf-8")
+        try:
+            settings = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"`config` must be a JSON file: {path}: {error}") from error
+        if isinstance(settings, dict) and isinstance(settings.get("config"), dict):
+            settings = settings["config"]
+        if not isinstance(settings, dict):
+            raise ValueError(f"`config` must be a JSON object: {path}. Received: {settings!r}")
+        return cls.from_dict(settings)
+
+    def to_dict(self) -> dict:
+        """Returns the settings as a dict that JSON can hold."""
+        return dataclasses.asdict(self)
+
+
+_COUNTS = (
+    "steps",
+    "steps_per_epoch",
+    "batch_size",
+    "num_train_people",
+    "num_validation_people",
+    "num_test_people",
+)
+
+# How each network is best begun with, where it differs from the default.
+_FULL_SIZE = {
+    "batch_size": 8,
+    "steps": 100_000,
+    "steps_per_epoch": 1000,
+    # No normalisation, and a loss that sums over 46 x 46 cells: the rates of the
+    # tiny network diverge.
+    "learning_rate": 1e-4,
+    "weight_decay": 5e-4,
+    "clip_norm": 100.0,
+    "num_train_people": 20_000,
+    "num_validation_people": 8,
+    "num_test_people": 8,
+    "num_figures": 2,
+}
+_OF_PRESET: dict[str, dict] = {
+    "tiny": {"max_minutes": 4.6},
+    "small": {"steps": 20_000, "steps_per_epoch": 500, "num_train_people": 20_000},
+    "vgg": _FULL_SIZE,
+    "original": _FULL_SIZE,
+}
+
+
+def _converted(value, hint):
+    """Takes what JSON has for what is meant: 1 for 1.0, a list for a tuple."""
+    kinds = typing.get_args(hint) or (hint,)
+    if isinstance(value, int) and not isinstance(value, bool) and float in kinds:
+        return float(value)
+    if isinstance(value, list | tuple):
+        return tuple(float(v) if isinstance(v, int) else v for v in value)
+    return value
+
+
+def _fits(value, hint):
+    if value is None:
+        return type(None) in typing.get_args(hint)
+    if isinstance(value, tuple):
+        return "tuple" in str(hint) and all(isinstance(item, float) for item in value)
+    kinds = typing.get_args(hint) if type(None) in typing.get_args(hint) else (hint,)
+    # A bool is an int for Python, not here.
+    return any(kind is type(value) for kind in kinds)
+
+
+def settings(path, changes: dict) -> TrainConfig:
+    """Returns the settings of a file, or a preset's own, with changes.
+
+    Args:
+        path: JSON file, as for `TrainConfig.load`; `None` for the preset's own settings.
+        changes: Settings that differ. `max_minutes` 0 is no limit.
+
+    Raises:
+        ValueError: If the file or a setting is wrong.
+
+    >>> settings(None, {"preset": "tiny", "max_minutes": 0.0}).max_minutes is None
+    True
+    """
+    changes = dict(changes)
+    if changes.get("max_minutes") == 0:
+        changes["max_minutes"] = None
+    if path is None:
+        return TrainConfig.for_preset(changes.pop("preset", "tiny"), **changes)
+    return TrainConfig.from_dict({**TrainConfig.load(path).to_dict(), **changes})
+
+
+def run_folder(runs, name: str | None, preset: str | None, resume: bool) -> pathlib.Path:
+    """Returns the folder of a run.
+
+    Args:
+        runs: Folder of all runs.
+        name: Name of the run; the preset and the time where `None`.
+        preset: Name of the preset, for the name.
+        resume: Whether the run must have begun before.
+
+    Raises:
+        ValueError: If the name is no name of a folder, or there is no run to resume.
+    """
+    if name is None:
+        if resume:
+            raise ValueError("`--resume` must come with the `--name` of a run. Received: no name")
+        name = f"{preset or 'tiny'}-{time.strftime('%Y%m%d-%H%M%S')}"
+    if not name or name in (".", "..") or {"/", "\\"} & set(name):
+        raise ValueError(f"`--name` must be the name of a folder. Received: {name!r}")
+    folder = pathlib.Path(runs) / name
+    if resume and not (folder / "config.json").is_file():
+        raise ValueError(f"`--resume` must find a run. Received: {str(folder)!r}, which has none")
+    return folder

@@ -1,0 +1,49 @@
+"""Measures a network in a file on people that its run held out."""
+
+import json
+import pathlib
+
+from tf_lift.evaluation import baselines
+from tf_lift.evaluation.evaluate import StagePoses, evaluate_stages
+from tf_lift.models.loading import load_lifting_cpm
+from tf_lift.prior.pose_prior import PosePrior
+from tf_lift.training.config import settings
+from tf_lift.training.people import split_poses
+
+__all__ = ["evaluate_file"]
+
+
+def evaluate_file(path, changes: dict, output=None) -> dict:
+    """Measures the errors of each stage, beside the baselines.
+
+    Args:
+        path: `.keras` file, or the folder of a run, whose settings are taken.
+        changes: Settings of `TrainConfig` that differ.
+        output: JSON file for the result, or `None`.
+
+    Returns:
+        Dict of `stages`, `baselines` (`mean_pose`) and `references` (`true_landmarks`), as
+        `train_and_evaluate` returns them, and `num_test_people`.
+
+    Raises:
+        ValueError: If a file or a setting is wrong.
+    """
+    of_run = pathlib.Path(path) / "config.json"
+    config = settings(of_run if of_run.is_file() else None, changes)
+    poses = StagePoses(load_lifting_cpm(path))
+    prior = PosePrior.load(config.prior)
+    split = split_poses(config, prior, poses.network.image_size)
+    test = split.render("test", config.num_test_people)
+    # Enough to know where people stand; the images are not looked at.
+    train = split.render("train", min(256, config.num_train_people))
+    summary = {
+        "stages": evaluate_stages(poses, test),
+        "baselines": {"mean_pose": baselines.mean_pose(prior, train, test)},
+        "references": {
+            "true_landmarks": baselines.true_landmarks(poses.model.get_layer("lift"), test)
+        },
+        "num_test_people": config.num_test_people,
+    }
+    if output is not None:
+        pathlib.Path(output).write_text(json.dumps(summary, indent=1), encoding="utf-8")
+    return summary
