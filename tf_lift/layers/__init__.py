@@ -3,5 +3,6 @@
 from tf_lift.layers.belief_map_fusion import BeliefMapFusion
 from tf_lift.layers.belief_maps_to_landmarks import BeliefMapsToLandmarks
 from tf_lift.layers.landmarks_to_belief_maps import LandmarksToBeliefMaps
+from tf_lift.layers.ppca_lifting import PPCALifting
 
-__all__ = ["BeliefMapFusion", "BeliefMapsToLandmarks", "LandmarksToBeliefMaps"]
+__all__ = ["BeliefMapFusion", "BeliefMapsToLandmarks", "LandmarksToBeliefMaps", "PPCALifting"]

@@ -23,8 +23,8 @@ class LiftTables:
         noise_stddev: `[M]`, mm.
         mixture_cost: `[M]`; -2 log of the mixture weight.
         normaliser: `[M]`; log-determinant plus `mixture_cost`, all landmarks visible.
-        rotation_angles: `[num_rotations]`, rad.
-        pitches: `[num_pitches]`, rad.
+        num_rotations: Number of angles about the vertical, evenly spaced from 0.
+        pitches: Camera pitches, rad.
         free_scale: Whether scale and position are free (weak perspective) or given.
     """
 
@@ -36,8 +36,8 @@ class LiftTables:
     noise_stddev: Any
     mixture_cost: Any
     normaliser: Any
-    rotation_angles: Any
-    pitches: Any
+    num_rotations: int
+    pitches: tuple[float, ...]
     free_scale: bool
 
     @property

@@ -160,22 +160,20 @@ def _lift_batch(landmarks, tables, weights, scale, selection):
     spread = _posterior_stddev(
         coefficients, covariance, directions, noise_stddev, score, best, usable, winner_directions
     )
-    num_angles, num_pitches = len(tables.rotation_angles), len(tables.pitches)
+    angle_index = winner % tables.num_rotations
+    pitch_index = winner // tables.num_rotations % len(tables.pitches)
     result = {
         "joints_3d": lifted[1],
         "landmarks": lifted[0] if scale is None else lifted[0] * scale,
-        "rotation_angle": tf.gather(
-            tf.cast(tables.rotation_angles, landmarks.dtype), winner % num_angles
-        ),
-        "pitch": tf.gather(
-            tf.cast(tables.pitches, landmarks.dtype), winner // num_angles % num_pitches
-        ),
+        "rotation_angle": tf.cast(angle_index, landmarks.dtype)
+        * (2 * np.pi / tables.num_rotations),
+        "pitch": tf.gather(tf.constant(tables.pitches, landmarks.dtype), pitch_index),
         "scale": lifted[2] if scale is None else scale[:, 0, 0],
         "energy": lifted[3],
         "joints_3d_stddev": tf.stop_gradient(spread),
     }
     result = {key: _where_valid(valid, value) for key, value in result.items()}
-    mixture_index = winner // (num_angles * num_pitches)
+    mixture_index = winner // (tables.num_rotations * len(tables.pitches))
     return result | {"mixture_index": tf.where(valid, mixture_index, -1)}
 
 

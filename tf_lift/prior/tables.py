@@ -72,13 +72,13 @@ def build_tables(prior, num_rotations=80, pitches=(0.0,), free_scale=True, dtype
         "noise_stddev": noise_stddev,
         "mixture_cost": mixture_cost,
         "normaliser": log_determinant + mixture_cost,
-        "rotation_angles": angles,
-        "pitches": np.float64(pitches),
     }
     arrays = {name: array.astype(dtype) for name, array in arrays.items()}
     for array in arrays.values():
         array.setflags(write=False)
-    return LiftTables(**arrays, free_scale=free_scale)
+    return LiftTables(
+        **arrays, num_rotations=num_rotations, pitches=tuple(pitches), free_scale=free_scale
+    )
 
 
 def _quadratic(directions, matrix, free_scale):

@@ -1,0 +1,185 @@
+"""The layer that lifts landmarks to 3D with a pose prior."""
+
+import tensorflow as tf
+
+from tf_lift.ops import lifting, rotation_search
+from tf_lift.ops.lift_tables import LiftTables
+from tf_lift.prior import PosePrior, build_tables
+
+__all__ = ["PPCALifting"]
+
+# The fields of `LiftTables` that are arrays of every candidate, kept as weights.
+_TABLES = (
+    "quadratic",
+    "matrix",
+    "offset",
+    "covariance",
+    "directions",
+    "noise_stddev",
+    "mixture_cost",
+    "normaliser",
+)
+_SIZES = ("mixture_size", "num_bases", "num_joints")
+
+
+@tf.keras.utils.register_keras_serializable(package="tf_lift")
+class PPCALifting(tf.keras.layers.Layer):
+    """Lifts 2D landmarks to 3D: the mixture of PPCA models with its rotation search.
+
+    All that depends on the prior is computed once, when the layer is made, and kept in
+    non-trainable weights, so a saved model carries its prior. Use one layer for all the
+    stages of a network: they then share these tables. Computes in float32 under every
+    precision policy.
+
+    Args:
+        prior: `PosePrior`. `None` only where a saved layer is restored: its sizes then
+            come as keyword arguments and its tables with the weights.
+        num_rotations: Number of angles about the vertical that are searched.
+        pitches: Camera pitches in radians, positive looking down, searched as well.
+        selection: "posterior" or "energy", see `tf_lift.lift`.
+        scale: `None` for free scale and position, or the number of pixels per millimetre
+            of landmarks that are relative to the prior's origin.
+        lift_gradient: Whether a gradient flows through the lift; `False` is the training
+            that the paper recommends.
+        jit_compile: Whether XLA compiles the lift as one program; "auto" does where there
+            is a GPU. Set the attribute to `False` before an export: TensorFlow Serving
+            refuses compiled functions (`tf_lift.export_saved_model` does so itself).
+        **kwargs: Arguments of `tf.keras.layers.Layer`.
+
+    Call arguments:
+        landmarks: Tensor of shape `[..., L, 2]`, (x right, y down), pixels.
+        visibility: `[..., L]`, bool or weights >= 0; left out: all are visible.
+
+    Returns:
+        Dict as of `tf_lift.lift`: `joints_3d`, `landmarks`, `mixture_index`,
+        `rotation_angle`, `pitch`, `scale`, `energy`, `joints_3d_stddev`.
+
+    Raises:
+        ValueError: If an argument or a shape does not fit.
+
+    References:
+        Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, eq. 2 and 8.
+
+    >>> layer = PPCALifting(tf_lift.PosePrior.load(), num_rotations=20)
+    >>> lifted = layer(tf.random.normal([4, 17, 2]), visibility=np.arange(17) != 3)
+    >>> lifted["joints_3d"].shape, lifted["joints_3d_stddev"].shape
+    (TensorShape([4, 17, 3]), TensorShape([4, 17]))
+    """
+
+    def __init__(
+        self,
+        prior: PosePrior | None = None,
+        num_rotations: int = 80,
+        pitches: tuple[float, ...] = (0.0,),
+        selection: str = "posterior",
+        scale: float | None = None,
+        lift_gradient: bool = True,
+        jit_compile: bool | str = "auto",
+        **kwargs,
+    ):
+        sizes = {name: kwargs.pop(name, None) for name in _SIZES}
+        kwargs.setdefault("dtype", "float32")
+        super().__init__(**kwargs)
+        if selection not in rotation_search.SELECTIONS:
+            raise ValueError(
+                f"`selection` must be one of {rotation_search.SELECTIONS}. Received: {selection!r}"
+            )
+        if jit_compile not in (True, False, "auto"):
+            raise ValueError(
+                f'`jit_compile` must be True, False or "auto". Received: {jit_compile!r}'
+            )
+        if scale is not None and not scale > 0:
+            raise ValueError(f"`scale` must be positive or None. Received: {scale!r}")
+        if prior is not None:
+            sizes = {name: getattr(prior, name) for name in _SIZES}
+        elif None in sizes.values():
+            raise ValueError("`prior` must be a PosePrior. Received: None")
+        self.num_rotations = num_rotations
+        self.pitches = tuple(float(pitch) for pitch in pitches)
+        self.selection = selection
+        self.scale = scale
+        self.lift_gradient = lift_gradient
+        self.jit_compile = jit_compile
+        self.mixture_size = sizes["mixture_size"]
+        self.num_bases = sizes["num_bases"]
+        self.num_joints = sizes["num_joints"]
+
+        shapes = self._table_shapes()
+        tables = {name: "zeros" for name in _TABLES}
+        if prior is not None:
+            built = build_tables(
+                prior, num_rotations, self.pitches, scale is None, self.variable_dtype
+            )
+            tables = {name: _constant(getattr(built, name)) for name in _TABLES}
+        for name in _TABLES:
+            weight = self.add_weight(
+                name=name, shape=shapes[name], initializer=tables[name], trainable=False
+            )
+            setattr(self, f"_{name}", weight)
+
+    def _table_shapes(self):
+        num_candidates = self.mixture_size * len(self.pitches) * self.num_rotations
+        size = self.num_bases + 1
+        rows = 2 * self.num_joints + (self.scale is not None)
+        return {
+            "quadratic": (rows * (rows + 1) // 2, num_candidates),
+            "matrix": (num_candidates, size, self.num_joints, 2),
+            "offset": (num_candidates, size),
+            "covariance": (num_candidates, size, size),
+            "directions": (num_candidates, self.num_joints, 3, size),
+            "noise_stddev": (num_candidates,),
+            "mixture_cost": (num_candidates,),
+            "normaliser": (num_candidates,),
+        }
+
+    def call(self, landmarks, visibility=None):
+        tables = LiftTables(
+            **{name: tf.convert_to_tensor(getattr(self, f"_{name}")) for name in _TABLES},
+            num_rotations=self.num_rotations,
+            pitches=self.pitches,
+            free_scale=self.scale is None,
+        )
+        if not self.lift_gradient:
+            landmarks = tf.stop_gradient(landmarks)
+
+        def lift(landmarks, visibility):
+            return lifting.lift(landmarks, tables, visibility, self.scale, self.selection)
+
+        compiled = self.jit_compile
+        if compiled == "auto":
+            compiled = bool(tf.config.list_logical_devices("GPU"))
+        if compiled:
+            lift = tf.function(lift, jit_compile=True)
+        return lift(landmarks, visibility)
+
+    def compute_output_shape(self, landmarks_shape, visibility_shape=None):
+        leading = tuple(landmarks_shape)[:-2]
+        joints = self.num_joints
+        return {
+            "joints_3d": (*leading, joints, 3),
+            "landmarks": (*leading, joints, 2),
+            "rotation_angle": leading,
+            "pitch": leading,
+            "scale": leading,
+            "energy": leading,
+            "joints_3d_stddev": (*leading, joints),
+            "mixture_index": leading,
+        }
+
+    def compute_output_spec(self, landmarks, visibility=None):
+        # Keras 3 would take every output to have the layer's floating type.
+        return {
+            name: tf.keras.KerasTensor(
+                shape, "int32" if name == "mixture_index" else self.compute_dtype
+            )
+            for name, shape in self.compute_output_shape(landmarks.shape).items()
+        }
+
+    def get_config(self):
+        names = ("num_rotations", "selection", "scale", "lift_gradient", "jit_compile", *_SIZES)
+        config = {name: getattr(self, name) for name in names} | {"pitches": list(self.pitches)}
+        return {**super().get_config(), **config}
+
+
+def _constant(array):
+    return lambda shape, dtype=None, **kwargs: tf.constant(array, dtype)
