@@ -2,25 +2,21 @@
 
 A row of a loft is an ellipse `centre + cos(v) first + sin(v) second`. Rows are linear in
 the control rings (Catmull-Rom splines), so a matrix, cached per density, gives all rows
-of a body. Of each row only the half that faces the camera is sampled.
+of a body. Of each row only the arc that faces the camera is sampled.
 """
 
+import dataclasses
 import functools
 
 import numpy as np
 
-from tf_lift.data.bodies import NUM_RINGS, PARTS
+from tf_lift.data import bodies
 
-__all__ = ["PART_INDEX", "RowGrid", "row_grid", "visible_samples"]
+__all__ = ["PART_INDEX", "RowGrid", "Samples", "row_grid", "visible_samples"]
 
-PART_INDEX = {name: index for index, name in enumerate(PARTS)}
-# Nominal distance between neighbouring rings, mm (generous: foreshortening shrinks it),
-# and half the girth, mm, of each part.
-_SPACING = {"skirt": (70, 700), "torso": (70, 480), "hair": (45, 330), "head": (28, 310)}
-_SPACING |= {"thigh": (75, 300), "neck": (30, 190), "shin": (80, 190), "upper_arm": (55, 185)}
-_SPACING |= {"foot": (40, 165), "forearm": (55, 150), "hand": (26, 120)}
-_SPACING |= {"nose": (16, 60), "ear": (24, 80)}
+PART_INDEX = {name: index for index, name in enumerate(bodies.PARTS)}
 # Parts sampled with the same number of points per row: fewer, larger array operations.
+# (`bodies.PARTS` keeps the parts of a group together.)
 _GROUPS = (("skirt", "torso"), ("hair", "head", "thigh"), ("neck", "shin", "upper_arm", "foot"))
 _GROUPS += (("forearm", "hand", "nose", "ear"),)
 
@@ -32,28 +28,33 @@ class RowGrid:
         weights: Array of shape `[num_rows, NUM_RINGS]`: rows from rings.
         slopes: As `weights`, for the derivative along the part.
         part: Array of shape `[num_rows]`: index of the part in `bodies.PARTS`.
-        groups: List of (slice of rows, angles in [-1, 1] of the visible half).
+        groups: List of (slice of rows, angles in [-1, 1] of the visible arc).
     """
 
     def __init__(self, spacing_mm: float, left_out: frozenset):
+        nominal = bodies.control_rings(
+            bodies.STANDING, np.float32([0, 0, 1]), bodies.Figure(girth=1.1, hair_length_mm=120)
+        )
         weights, slopes, parts, self.groups = [], [], [], []
+        bounds: dict = {}
         first_ring = 0
-        bounds = {}
-        for index, (name, num_rings) in enumerate(PARTS.items()):
-            kind = name.removeprefix("left_").removeprefix("right_")
-            if name not in left_out:
-                per_interval = max(2, int(np.ceil(_SPACING[kind][0] / spacing_mm)))
-                block, slope = _catmull_rom(num_rings, per_interval)
-                for blocks, values in ((weights, block), (slopes, slope)):
-                    row = np.zeros([len(values), NUM_RINGS], np.float32)
-                    row[:, first_ring : first_ring + num_rings] = values
-                    blocks.append(row)
-                begin = len(parts)
-                parts += [index] * len(block)
-                group = next(g for g, kinds in enumerate(_GROUPS) if kind in kinds)
-                girth = max(_SPACING[kind][1], bounds.get(group, (0, 0, 0))[2])
-                bounds[group] = (bounds.get(group, (begin,))[0], len(parts), girth)
+        for index, (name, num_rings) in enumerate(bodies.PARTS.items()):
+            rings = slice(first_ring, first_ring + num_rings)
             first_ring += num_rings
+            if name in left_out:
+                continue
+            lengths, half_girth = _extent(nominal[rings])
+            counts = np.maximum(1, np.ceil(lengths / spacing_mm)).astype(int)
+            for blocks, values in zip((weights, slopes), _catmull_rom(counts), strict=True):
+                row = np.zeros([len(values), bodies.NUM_RINGS], np.float32)
+                row[:, rings] = values
+                blocks.append(row)
+            begin, end = len(parts), len(parts) + len(weights[-1])
+            parts += [index] * (end - begin)
+            kind = name.removeprefix("left_").removeprefix("right_")
+            group = next(number for number, kinds in enumerate(_GROUPS) if kind in kinds)
+            begin, _, girth = bounds.get(group, (begin, end, 0.0))
+            bounds[group] = (begin, end, max(girth, half_girth))
         self.weights = np.concatenate(weights)
         self.slopes = np.concatenate(slopes)
         self.part = np.array(parts)
@@ -64,82 +65,102 @@ class RowGrid:
 
 @functools.lru_cache(maxsize=64)
 def row_grid(level: int, left_out: frozenset) -> RowGrid:
-    """Returns the grid whose points are `1.15 ** level` mm apart."""
+    """Returns the grid whose points are at most about `1.15 ** level` mm apart."""
     return RowGrid(1.15**level, left_out)
 
 
-def visible_samples(rows: np.ndarray, slopes: np.ndarray, groups: list) -> tuple:
-    """Samples the half of each row that faces the camera.
+@dataclasses.dataclass(frozen=True, eq=False)
+class Samples:
+    """Surface points.
+
+    Attributes:
+        points: Array of shape `[3, num_points]`, mm, camera frame.
+        row: Array of shape `[num_points]`: index of each point's row.
+        cosine, sine: Arrays of shape `[num_points]`, of each point's angle.
+    """
+
+    points: np.ndarray
+    row: np.ndarray
+    cosine: np.ndarray
+    sine: np.ndarray
+
+
+def visible_samples(rows: np.ndarray, slopes: np.ndarray, groups: list) -> Samples:
+    """Samples the arc of each row that faces the camera.
 
     Args:
-        rows: Array of shape `[num_rows, 9]`: centre, first, second, mm, camera frame.
+        rows: Array of shape `[9 or more, num_rows]`: centre, first, second, mm, camera
+            frame.
         slopes: Their derivatives along the part.
         groups: From `RowGrid.groups`.
-
-    Returns:
-        Tuple of `points` `[3, num_points]`, mm; `row` `[num_points]`, index of each
-        point's row; `cosine` and `sine` `[num_points]` of its angle.
     """
-    centre, first, second = rows[:, :3], rows[:, 3:6], rows[:, 6:9]
-    along = slopes[:, :3]
-    # With the taper left out, the outward normal at angle v is proportional to
-    # cos(v) second x along + sin(v) along x first (for right-handed rows), plus a part
-    # along the axis that the growth of the radius causes; it faces the camera on an
-    # arc about the angle of the largest product with the direction to the camera.
-    to_camera = -centre
-    towards_first = (np.cross(second, along) * to_camera).sum(1)
-    towards_second = (np.cross(along, first) * to_camera).sum(1)
-    sign = np.where((np.cross(first, second) * along).sum(1) < 0, np.float32(-1), np.float32(1))
-    middle = np.arctan2(sign * towards_second, sign * towards_first)
+    centre, first, second, along = rows[:3], rows[3:6], rows[6:9], slopes[:3]
+    # The outward normal at angle v of a row of constant radius is
+    # cos(v) second x along + sin(v) along x first (rows are right-handed or `sign` is
+    # -1): it faces the camera on a half circle about the middle angle below.
+    to_first = -_dot(_cross(second, along), centre)
+    to_second = -_dot(_cross(along, first), centre)
+    sign = np.where(_dot(_cross(first, second), along) < 0, np.float32(-1), np.float32(1))
+    middle = np.arctan2(sign * to_second, sign * to_first)
     # A radius that grows by r' per step tilts the normal by -r r' along the axis.
-    growth = 0.5 * ((first * slopes[:, 3:6]).sum(1) + (second * slopes[:, 6:9]).sum(1))
-    tilt = growth * (along * to_camera).sum(1) / (np.sqrt((along * along).sum(1)) + 1e-6)
-    reach = np.hypot(towards_first, towards_second) + 1e-6
-    half = np.arccos(np.clip(tilt / reach, -1, 1)) + 0.12
-    half = np.minimum(half, np.float32(np.pi)).astype(np.float32)
-    points, index, cosines, sines = [], [], [], []
-    row_numbers = np.arange(len(rows))
-    for part, angles in groups:
+    growth = 0.5 * (_dot(first, slopes[3:6]) + _dot(second, slopes[6:9]))
+    tilt = -growth * _dot(along, centre) / (np.sqrt(_dot(along, along)) + 1e-6)
+    reach = np.sqrt(to_first * to_first + to_second * to_second) + 1e-6
+    # A margin for what this leaves out: ellipses that change shape, bent axes.
+    half = np.minimum(np.arccos(np.clip(tilt / reach, -1, 1)) + 0.12, np.float32(np.pi))
+    counts = [(part.stop - part.start) * len(angles) for part, angles in groups]
+    points = np.empty([3, sum(counts)], np.float32)
+    row = np.empty(sum(counts), np.int32)
+    cosine, sine = np.empty([2, sum(counts)], np.float32)
+    end = 0
+    for count, (part, angles) in zip(counts, groups, strict=True):
+        shape = (part.stop - part.start, len(angles))
+        begin, end = end, end + count
         angle = middle[part, None] + half[part, None] * angles
-        cosine, sine = np.cos(angle), np.sin(angle)
-        points.append(
-            np.stack(
-                [
-                    centre[part, axis, None]
-                    + first[part, axis, None] * cosine
-                    + second[part, axis, None] * sine
-                    for axis in range(3)
-                ]
-            ).reshape(3, -1)
-        )
-        index.append(np.repeat(row_numbers[part], len(angles)))
-        cosines.append(cosine.ravel())
-        sines.append(sine.ravel())
-    return (
-        np.concatenate(points, axis=1),
-        np.concatenate(index),
-        np.concatenate(cosines),
-        np.concatenate(sines),
-    )
+        cos, sin = cosine[begin:end].reshape(shape), sine[begin:end].reshape(shape)
+        np.cos(angle, out=cos)
+        np.sin(angle, out=sin)
+        row[begin:end].reshape(shape)[:] = np.arange(part.start, part.stop)[:, None]
+        for axis in range(3):
+            values = points[axis, begin:end].reshape(shape)
+            np.multiply(first[axis, part, None], cos, out=values)
+            values += second[axis, part, None] * sin
+            values += centre[axis, part, None]
+    return Samples(points, row, cosine, sine)
 
 
-def _catmull_rom(num_rings, per_interval):
-    """Matrices [num_rows, num_rings] of values and derivatives of the spline."""
-    count = (num_rings - 1) * per_interval + 1
-    place = np.linspace(0, num_rings - 1, count)
-    interval = np.minimum(place.astype(int), num_rings - 2)
-    t = place - interval
+def _extent(rings):
+    """Largest distances [num_rings - 1] between neighbouring rings, and half the girth."""
+    steps = np.diff(rings[:, :9].reshape(-1, 3, 3), axis=0)
+    centre, first, second = np.moveaxis(np.sqrt((steps**2).sum(-1)), 1, 0)
+    radius = np.sqrt((rings[:, 3:9].reshape(-1, 2, 3) ** 2).sum(-1)).max()
+    return np.hypot(centre, np.maximum(first, second)), np.pi * radius
+
+
+def _catmull_rom(counts):
+    """Matrices [num_rows, num_rings] of values and derivatives of a uniform spline."""
+    num_rings = len(counts) + 1
+    interval = np.append(np.repeat(np.arange(num_rings - 1), counts), num_rings - 2)
+    t = np.concatenate([np.arange(count) / count for count in counts] + [np.ones(1)])
     value = [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2]
     slope = [-1 + 4 * t - 3 * t**2, -10 * t + 9 * t**2, 1 + 8 * t - 9 * t**2, 3 * t**2 - 2 * t]
-    values, slopes = np.zeros([2, count, num_rings])
+    values, slopes = np.zeros([2, len(t), num_rings + 2], np.float32)
+    numbers = np.arange(len(t))
     for shift in range(4):
-        ring = interval + shift - 1
-        # The neighbours beyond the ends are those that continue the end's straight line.
-        for target, term in ((values, value[shift] / 2), (slopes, slope[shift] / 2)):
-            rows = np.arange(count)
-            inside = (ring >= 0) & (ring < num_rings)
-            np.add.at(target, (rows[inside], ring[inside]), term[inside])
-            for outside, end, inner in ((ring < 0, 0, 1), (ring >= num_rings, -1, -2)):
-                target[outside, end] += 2 * term[outside]
-                target[outside, inner] -= term[outside]
-    return values.astype(np.float32), slopes.astype(np.float32)
+        values[numbers, interval + shift] = value[shift] / 2
+        slopes[numbers, interval + shift] = slope[shift] / 2
+    # The rings before the first and after the last continue the straight lines there.
+    for matrix in (values, slopes):
+        matrix[:, 1] += 2 * matrix[:, 0]
+        matrix[:, 2] -= matrix[:, 0]
+        matrix[:, -2] += 2 * matrix[:, -1]
+        matrix[:, -3] -= matrix[:, -1]
+    return values[:, 1:-1], slopes[:, 1:-1]
+
+
+def _dot(a, b):
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def _cross(a, b):
+    return (a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0])

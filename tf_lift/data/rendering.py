@@ -9,8 +9,10 @@ __all__ = ["render"]
 
 # Each pixel is the mean of 2 x 2, which smooths the outlines.
 _OVERSAMPLING = 2
-# Points per (oversampled) pixel along each direction, so that surfaces have no holes.
-_POINTS_PER_PIXEL = 1.3
+# Points per (oversampled) pixel along each direction; `_fill_holes` closes what is left.
+_POINTS_PER_PIXEL = 1.0
+# A pixel this much farther than both its neighbours is a gap between points, mm.
+_HOLE_MM = np.float32(40.0)
 # How far in front of a joint its own flesh may lie, mm at nominal size: half the depth of
 # the part of the body around it, plus room for clothes.
 _FLESH_MM = np.array([150, 130, 95, 85, 130, 95, 85, 150, 130, 95, 130, 90, 75, 65, 90, 75, 65])
@@ -44,32 +46,31 @@ def render(
     fine = image_size * _OVERSAMPLING
     focal = camera.focal_px * _OVERSAMPLING
     offset = (camera.principal_point_px + 0.5) * _OVERSAMPLING - 0.5
-    pixel_mm = joints[:, 2].min() / focal / _POINTS_PER_PIXEL
+    pixel_mm = joints[:, 2].mean() / focal / _POINTS_PER_PIXEL
     level = int(np.floor(np.log(pixel_mm) / np.log(1.15)))
     grid = lofts.row_grid(level, outfit.left_out)
-    rows, slopes = grid.weights @ rings, grid.slopes @ rings
-    along = rows[:, 9]
-    rows[:, 3:9] *= wardrobe.loosened(outfit, grid.part, along)[:, None]
-    points, row, cosine, sine = lofts.visible_samples(rows, slopes, grid.groups)
-    focal, offset = np.float32(focal), offset.astype(np.float32)
-    x = np.rint(points[0] * (focal / points[2]) + offset[0]).astype(np.int32)
-    y = np.rint(points[1] * (focal / points[2]) + offset[1]).astype(np.int32)
+    rows, slopes = (grid.weights @ rings).T.copy(), (grid.slopes @ rings).T.copy()
+    rows[3:9] *= wardrobe.loosened(outfit, grid.part, rows[9])
+    samples = lofts.visible_samples(rows, slopes, grid.groups)
+    points = samples.points
+    scale = np.float32(focal) / points[2]
+    x = np.rint(points[0] * scale + np.float32(offset[0])).astype(np.int32)
+    y = np.rint(points[1] * scale + np.float32(offset[1])).astype(np.int32)
     inside = np.flatnonzero((x >= 0) & (x < fine) & (y >= 0) & (y < fine))
     nearest = _nearest(y[inside] * fine + x[inside], points[2, inside], fine * fine)
+    # The extra last point stands for "nothing", infinitely far away.
+    depth = np.append(points[2, inside], np.float32(np.inf))[nearest].reshape(fine, fine)
+    _fill_holes(nearest.reshape(fine, fine), depth)
     seen = np.flatnonzero(nearest >= 0)
     winners = inside[nearest[seen]]
-    depth = np.full(fine * fine, np.inf, np.float32)
-    depth[seen] = points[2, winners]
-    depth = depth.reshape(fine, fine)
-    colours = _shade(outfit, light, grid.part, rows, slopes, row, cosine, sine, winners, rng)
-    shadow = scenery.Ground.below(points, up, light, rng)
+    colours = _shade(outfit, light, grid.part, rows, slopes, samples, winners)
+    shadow = scenery.Ground.below(samples.points, up, light, rng)
     background = scenery.background(camera, image_size, up, shadow, rng)
-    layer = np.zeros([fine * fine, 4], np.float32)
-    layer[seen, :3] = colours
-    layer[seen, 3] = 1.0
-    size = image_size
-    layer = layer.reshape(size, _OVERSAMPLING, size, _OVERSAMPLING, 4).mean((1, 3))
-    image = layer[..., :3] + (1.0 - layer[..., 3:]) * background
+    layer = np.zeros([4, fine * fine], np.float32)
+    layer[:3, seen] = colours
+    layer[3, seen] = 1.0
+    layer = _halved(layer.reshape(4, fine, fine))
+    image = layer[:3] + (1.0 - layer[3]) * background
     return scenery.degrade(image, rng), _visible(joints, depth, focal, offset)
 
 
@@ -84,27 +85,52 @@ def _nearest(pixel, depth, num_pixels):
     return nearest
 
 
-def _shade(outfit, light, part, rows, slopes, row, cosine, sine, winners, rng):
-    """Colours [num_seen, 3] of the points that are seen, 0 to 255."""
-    row, cosine, sine = row[winners], cosine[winners][:, None], sine[winners][:, None]
-    first, second = rows[row, 3:6], rows[row, 6:9]
-    along = slopes[row, :3] + cosine * slopes[row, 3:6] + sine * slopes[row, 6:9]
+def _fill_holes(nearest, depth):
+    """Gives single pixels that lie far behind both neighbours the first one's point."""
+    for axis in (1, 0):
+        flat = np.moveaxis(depth, axis, 1)
+        points = np.moveaxis(nearest, axis, 1)
+        before, here, after = flat[:, :-2], flat[:, 1:-1], flat[:, 2:]
+        holes = here > np.maximum(before, after) + _HOLE_MM
+        row, column = np.nonzero(holes)
+        flat[row, column + 1] = flat[row, column]
+        points[row, column + 1] = points[row, column]
+
+
+def _halved(layer):
+    """Means of 2 x 2 pixels of [channels, size, size]."""
+    rows = layer[:, ::2] + layer[:, 1::2]
+    return (rows[..., ::2] + rows[..., 1::2]) * np.float32(0.25)
+
+
+def _shade(outfit, light, part, rows, slopes, samples, winners):
+    """Colours [3, num_seen] of the points that are seen, 0 to 255."""
+    row, cosine, sine = samples.row[winners], samples.cosine[winners], samples.sine[winners]
+    first, second = np.take(rows[3:9], row, axis=1).reshape(2, 3, -1)
+    slope = np.take(slopes[:9], row, axis=1).reshape(3, 3, -1)
+    part, along = part[row], rows[9, row]
+    step = slope[0] + cosine * slope[1] + sine * slope[2]
     around = cosine * second - sine * first
-    normal = np.cross(around, along)
-    outward = cosine * first + sine * second
-    normal *= np.where((normal * outward).sum(1, keepdims=True) < 0, -1, 1)
-    normal /= np.sqrt((normal * normal).sum(1, keepdims=True)) + 1e-9
-    part = part[row]
-    cosine, sine = cosine[:, 0], sine[:, 0]
-    place = rows[row, 9]
-    colours = wardrobe.albedo(outfit, part, place, cosine, sine)
-    diffuse = np.maximum(normal @ light["direction"], 0.0)
-    sky = 0.5 + 0.5 * (normal @ light["up"])
-    # Surfaces that turn away from the eye look darker against the light behind the camera.
-    facing = np.clip(-normal[:, 2], 0.0, 1.0)
-    shade = light["ambient"] * (0.55 + 0.45 * sky) * (0.7 + 0.3 * facing)
-    shade = shade + light["strength"] * diffuse
-    return np.clip(colours * (shade[:, None] * light["colour"]), 0, 255)
+    normal = np.stack(
+        [
+            around[1] * step[2] - around[2] * step[1],
+            around[2] * step[0] - around[0] * step[2],
+            around[0] * step[1] - around[1] * step[0],
+        ]
+    )
+    # Only what faces the camera is seen, so that the sign need not be computed.
+    point = samples.points[:, winners]
+    away = normal[0] * point[0] + normal[1] * point[1] + normal[2] * point[2] > 0
+    length = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2) + np.float32(1e-9)
+    normal *= np.where(away, np.float32(-1), np.float32(1)) / length
+    colours = wardrobe.albedo(outfit, part, along, cosine, sine)
+    diffuse = np.maximum(light["direction"] @ normal, 0.0)
+    # Light from the sky, and less of it where a surface turns away from the camera.
+    ambient = (np.float32(0.775) + np.float32(0.225) * (light["up"] @ normal)) * (
+        np.float32(0.7) - np.float32(0.3) * normal[2]
+    )
+    shade = light["ambient"] * ambient + light["strength"] * diffuse
+    return colours.T * (light["colour"][:, None] * shade)
 
 
 def _draw_light(rng, up):

@@ -33,34 +33,45 @@ class Ground:
 
 
 def background(camera, size, up, ground, rng):
-    """Returns a background [size, size, 3], float32: walls, floor, clutter, shadow."""
-    x = (np.arange(size, dtype=np.float32) - camera.principal_point_px[0]) / camera.focal_px
-    y = (np.arange(size, dtype=np.float32) - camera.principal_point_px[1]) / camera.focal_px
-    x, y = x.astype(np.float32), y.astype(np.float32)
+    """Returns a background [3, size, size], float32: walls, floor, clutter, shadow."""
+    x = np.arange(size, dtype=np.float32) - np.float32(camera.principal_point_px[0])
+    y = np.arange(size, dtype=np.float32) - np.float32(camera.principal_point_px[1])
+    x, y = x / np.float32(camera.focal_px), (y / np.float32(camera.focal_px))[:, None]
     wall, floor = _colour(rng), _colour(rng)
-    texture = _noise(size, rng)
-    image = wall + texture[..., None] * rng.uniform(5, 45)
-    image *= 1.0 + np.linspace(-1, 1, size, dtype=np.float32)[:, None, None] * rng.normal(0, 0.15)
-    for _ in range(rng.integers(0, 9)):
+    image = _tinted(wall, _noise(size, rng) * np.float32(rng.uniform(5, 45)))
+    if rng.random() < 0.3:
+        image += _stripes(size, rng)
+    image *= 1 + np.linspace(-1, 1, size, dtype=np.float32)[:, None] * np.float32(
+        rng.normal(0, 0.15)
+    )
+    for _ in range(rng.integers(0, 10)):
         _add_box(image, size, rng)
+    for _ in range(rng.integers(0, 4)):
+        _add_blob(image, size, rng)
     # A ray (x, y, 1) meets the floor where it goes down; the wall stands on the floor at
     # some distance behind the person.
-    down = -(up[0] * x[None, :] + up[1] * y[:, None] + up[2])
-    distance = ground.height / np.maximum(down, 1e-3)
-    person = float(np.median(ground.shadow[2]))
-    is_floor = (down > 1e-3) & (distance < person * rng.uniform(1.1, 2.5))
+    up = up.astype(np.float32)
+    down = -(up[0] * x + up[1] * y + up[2])
+    person = np.median(ground.shadow[2])
     if rng.random() < 0.85:
-        grain = _noise(size, rng)[..., None] * rng.uniform(3, 25)
-        image = np.where(is_floor[..., None], floor + grain, image)
-        _add_shadow(image, is_floor, camera, ground)
-    for _ in range(rng.integers(0, 4)):
+        is_floor = down * person * np.float32(rng.uniform(1.1, 2.5)) > ground.height
+        shade = 1 - ground.darkness * _shadow_mask(size, camera, ground)
+        grain = _noise(size, rng) * np.float32(rng.uniform(3, 25))
+        if rng.random() < 0.4:
+            grain += _tiles(x, down, ground, rng)
+        image = np.where(is_floor, _tinted(floor, grain) * shade, image)
+    for _ in range(rng.integers(0, 3)):
         _add_line(image, size, rng)
-    return np.clip(image, 0, 255).astype(np.float32)
+    return np.clip(image, 0, 255, out=image)
+
+
+def _tinted(colour, brightness):
+    return colour[:, None, None] + brightness
 
 
 def _colour(rng):
-    grey = rng.uniform(25, 235)
-    return (grey + rng.normal(0, 1, 3) * rng.choice([6, 30])).astype(np.float32)
+    grey, strength = rng.uniform(25, 235), 22 * rng.random() ** 2 + 3
+    return (grey + rng.normal(0, strength, 3)).astype(np.float32)
 
 
 def _noise(size, rng):
@@ -85,65 +96,114 @@ def _upsampling(size, cells):
     return _WEIGHTS[size, cells]
 
 
+def _stripes(size, rng):
+    """Panels, shelves, bricks: lines at even distances, horizontal, vertical or both."""
+    place = np.arange(size, dtype=np.float32) * np.float32(128 / size)
+    lines = [np.sin(place * rng.uniform(0.15, 1.2) + rng.uniform(0, 6)) > 0.9 for _ in range(2)]
+    kind = rng.integers(3)
+    rows, columns = (lines[0] * float(kind != 1))[:, None], lines[1] * float(kind != 0)
+    return (np.maximum(rows, columns) * rng.normal(0, 40)).astype(np.float32)
+
+
+def _tiles(x, down, ground, rng):
+    """A chequered or planked floor in perspective."""
+    away = ground.height / np.maximum(down, 0.02)
+    turn, period = rng.uniform(0, np.pi), rng.uniform(200, 900) / np.pi
+    cosine, sine = np.float32(np.cos(turn) / period), np.float32(np.sin(turn) / period)
+    pattern = np.sin(away * (x * cosine + sine)) > 0
+    if rng.random() < 0.6:
+        pattern ^= np.sin(away * (cosine - x * sine)) > 0
+    # Far away the tiles blur into each other.
+    fade = np.clip(2.0 - away / 9000, 0, 1)
+    return pattern * fade * np.float32(rng.uniform(8, 60) * rng.choice([-1, 1]))
+
+
 def _add_box(image, size, rng):
-    low = rng.integers(-size // 4, size, 2)
-    extent = (rng.uniform(0.05, 0.5, 2) * size).astype(int) + 2
-    high = np.minimum(low + extent, size)
-    low = np.maximum(low, 0)
-    if (high <= low).any():
+    """A rectangle: window, door, picture, furniture."""
+    left, top = rng.integers(-size // 4, size, 2)
+    width, height = (rng.uniform(0.05, 0.5, 2) * size).astype(int) + 2
+    region = image[:, max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
+    if not region.size:
         return
-    region = image[low[1] : high[1], low[0] : high[0]]
-    colour = _colour(rng)
     share = np.float32(rng.uniform(0.5, 1.0))
-    slope = np.linspace(1, rng.uniform(0.6, 1.2), region.shape[1], dtype=np.float32)
+    slope = np.linspace(1, rng.uniform(0.6, 1.2), region.shape[1], dtype=np.float32)[:, None]
+    colour = (share * _colour(rng))[:, None, None]
+    if rng.random() < 0.35:
+        region[:, :2] *= np.float32(0.5)
+        region[:, :, :2] *= np.float32(0.5)
+        region = region[:, 2:, 2:]
+        slope = slope[2:]
     region *= 1 - share
-    region += share * colour * slope[:, None]
-    if rng.random() < 0.4:
-        region[:2] *= 0.6
-        region[:, :2] *= 0.6
+    region += colour * slope
+
+
+def _add_blob(image, size, rng):
+    """A soft ellipse: foliage, lamps, distant things."""
+    middle, radius = rng.uniform(0, size, 2), rng.uniform(0.04, 0.25, 2) * size
+    low = np.maximum(middle - radius, 0).astype(int)
+    high = np.minimum(middle + radius + 1, size).astype(int)
+    x = (np.arange(low[0], high[0], dtype=np.float32) - np.float32(middle[0])) / radius[0]
+    y = (np.arange(low[1], high[1], dtype=np.float32) - np.float32(middle[1])) / radius[1]
+    share = np.clip((1 - x * x - (y * y)[:, None]) * rng.uniform(1, 8), 0, 1).astype(np.float32)
+    region = image[:, low[1] : high[1], low[0] : high[0]]
+    region += share * (_colour(rng)[:, None, None] - region)
 
 
 def _add_line(image, size, rng):
+    """A straight line of two pixels' width: cable, pole, edge."""
     start, end = rng.uniform(0, size, [2, 2])
+    if rng.random() < 0.7:
+        end[rng.integers(2)] = start[rng.integers(2)]
     steps = np.linspace(0, 1, size * 2)[:, None]
-    x, y = (start + steps * (end - start)).T.astype(int)
-    image[np.clip(y, 0, size - 1), np.clip(x, 0, size - 1)] = _colour(rng)
+    x, y = np.clip(start + steps * (end - start), 0, size - 2).T.astype(int)
+    colour = _colour(rng)[:, None]
+    for shift in (0, 1):
+        image[:, y + shift, x] = colour
+        image[:, y, x + shift] = colour
 
 
-def _add_shadow(image, is_floor, camera, ground):
-    size = image.shape[0]
-    cell = 4
-    coarse = -(-size // cell)
-    shade = ground.shadow
-    shade = shade[:, shade[2] > 500]
-    x = (camera.focal_px * shade[0] / shade[2] + camera.principal_point_px[0] + 0.5) / cell
-    y = (camera.focal_px * shade[1] / shade[2] + camera.principal_point_px[1] + 0.5) / cell
+def _shadow_mask(size, camera, ground):
+    """Coverage [size, size] by the shadow, blurred, from a grid of 1/4 the size."""
+    coarse = -(-size // 4)
+    x, y, z = ground.shadow[:, ground.shadow[2] > 500]
+    scale = np.float32(camera.focal_px * coarse / size) / z
+    x = (x * scale + np.float32(camera.principal_point_px[0] * coarse / size)).astype(np.int32)
+    y = (y * scale + np.float32(camera.principal_point_px[1] * coarse / size)).astype(np.int32)
     inside = (x >= 0) & (x < coarse) & (y >= 0) & (y < coarse)
-    index = y[inside].astype(int) * coarse + x[inside].astype(int)
-    mask = np.zeros(coarse * coarse, np.float32)
-    mask[index] = 1.0
-    mask = mask.reshape(coarse, coarse)
-    for axis in (0, 1):
-        mask = (np.roll(mask, 1, axis) + 2 * mask + np.roll(mask, -1, axis)) / 4
-    weights = _upsampling(size, coarse)
-    mask = weights @ mask @ weights.T
-    image *= 1 - ground.darkness * (mask * is_floor)[..., None]
+    mask = np.zeros([coarse, coarse], np.float32)
+    mask[y[inside], x[inside]] = 1.0
+    weights = _softening(size, coarse)
+    return weights @ mask @ weights.T
+
+
+_SOFTENING: dict = {}
+
+
+def _softening(size, coarse):
+    """Interpolation from the coarse grid after two three-tap blurs."""
+    if (size, coarse) not in _SOFTENING:
+        blur = np.eye(coarse) / 2 + (np.eye(coarse, k=1) + np.eye(coarse, k=-1)) / 4
+        _SOFTENING[size, coarse] = (_upsampling(size, coarse) @ blur @ blur).astype(np.float32)
+    return _SOFTENING[size, coarse]
 
 
 def degrade(image, rng):
-    """Adds blur, noise, exposure and rounding; returns uint8."""
+    """Adds blur, exposure and noise to [3, size, size]; returns uint8 [size, size, 3]."""
     if rng.random() < 0.35:
         image = _blur(image, np.float32(rng.uniform(0.05, 0.25)))
-    image = image * np.float32(rng.uniform(0.75, 1.25)) + np.float32(rng.normal(0, 10))
-    image += rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(0.5, 7))
-    return np.clip(image, 0, 255).astype(np.uint8)
+    noise = rng.standard_normal(image.shape, np.float32)
+    noise *= np.float32(rng.uniform(0.5, 7))
+    noise += np.float32(rng.normal(0, 10))
+    image = image * np.float32(rng.uniform(0.75, 1.25))
+    image += noise
+    np.clip(image, 0, 255, out=image)
+    return np.ascontiguousarray(np.moveaxis(image.astype(np.uint8), 0, -1))
 
 
 def _blur(image, share):
     """Three-tap blur along both axes; `share` is the weight of each neighbour."""
-    for axis in (0, 1):
-        padded = np.pad(image, [(1, 1) if a == axis else (0, 0) for a in range(3)], mode="edge")
-        first = padded[:-2] if axis == 0 else padded[:, :-2]
-        last = padded[2:] if axis == 0 else padded[:, 2:]
-        image = image * (1 - 2 * share) + share * (first + last)
-    return image
+    result = image.copy()
+    result[:, 1:-1] += share * (image[:, :-2] + image[:, 2:] - 2 * image[:, 1:-1])
+    image = result.copy()
+    result[:, :, 1:-1] += share * (image[:, :, :-2] + image[:, :, 2:] - 2 * image[:, :, 1:-1])
+    return result

@@ -229,11 +229,13 @@ def _pattern(outfit, part, along, cosine, sine, front):
 def _paint_head(colours, outfit, part, along, cosine, sine):
     """Face, hair line and beard; heights are mm above the head's middle."""
     hair = part == _HAIRS
-    colours[hair] = outfit.accent if outfit.cap else outfit.hair
+    colours[hair] = outfit.hair
+    if outfit.cap:
+        colours[hair & (along > 45)] = outfit.accent
     head = np.flatnonzero(part == PART_INDEX["head"])
     height, across, ahead = along[head], cosine[head], sine[head]
     # A hair line: high on the forehead, low at the nape, in front of the ears.
-    line = np.where(ahead > 0.35, 62.0, np.where(ahead > -0.15, 12.0, -62.0))
+    line = np.where(ahead > 0.35, 66.0, np.where(ahead > -0.15, 12.0, -62.0))
     if not outfit.bald:
         colours[head[height > line]] = outfit.hair
     face = ahead > 0
