@@ -150,14 +150,14 @@ def contact_sheet(
     axes.imshow(sheet, interpolation="nearest")
     axes.axis("off")
     if landmarks is not None:
-        skeleton = _skeleton(skeleton or skeletons.H36M_17)
+        own_skeleton = _skeleton(skeleton or skeletons.H36M_17)
         landmarks = np.asarray(landmarks, np.float64)
-        shapes.check_shape(landmarks, "landmarks", count, skeleton.num_joints, 2)
-        seen = np.ones([count, skeleton.num_joints]) if visibility is None else visibility
+        shapes.check_shape(landmarks, "landmarks", count, own_skeleton.num_joints, 2)
+        seen = np.ones([count, own_skeleton.num_joints]) if visibility is None else visibility
         seen = np.asarray(seen) > 0
-        shapes.check_shape(seen, "visibility", count, skeleton.num_joints)
+        shapes.check_shape(seen, "visibility", count, own_skeleton.num_joints)
         for own, own_seen, corner in zip(landmarks, seen, corners, strict=True):
-            panels.draw_landmarks(axes, own + corner, skeleton, own_seen, size=0.4)
+            panels.draw_landmarks(axes, own + corner, own_skeleton, own_seen, size=0.4)
     axes.set_xlim(-0.5, sheet.shape[1] - 0.5)
     axes.set_ylim(sheet.shape[0] - 0.5, -0.5)
     return figure
@@ -348,7 +348,7 @@ def _pixels(image):
     return np.round(np.clip(image, 0, 1) * 255).astype(np.uint8)
 
 
-def _skeleton(skeleton):
+def _skeleton(skeleton) -> skeletons.Skeleton:
     return skeletons.get(skeleton) if isinstance(skeleton, str) else skeleton
 
 

@@ -1,0 +1,266 @@
+"""Poses as results: lifted from landmarks of any skeleton, written as JSON."""
+
+import dataclasses
+import json
+import math
+import os
+import pathlib
+import tempfile
+from collections.abc import Sequence
+
+import numpy as np
+
+import tf_lift
+from tf_lift import skeletons
+from tf_lift.ops import shapes
+
+__all__ = ["Poses", "lift_landmarks", "write_json", "write_npz"]
+
+# A free scale, position and rotation take four numbers, so two joints fit any pose and
+# three leave two numbers to judge it by.
+MIN_JOINTS = 4
+
+# What is taken over from the lift as it is.
+LIFTED = (
+    "joints_3d",
+    "joints_3d_stddev",
+    "scale",
+    "rotation_angle",
+    "mixture_index",
+    "energy",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Poses:
+    """Lifted poses, N of them; all arrays begin with N.
+
+    Attributes:
+        skeleton: Skeleton of the joints, the prior's: L joints.
+        landmarks: `[N, L, 2]`, px: what was found, NaN where a joint was not.
+        visibility: `[N, L]`, bool: which joints were found.
+        scores: `[N, L]`: confidence of each joint that was found, else 0.
+        projected_landmarks: `[N, L, 2]`, px: the 3D pose in the image, every joint.
+        joints_3d: `[N, L, 3]`, mm, camera frame (x right, y down, z away), origin at joint 0.
+        joints_3d_stddev: `[N, L]`, mm.
+        scale: `[N]`, px per mm.
+        rotation_angle: `[N]`, rad, about the vertical.
+        mixture_index: `[N]`: component of the prior, -1 where too few joints were found.
+        energy: `[N]`, mm^2: squared distance to the landmarks and the prior.
+    """
+
+    skeleton: skeletons.Skeleton
+    landmarks: np.ndarray
+    visibility: np.ndarray
+    scores: np.ndarray
+    projected_landmarks: np.ndarray
+    joints_3d: np.ndarray
+    joints_3d_stddev: np.ndarray
+    scale: np.ndarray
+    rotation_angle: np.ndarray
+    mixture_index: np.ndarray
+    energy: np.ndarray
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Returns the arrays by name."""
+        fields = dataclasses.fields(self)
+        return {field.name: getattr(self, field.name) for field in fields[1:]}
+
+    @classmethod
+    def concatenate(cls, parts: Sequence["Poses"]) -> "Poses":
+        """Joins poses of one skeleton, in order."""
+        arrays = [part.arrays() for part in parts]
+        joined = {name: np.concatenate([a[name] for a in arrays]) for name in arrays[0]}
+        return cls(parts[0].skeleton, **joined)
+
+    def drawn_landmarks(self) -> np.ndarray:
+        """Returns landmarks `[N, L, 2]`: those found, and the projected pose elsewhere."""
+        return np.where(self.visibility[..., np.newaxis], self.landmarks, self.projected_landmarks)
+
+    def to_dict(self) -> dict:
+        """Returns what a JSON file of these poses holds: header, then one dict per pose."""
+        arrays = self.arrays()
+        return {
+            "format": "tf_lift poses 1",
+            "versions": _versions(),
+            "units": {
+                "landmarks": "px",
+                "projected_landmarks": "px",
+                "joints_3d": "mm, camera frame: x right, y down, z away; origin at joint 0",
+                "joints_3d_stddev": "mm",
+                "scale": "px/mm",
+                "rotation_angle": "rad",
+                "energy": "mm^2",
+            },
+            "skeleton": self.skeleton.name,
+            "joint_names": list(self.skeleton.joint_names),
+            "parents": list(self.skeleton.parents),
+            "poses": [
+                {name: array[index].tolist() for name, array in arrays.items()}
+                for index in range(len(self.scale))
+            ],
+        }
+
+
+def lift_landmarks(
+    landmarks,
+    prior,
+    skeleton: skeletons.Skeleton | str | None = None,
+    scores=None,
+    *,
+    min_score: float = 0.1,
+    scale: float | None = None,
+    num_rotations: int = 80,
+    selection: str = "posterior",
+    allow_empty: bool = False,
+) -> Poses:
+    """Lifts landmarks of any skeleton to poses of the prior's.
+
+    Joints are mapped with `skeletons.joint_map`; those that the skeleton does not have, that
+    are NaN, or whose score is low count as missing, and the prior infers them.
+
+    Args:
+        landmarks: Array of shape `[N, num_joints, 2]`, px.
+        prior: `PosePrior`.
+        skeleton: Skeleton of the landmarks, or its name; `None` for the prior's own.
+        scores: Array of shape `[N, num_joints]`: confidence; `None` for 1.
+        min_score: Joints below count as missing.
+        scale: Pixels per mm; `None` to find it. A given scale takes the place of the pelvis,
+            too, from the landmarks.
+        num_rotations: Number of rotations that are searched.
+        selection: "posterior" or "energy".
+        allow_empty: Whether a pose with fewer than 4 joints of the prior (or, with a given
+            scale, without its pelvis) becomes NaN, with mixture index -1, instead of an error.
+
+    Returns:
+        The poses.
+
+    Raises:
+        ValueError: If a shape does not fit, or a pose has too few joints.
+
+    >>> prior = tf_lift.PosePrior.load()
+    >>> landmarks = 0.3 * prior.sample(2, seed=0)[:, :, [0, 2]] * [1, -1]
+    >>> landmarks[0, 16] = np.nan
+    >>> poses = lift_landmarks(landmarks, prior)
+    >>> poses.joints_3d.shape, poses.visibility.sum(1)
+    ((2, 17, 3), array([16, 17]))
+    """
+    target = skeletons.get(prior.skeleton)
+    source = skeletons.get(skeleton) if isinstance(skeleton, str) else skeleton or target
+    landmarks = np.asarray(landmarks, np.float64)
+    shapes.check_shape(landmarks, "landmarks", None, source.num_joints, 2)
+    shapes.check_not_empty(landmarks, "landmarks")
+    if landmarks.ndim != 3:
+        raise ValueError(
+            f"`landmarks` must have shape [N, {source.num_joints}, 2]. "
+            f"Received: landmarks.shape={landmarks.shape}"
+        )
+    scores = np.ones(landmarks.shape[:2]) if scores is None else np.asarray(scores, np.float64)
+    shapes.check_shape(scores, "scores", *landmarks.shape[:2])
+    mapped, visibility, mapped_scores = _map_joints(landmarks, scores, source, target, min_score)
+    enough = visibility.sum(1) >= MIN_JOINTS
+    few = np.flatnonzero(~enough)
+    if len(few) and not allow_empty:
+        raise ValueError(
+            f"`landmarks` must have at least {MIN_JOINTS} joints of {target.name} that score "
+            f"{min_score:g} or more. Received: {visibility[few[0]].sum()} in pose {few[0]}"
+        )
+    # The prior's origin is its joint 0, so a given scale wants landmarks relative to it.
+    origin = np.zeros_like(mapped[:, :1]) if scale is None else mapped[:, :1]
+    enough &= np.isfinite(origin).all((1, 2))
+    if not enough.all() and not allow_empty:
+        raise ValueError(
+            f"`landmarks` must have the joint {target.joint_names[0]!r} where `scale` is given. "
+            f"Received: none in pose {np.flatnonzero(~enough)[0]}"
+        )
+    origin = np.where(enough[:, np.newaxis, np.newaxis], origin, 0.0)
+    lifted = tf_lift.lift(
+        np.where(visibility[..., np.newaxis], mapped - origin, 0.0).astype(np.float32),
+        prior,
+        visibility=visibility,
+        scale=scale,
+        num_rotations=num_rotations,
+        selection=selection,
+    )
+    lifted = {name: value.numpy() for name, value in lifted.items()}
+    lifted["mixture_index"] = np.where(enough, lifted["mixture_index"], -1)
+    for name, value in lifted.items():
+        if name != "mixture_index":
+            value[~enough] = np.nan
+    return Poses(
+        skeleton=target,
+        landmarks=mapped,
+        visibility=visibility,
+        scores=mapped_scores,
+        projected_landmarks=lifted["landmarks"] + origin.astype(np.float32),
+        **{name: lifted[name] for name in LIFTED},
+    )
+
+
+def _map_joints(landmarks, scores, source, target, min_score):
+    """Maps `[N, source joints]` to landmarks, visibility and scores of the target's joints."""
+    found = np.isfinite(landmarks).all(-1) & np.isfinite(scores) & (scores >= min_score)
+    found &= scores > 0
+    weights = skeletons.joint_map(source, target).astype(np.float64)
+    # A mean of joints is found where all of them are, and as sure as the least sure.
+    uses = weights > 0
+    visibility = uses.any(1) & ((found[:, np.newaxis] | ~uses).all(-1))
+    mapped = weights @ np.where(found[..., np.newaxis], landmarks, 0.0)
+    least = np.where(uses, scores[:, np.newaxis], np.inf).min(-1)
+    return (
+        np.where(visibility[..., np.newaxis], mapped, np.nan),
+        visibility,
+        np.where(visibility, least, 0.0),
+    )
+
+
+def write_json(content: dict, path: str | os.PathLike) -> pathlib.Path:
+    """Writes a dict as JSON, NaN as null: a whole file or none.
+
+    Args:
+        content: What `json` can write.
+        path: File; its folder is made where it is missing.
+
+    Returns:
+        The path.
+    """
+    text = json.dumps(_without_nan(content), indent=1, allow_nan=False)
+    return _write(path, lambda file: file.write(text.encode()))
+
+
+def write_npz(poses: Poses, path: str | os.PathLike) -> pathlib.Path:
+    """Writes poses as npz, arrays by name and `joint_names`: a whole file or none."""
+    arrays = poses.arrays() | {
+        "joint_names": np.array(poses.skeleton.joint_names),
+        "parents": np.array(poses.skeleton.parents),
+    }
+    # The stubs of NumPy take every keyword for `allow_pickle`.
+    return _write(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+
+
+def _write(path, write):
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            write(file)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    finally:
+        pathlib.Path(temporary).unlink(missing_ok=True)
+    return path
+
+
+def _without_nan(value):
+    if isinstance(value, dict):
+        return {key: _without_nan(entry) for key, entry in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(entry) for entry in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _versions():
+    import tensorflow as tf
+
+    return {"tf_lift": tf_lift.__version__, "tensorflow": tf.__version__}
