@@ -29,7 +29,7 @@ __all__ = [
 # because `tf-lift --help` should answer at once and TensorFlow takes seconds to load.
 _IS_COMMAND_LINE = pathlib.PurePath(*sys.argv[:1]).stem == "tf-lift"
 
-if TYPE_CHECKING:
+if TYPE_CHECKING or not _IS_COMMAND_LINE:
     from tf_lift import data, layers, losses, metrics, models, ops, prior, skeletons
     from tf_lift.export import export_saved_model
     from tf_lift.lifting import lift
