@@ -12,7 +12,7 @@ JOBS ?= 2
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
-PIP = -m pip install --quiet
+PIP = -m pip install --quiet --quiet
 # What every stack runs: operations, layers, losses and metrics, then a model's life.
 STACK_TESTS = tests/ops tests/layers tests/test_losses.py tests/test_metrics.py tests/stacks
 

@@ -18,7 +18,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     tf.config.threading.set_inter_op_parallelism_threads(1)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="session")
 def _doctest_names(doctest_namespace):
-    """Gives the examples in docstrings the names that every user has imported."""
-    doctest_namespace.update(tf=tf, np=np, tf_lift=tf_lift)
+    """Gives the examples in docstrings what their readers have: the imports, and poses."""
+    poses = tf_lift.PosePrior.load().sample(16, seed=0)
+    doctest_namespace.update(tf=tf, np=np, tf_lift=tf_lift, poses=poses)
