@@ -34,9 +34,8 @@ def fit_prior(
         str, typer.Option(help="What counts the same, however many poses: clip, subject, none.")
     ] = "clip",
     noise_stddev: Annotated[
-        float | None,
-        typer.Option(help="Noise of each coordinate in mm. [default: the most likely]"),
-    ] = None,
+        float, typer.Option(help="Noise of each coordinate in mm; 0 for the most likely.")
+    ] = 16.0,
     max_iterations: Annotated[int, typer.Option(help="Most iterations of EM.")] = 100,
     credit: Annotated[
         str | None,
@@ -62,7 +61,7 @@ def fit_prior(
         mixture_size=mixture_size,
         num_bases=num_bases,
         seed=seed,
-        noise_stddev=noise_stddev,
+        noise_stddev=noise_stddev or None,
         max_iterations=max_iterations,
         skeleton=data.skeleton,
         credit=data.credit if credit is None else credit,

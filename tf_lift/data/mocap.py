@@ -1,18 +1,14 @@
 """Reads files of motion-capture poses."""
 
 import dataclasses
-import zipfile
-import zlib
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tf_lift import skeletons
+from tf_lift.data import npz
 
 __all__ = ["MocapPoses", "load_poses"]
-
-# What NumPy raises for a file that is truncated, damaged or of another kind.
-DAMAGE = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
 
 # Length (mm) of all bones of a body together, the median over the poses: 3,700 to 4,300
 # for the adults of the CMU data in 17 joints. The bounds leave room for a toddler and for
@@ -84,7 +80,7 @@ def load_poses(path, skeleton: str = "h36m17") -> MocapPoses:
             up, or if left and right are exchanged in `joint_names`.
         FileNotFoundError: If there is no such file.
     """
-    content = _read(path)
+    content = npz.read(path)
     expected = skeletons.get(skeleton)
     try:
         if "poses" not in content:
@@ -100,20 +96,6 @@ def load_poses(path, skeleton: str = "h36m17") -> MocapPoses:
         raise ValueError(f"{path}: {error}") from error
     credit = str(content.get("credit", content.get("license", "")))
     return MocapPoses(poses.astype(np.float32), skeleton=skeleton, credit=credit, **labels)
-
-
-def _read(path):
-    with open(path, "rb") as stream:
-        try:
-            # Never unpickle: the file may come from anywhere. Asked first, since NumPy
-            # takes what is no archive for a pickle and advises to trust it.
-            if not zipfile.is_zipfile(stream):
-                raise ValueError("not an npz, or truncated")
-            stream.seek(0)
-            with np.load(stream, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-        except DAMAGE as error:
-            raise ValueError(f"{path}: must be a readable npz file ({error})") from error
 
 
 def _check_values(poses, skeleton):

@@ -62,7 +62,7 @@ def facing_angles(poses, skeleton) -> NDArray[np.float64]:
 
     >>> pose = np.zeros([17, 3])
     >>> pose[4] = 0.0, 100.0, 0.0  # Left hip towards +y.
-    >>> facing_angles(pose, tf_lift.skeletons.H36M_17).round(4)
+    >>> float(facing_angles(pose, tf_lift.skeletons.H36M_17).round(4))
     -1.5708
     """
     left, right = _trunk_pairs(skeleton)

@@ -3,19 +3,17 @@
 import os
 import pathlib
 import tempfile
-import zipfile
-import zlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tf_lift.data import npz
 
 __all__ = ["ARRAY_NAMES", "DEFAULT_PATH", "as_float64", "read_mat", "read_npz", "write_npz"]
 
 ARRAY_NAMES = ("mean_pose", "basis", "stddev", "noise_stddev", "mixture_weights")
 TEXT_NAMES = ("skeleton", "credit")
-
-# What NumPy raises for a file that is truncated, damaged or of another kind.
-DAMAGE = (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
 
 # The prior that ships with the package.
 DEFAULT_PATH = pathlib.Path(__file__).parent / "cmu_h36m17.npz"
@@ -61,17 +59,7 @@ def read_npz(path) -> dict:
         ValueError: If it is not such a file, or damaged.
         FileNotFoundError: If there is no such file.
     """
-    with open(path, "rb") as stream:
-        try:
-            # Never unpickle: a prior may come from anywhere. Asked first, since NumPy
-            # takes what is no archive for a pickle and advises to trust it.
-            if not zipfile.is_zipfile(stream):
-                raise ValueError("not an npz, or truncated")
-            stream.seek(0)
-            with np.load(stream, allow_pickle=False) as archive:
-                content = {name: archive[name] for name in archive.files}
-        except DAMAGE as error:
-            raise ValueError(f"{path}: must be a readable npz file ({error})") from error
+    content = npz.read(path)
     missing = [name for name in ARRAY_NAMES if name not in content]
     if missing:
         raise ValueError(
@@ -148,7 +136,7 @@ def _from_mat(mean, basis, inverse_stddev):
     }
 
 
-def write_npz(path, fields) -> None:
+def write_npz(path, fields: dict[str, Any]) -> None:
     """Writes an npz file through a temporary one, so that it is whole or absent.
 
     Args:
@@ -159,7 +147,7 @@ def write_npz(path, fields) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as stream:
-            np.savez_compressed(stream, **{name: np.asarray(v) for name, v in fields.items()})
+            np.savez_compressed(stream, **fields)
         # mkstemp gives 0600; a file that a user writes follows the umask.
         umask = os.umask(0)
         os.umask(umask)

@@ -20,7 +20,9 @@ NUM_LLOYD_STEPS = 20
 MIN_NOISE_STDDEV = 0.1
 
 
-def check_arguments(poses, groups, skeleton, mixture_size, num_bases, noise_stddev) -> None:
+def check_arguments(
+    poses, groups, skeleton, mixture_size, num_bases, noise_stddev, max_iterations
+) -> None:
     """Checks what `PosePrior.fit` is given.
 
     Args:
@@ -30,6 +32,7 @@ def check_arguments(poses, groups, skeleton, mixture_size, num_bases, noise_stdd
         mixture_size: Number of components.
         num_bases: Number of bases.
         noise_stddev: Noise in mm or `None`.
+        max_iterations: Most iterations of EM.
 
     Raises:
         ValueError: If one of them does not fit.
@@ -39,8 +42,9 @@ def check_arguments(poses, groups, skeleton, mixture_size, num_bases, noise_stdd
             f"`poses` must have shape [N, {skeleton.num_joints}, 3]. "
             f"Received: poses.shape={poses.shape}"
         )
-    if mixture_size < 1:
-        raise ValueError(f"`mixture_size` must be at least 1. Received: {mixture_size}")
+    for name, value in (("mixture_size", mixture_size), ("max_iterations", max_iterations)):
+        if value < 1:
+            raise ValueError(f"`{name}` must be at least 1. Received: {value}")
     # One coordinate has to be left for the noise; joint 0, at the origin, has none to give.
     most = 3 * skeleton.num_joints - 4
     if not 1 <= num_bases <= most:

@@ -10,11 +10,17 @@ from numpy.typing import NDArray
 from tf_lift import skeletons
 from tf_lift.prior import files, learning, ppca
 
-__all__ = ["PosePrior"]
+__all__ = ["DEFAULT_NOISE_STDDEV", "PosePrior"]
 
 # How far from orthonormal a basis may be: float32 files pass, a scaled or transposed
 # basis (errors of order 1) does not.
 ORTHONORMAL_TOLERANCE = 1e-3
+
+# Noise (mm) of a prior that is learnt. The most likely noise is that of the subjects at
+# hand, whose bones the bases know by heart: 3 to 13 mm by component. Subjects held out of
+# the CMU data are lifted better with more: three components over five seeds have an MPJPE
+# of 69 mm at 16 mm and, with some lifts far off, 98 mm at 12 mm.
+DEFAULT_NOISE_STDDEV = 16.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -101,7 +107,7 @@ class PosePrior:
         seed: int = 0,
         groups=None,
         *,
-        noise_stddev: float | None = None,
+        noise_stddev: float | None = DEFAULT_NOISE_STDDEV,
         max_iterations: int = 100,
         tolerance: float = 1e-3,
         skeleton: str = "h36m17",
@@ -124,8 +130,8 @@ class PosePrior:
                 the same machine.
             groups: Array of shape `[N]`: a label of each pose, say its clip or its
                 subject. Every group then counts the same, however many poses it has.
-            noise_stddev: Standard deviation of the noise in mm; `None` for the most
-                likely one of each component.
+            noise_stddev: Standard deviation of the noise in mm, the same for every
+                component; `None` for the most likely one of each.
             max_iterations: Most iterations of EM.
             tolerance: EM stops when an iteration raises the mean log-likelihood of a pose
                 by less.
@@ -149,7 +155,9 @@ class PosePrior:
         """
         joints = skeletons.get(skeleton)
         poses = files.as_float64(poses, "poses")
-        learning.check_arguments(poses, groups, joints, mixture_size, num_bases, noise_stddev)
+        learning.check_arguments(
+            poses, groups, joints, mixture_size, num_bases, noise_stddev, max_iterations
+        )
         arrays = learning.fit_mixture(
             poses - poses[:, :1],
             np.ones(len(poses)) if groups is None else learning.balanced_weights(groups),

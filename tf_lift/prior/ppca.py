@@ -52,7 +52,7 @@ def squared_distance(residuals, basis, stddev, noise_stddev) -> NDArray[np.float
     Returns:
         Array of shape `[...]`, dimensionless.
 
-    >>> squared_distance(np.array([3.0, 2.0]), np.eye(2)[:1], np.array([0.0]), 1.0)
+    >>> float(squared_distance(np.array([3.0, 2.0]), np.eye(2)[:1], np.zeros(1), 1.0))
     13.0
     """
     coefficients = residuals @ np.transpose(basis)

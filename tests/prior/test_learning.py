@@ -1,0 +1,244 @@
+import numpy as np
+import pytest
+
+from tf_lift import PosePrior, skeletons
+from tf_lift.prior import alignment, learning
+
+SKELETON = skeletons.H36M_17
+ARRAYS = ("mean_pose", "basis", "stddev", "noise_stddev", "mixture_weights")
+
+
+@pytest.fixture
+def poses(rng, tiny_prior):
+    """Poses anywhere in the room, facing anywhere."""
+    samples = tiny_prior.sample(400, seed=4, noise=True)
+    samples = alignment.rotate(samples, rng.uniform(-np.pi, np.pi, 400))
+    return samples + rng.uniform(-2000.0, 2000.0, [400, 1, 3])
+
+
+def fit_with_history(poses, **arguments):
+    history = []
+    prior = PosePrior.fit(poses, on_progress=lambda *report: history.append(report), **arguments)
+    return prior, history
+
+
+@pytest.mark.parametrize("noise_stddev", [None, 20.0])
+@pytest.mark.parametrize("mixture_size", [1, 3])
+def test_likelihood_never_falls(poses, mixture_size, noise_stddev):
+    _, history = fit_with_history(
+        poses,
+        mixture_size=mixture_size,
+        num_bases=6,
+        noise_stddev=noise_stddev,
+        tolerance=0.0,
+        max_iterations=40,
+        groups=np.arange(400) % 7,
+    )
+
+    values = np.array([value for stage, _, value in history if stage == "mixture"])
+    # A sum of 800 terms of size 300 in float64 is exact to about 1e-11.
+    assert (np.diff(values) > -1e-10).all()
+    if mixture_size > 1:
+        assert values[-1] > values[0] + 0.1
+
+
+@pytest.mark.parametrize("noise_stddev", [None, 20.0])
+def test_more_bases_align_better(poses, noise_stddev):
+    _, history = fit_with_history(poses, mixture_size=1, num_bases=6, noise_stddev=noise_stddev)
+
+    values = [value for stage, _, value in history if stage == "align"]
+    assert len(values) == 6
+    assert (np.diff(values) > 0.0).all()
+
+
+def test_reported_likelihood_is_that_of_the_mixture(poses):
+    prior, history = fit_with_history(
+        poses, mixture_size=2, num_bases=6, max_iterations=300, tolerance=1e-12
+    )
+
+    # Each component sees each pose at its best angle, so the reported mean is at least
+    # that over rotations, and the two are close where the angle is well known.
+    centred = poses - poses[:, :1]
+    both = np.concatenate([centred, alignment.mirror(centred, SKELETON)])
+    density = np.stack([_best_density(prior, k, both) for k in range(2)])
+    total = np.logaddexp.reduce(density, axis=0).mean()
+    assert history[-1][2] == pytest.approx(total, abs=1e-6)
+
+
+def _best_density(prior, k, poses):
+    # The rotation of a component's frame at the end of learning is undone by the search.
+    alone = PosePrior(
+        mean_pose=prior.mean_pose[k : k + 1],
+        basis=prior.basis[k : k + 1],
+        stddev=prior.stddev[k : k + 1],
+        noise_stddev=prior.noise_stddev[k : k + 1],
+        mixture_weights=[1.0],
+    )
+    model = prior.mean_pose[k].ravel(), prior.basis[k].reshape(prior.num_bases, -1)
+    angles = alignment.best_angles(
+        poses, np.zeros(len(poses)), *model, prior.stddev[k], prior.noise_stddev[k]
+    )
+    turned = alignment.rotate(poses, angles)
+    return alone.log_likelihood(turned) + np.log(prior.mixture_weights[k])
+
+
+def test_same_seed_gives_the_same_bits(poses):
+    first, second = (PosePrior.fit(poses, num_bases=5, seed=3) for _ in range(2))
+
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+
+
+def test_the_seed_reaches_the_clustering(rng):
+    points = rng.standard_normal([200, 51]) * 100.0
+    single = np.zeros(51), np.eye(51)[:2], np.ones(2), 1.0
+    weights = np.full(200, 1 / 200)
+
+    first, again, other = (
+        learning._cluster(points, weights, single, 8, seed) for seed in (0, 0, 1)
+    )
+
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+    np.testing.assert_array_equal(first.sum(axis=0), 1.0)
+
+
+def test_where_people_stand_and_face_changes_nothing(rng, poses):
+    arguments = {"mixture_size": 2, "num_bases": 5}
+    moved = alignment.rotate(poses, rng.uniform(-np.pi, np.pi, len(poses)))
+    moved += rng.uniform(-500.0, 500.0, [len(poses), 1, 3])
+
+    first, history = fit_with_history(poses, **arguments)
+    second, history_moved = fit_with_history(moved, **arguments)
+
+    assert history[-1][2] == pytest.approx(history_moved[-1][2], abs=1e-6)
+    for name in ARRAYS:
+        np.testing.assert_allclose(getattr(first, name), getattr(second, name), atol=1e-3)
+
+
+def test_a_single_component_is_its_own_mirror_image(poses):
+    prior = PosePrior.fit(poses, mixture_size=1, num_bases=6)
+
+    mean = prior.mean_pose[0]
+    np.testing.assert_allclose(alignment.mirror(mean, SKELETON), mean, atol=1e-6)
+    # So is its covariance: the mirrored bases span the same space.
+    flat = prior.basis[0].reshape(6, -1)
+    mirrored = alignment.mirror(prior.basis[0], SKELETON).reshape(6, -1)
+    np.testing.assert_allclose(np.linalg.svd(flat @ mirrored.T)[1], 1.0, atol=1e-6)
+
+
+def test_mirrored_poses_give_the_same_prior(poses):
+    first = PosePrior.fit(poses, mixture_size=1, num_bases=5)
+    second = PosePrior.fit(alignment.mirror(poses, SKELETON), mixture_size=1, num_bases=5)
+
+    for name in ARRAYS:
+        np.testing.assert_allclose(getattr(first, name), getattr(second, name), atol=1e-6)
+
+
+def test_a_group_counts_as_much_as_another(poses):
+    # Group 0 has twice the poses of group 1: as if those of group 1 came twice.
+    few, many = poses[:100], poses[100:300]
+    groups = np.repeat(["many", "few"], [200, 100])
+
+    balanced = PosePrior.fit(
+        np.concatenate([many, few]), mixture_size=1, num_bases=5, groups=groups
+    )
+    repeated = PosePrior.fit(np.concatenate([many, few, few]), mixture_size=1, num_bases=5)
+
+    for name in ARRAYS:
+        np.testing.assert_allclose(getattr(balanced, name), getattr(repeated, name), atol=1e-6)
+
+
+def test_balanced_weights_have_mean_one(rng):
+    groups = rng.integers(0, 5, 100)
+
+    weights = learning.balanced_weights(groups)
+
+    totals = np.bincount(groups, weights)
+    np.testing.assert_allclose(totals, 20.0)
+    np.testing.assert_allclose(weights.mean(), 1.0)
+
+
+def test_components_lie_at_the_pelvis_and_face_the_camera(poses):
+    prior = PosePrior.fit(poses, mixture_size=2, num_bases=5)
+
+    np.testing.assert_allclose(prior.mean_pose[:, 0], 0.0, atol=1e-9)
+    np.testing.assert_allclose(prior.basis[:, :, 0], 0.0, atol=1e-9)
+    np.testing.assert_allclose(alignment.facing_angles(prior.mean_pose, SKELETON), 0.0, atol=1e-9)
+    assert (np.diff(prior.mixture_weights) <= 0.0).all()
+
+
+def test_a_known_mixture_is_recovered(rng, tiny_prior):
+    truth = _symmetric_truth(rng, tiny_prior)
+    num_poses = 4000
+    poses = truth.sample(num_poses, seed=5)
+    noise = truth.noise_stddev[0]
+    # The origin is at joint 0, so it has no noise of its own.
+    poses[:, 1:] += rng.standard_normal([num_poses, 16, 3]) * noise
+    poses = alignment.rotate(poses, rng.uniform(-np.pi, np.pi, num_poses))
+
+    prior = PosePrior.fit(poses, mixture_size=2, num_bases=3, noise_stddev=None, tolerance=1e-6)
+
+    # Standard errors: of a share p, sqrt(p (1 - p) / N) = 0.007; of a mean,
+    # stddev / sqrt(N p) = 250 / sqrt(1200) = 7 mm in all along the largest basis; of a
+    # deviation, 1 / sqrt(2 N p) = 2 %. Three of them; more data by mirroring is not
+    # counted.
+    np.testing.assert_allclose(prior.mixture_weights, truth.mixture_weights, atol=0.021)
+    np.testing.assert_allclose(prior.mean_pose, truth.mean_pose, atol=12.0)
+    np.testing.assert_allclose(prior.stddev, truth.stddev, rtol=0.06)
+    for k in range(2):
+        product = prior.basis[k].reshape(3, -1) @ truth.basis[k].reshape(3, -1).T
+        # Each basis pose, up to its sign: their deviations are far apart.
+        np.testing.assert_allclose(np.abs(product), np.eye(3), atol=0.1)
+    # Of the 51 - 3 directions left out, joint 0 holds three without noise and the
+    # alignment takes it from the one that is the rotation.
+    expected = noise * np.sqrt((51 - 3 - 4) / (51 - 3))
+    np.testing.assert_allclose(prior.noise_stddev, expected, rtol=0.02)
+
+
+def _symmetric_truth(rng, tiny_prior):
+    """A mixture that mirroring does not change, and that has no rotation in its bases."""
+    mean_pose = tiny_prior.mean_pose
+    bases = []
+    for mean in mean_pose:
+        turn = np.stack([-mean[:, 1], mean[:, 0], np.zeros(17)], axis=-1).ravel()
+        raw = rng.standard_normal([3, 17, 3])
+        raw[:, 0] = 0.0
+        # A basis pose and its mirror image agree up to a sign.
+        raw += np.array([1.0, -1.0, 1.0])[:, None, None] * alignment.mirror(raw, SKELETON)
+        columns = np.concatenate([turn[:, None], raw.reshape(3, -1).T], axis=1)
+        bases.append(np.linalg.qr(columns)[0].T[1:].reshape(3, 17, 3))
+    return PosePrior(
+        mean_pose=mean_pose,
+        basis=np.stack(bases),
+        stddev=[[300.0, 200.0, 100.0], [250.0, 150.0, 80.0]],
+        noise_stddev=[10.0, 10.0],
+        mixture_weights=[0.7, 0.3],
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"poses": np.zeros([30, 17])}, r"`poses` must have shape \[N, 17, 3\].*\(30, 17\)"),
+        ({"poses": np.zeros([30, 16, 3])}, r"`poses` must have shape.*\(30, 16, 3\)"),
+        ({"poses": np.zeros([0, 17, 3])}, r"`poses` must be at least.*\(0, 17, 3\)"),
+        ({"poses": np.ones([4, 17, 3])}, r"`poses` must be at least.*5.*\(4, 17, 3\)"),
+        ({"poses": np.full([30, 17, 3], np.nan)}, "`poses` must be finite.*1530"),
+        ({"poses": "no"}, "`poses` must be an array of numbers.*str"),
+        ({"mixture_size": 0}, "`mixture_size` must be at least 1.*0"),
+        ({"poses": np.ones([30, 17, 3])}, "`mixture_size` must be at most the number"),
+        ({"num_bases": 48}, "`num_bases` must be from 1 to 47.*48"),
+        ({"num_bases": 0}, "`num_bases` must be from 1 to 47.*0"),
+        ({"groups": np.zeros(29)}, r"`groups` must have shape \[30\].*\(29,\)"),
+        ({"noise_stddev": -1.0}, "`noise_stddev` must be positive.*-1.0"),
+        ({"noise_stddev": np.nan}, "`noise_stddev` must be positive.*nan"),
+        ({"max_iterations": 0}, "`max_iterations` must be at least 1.*0"),
+        ({"skeleton": "octopus"}, "`skeleton` must be one of.*octopus"),
+    ],
+)
+def test_bad_arguments_are_named(rng, change, message):
+    arguments = {"poses": rng.standard_normal([30, 17, 3]) * 300.0, "num_bases": 5} | change
+
+    with pytest.raises(ValueError, match=message):
+        PosePrior.fit(**arguments)

@@ -1,0 +1,296 @@
+import dataclasses
+
+import numpy as np
+import pytest
+import scipy.io
+import scipy.special
+from reference import ppca as oracle
+
+from tf_lift import PosePrior, skeletons
+from tf_lift.prior import alignment, files
+
+ARRAYS = ("mean_pose", "basis", "stddev", "noise_stddev", "mixture_weights")
+
+
+@pytest.fixture
+def fields(tiny_prior):
+    return {field.name: getattr(tiny_prior, field.name) for field in dataclasses.fields(PosePrior)}
+
+
+@pytest.fixture
+def mat_fields(rng):
+    """Arrays as the authors' file has them: coordinate-major, inverse deviations."""
+    basis = np.linalg.qr(rng.standard_normal([3, 51, 25]))[0].swapaxes(1, 2)
+    sigma = 1.0 / rng.uniform(12.0, 600.0, [3, 26])
+    return {"mu": rng.standard_normal([3, 51]) * 300.0, "e": basis, "sigma": sigma}
+
+
+def test_sizes(tiny_prior):
+    assert (tiny_prior.mixture_size, tiny_prior.num_bases, tiny_prior.num_joints) == (2, 4, 17)
+
+
+def test_priors_compare_and_hash_by_identity(fields):
+    first, second = PosePrior(**fields), PosePrior(**fields)
+
+    assert first != second
+    assert len({first, second, first}) == 2
+
+
+def test_arrays_are_copies_that_nobody_can_write(fields):
+    fields["mean_pose"] = np.array(fields["mean_pose"])
+    prior = PosePrior(**fields)
+    before = prior.mean_pose[0, 1, 2]
+
+    fields["mean_pose"][0, 1, 2] += 1.0
+
+    assert prior.mean_pose[0, 1, 2] == before
+    with pytest.raises(ValueError, match="read-only"):
+        prior.mean_pose[0, 1, 2] = 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("basis", np.zeros([2, 4, 17]), r"`basis` must have shape.*\(2, 4, 17\)"),
+        ("basis", np.zeros([2, 0, 17, 3]), r"`basis` must have shape.*\(2, 0, 17, 3\)"),
+        (
+            "mean_pose",
+            np.zeros([3, 17, 3]),
+            r"`mean_pose` must have shape \[2, 17, 3\].*\(3, 17, 3\)",
+        ),
+        ("mean_pose", np.full([2, 17, 3], np.inf), "`mean_pose` must be finite.*102"),
+        ("mean_pose", "x", "`mean_pose` must be an array of numbers"),
+        ("stddev", np.ones([2, 5]), r"`stddev` must have shape \[2, 4\].*\(2, 5\)"),
+        ("stddev", np.zeros([2, 4]), "`stddev` must be positive.*0"),
+        ("noise_stddev", np.ones([2, 1]), r"`noise_stddev` must have shape \[2\].*\(2, 1\)"),
+        ("noise_stddev", [10.0, -1.0], "`noise_stddev` must be positive.*-1"),
+        ("mixture_weights", [0.5, 0.6], "`mixture_weights` must sum to 1.*1.1"),
+        ("mixture_weights", [1.0, 0.0], "`mixture_weights` must be positive.*0"),
+        ("skeleton", "octopus", "`skeleton` must be one of.*octopus"),
+        ("skeleton", "openpose18", r"`basis` must have 18 joints.*\(2, 4, 17, 3\)"),
+    ],
+)
+def test_bad_arrays_are_named(fields, name, value, message):
+    with pytest.raises(ValueError, match=message):
+        PosePrior(**fields | {name: value})
+
+
+def test_a_basis_must_be_orthonormal(fields):
+    scaled = fields["basis"] * np.array([1.0, 1.0, 1.01, 1.0])[:, None, None]
+    with pytest.raises(ValueError, match="`basis` must be orthonormal.*0.0201"):
+        PosePrior(**fields | {"basis": scaled})
+
+    PosePrior(**fields | {"basis": fields["basis"].astype(np.float32)})
+
+
+def test_save_and_load_give_back_every_bit(tmp_path, fields):
+    prior = PosePrior(**fields | {"credit": "Dankeschön\nan alle"})
+
+    prior.save(tmp_path / "prior.npz")
+    loaded = PosePrior.load(tmp_path / "prior.npz")
+
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(prior, name))
+        assert getattr(loaded, name).dtype == np.float64
+    assert (loaded.skeleton, loaded.credit) == ("h36m17", "Dankeschön\nan alle")
+    assert [path.name for path in tmp_path.iterdir()] == ["prior.npz"]
+
+
+def test_saving_twice_gives_the_same_file(tmp_path, tiny_prior):
+    for name in ("a.npz", "b.npz"):
+        tiny_prior.save(tmp_path / name)
+
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_a_failed_save_leaves_the_old_file(tmp_path, tiny_prior, monkeypatch):
+    path = tmp_path / "prior.npz"
+    path.write_bytes(b"old")
+
+    def fail(stream, **fields):
+        stream.write(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(np, "savez_compressed", fail)
+    with pytest.raises(OSError, match="disk full"):
+        tiny_prior.save(path)
+
+    assert path.read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["prior.npz"]
+
+
+def test_mat_is_never_written(tmp_path, tiny_prior):
+    with pytest.raises(ValueError, match=r"`path` must end in .npz.*prior.mat"):
+        tiny_prior.save(tmp_path / "prior.mat")
+
+
+def test_load_names_what_is_wrong_with_a_file(tmp_path, fields):
+    def check(name, message, **arrays):
+        np.savez(tmp_path / name, **arrays)
+        with pytest.raises(ValueError, match=f"{name}.*{message}"):
+            PosePrior.load(tmp_path / name)
+
+    check("other.npz", "must hold mean_pose.*Received: poses", poses=np.ones(3))
+    check("empty.npz", "must hold mean_pose.*Received: nothing")
+    check("objects.npz", "readable npz", **fields | {"basis": np.array([{}], dtype=object)})
+    check("shapes.npz", "`stddev` must have shape", **fields | {"stddev": np.ones([1, 4])})
+
+
+@pytest.mark.parametrize("keep", [0, 10, 1500, -30])
+def test_truncated_files_are_refused(tmp_path, tiny_prior, keep):
+    tiny_prior.save(tmp_path / "whole.npz")
+    path = tmp_path / "cut.npz"
+    path.write_bytes((tmp_path / "whole.npz").read_bytes()[:keep])
+
+    with pytest.raises(ValueError, match=r"cut.npz: must be a readable npz"):
+        PosePrior.load(path)
+
+
+@pytest.mark.parametrize("name", ["nobody.npz", "nobody.mat"])
+def test_a_missing_file_is_not_found(tmp_path, name):
+    with pytest.raises(FileNotFoundError, match=name):
+        PosePrior.load(tmp_path / name)
+
+
+def test_mat_of_the_authors(tmp_path, mat_fields):
+    scipy.io.savemat(tmp_path / "model.mat", mat_fields)
+
+    prior = PosePrior.load(tmp_path / "model.mat")
+
+    # Coordinate-major: x of all joints, then y, then z.
+    for k, j, joint, coordinate in [(0, 0, 0, 0), (1, 7, 5, 1), (2, 24, 16, 2)]:
+        column = coordinate * 17 + joint
+        assert prior.mean_pose[k, joint, coordinate] == mat_fields["mu"][k, column]
+        assert prior.basis[k, j, joint, coordinate] == mat_fields["e"][k, j, column]
+        assert prior.stddev[k, j] == pytest.approx(1.0 / mat_fields["sigma"][k, j])
+    np.testing.assert_allclose(prior.noise_stddev, 1.0 / mat_fields["sigma"][:, 25])
+    np.testing.assert_allclose(prior.mixture_weights, 1.0 / 3.0)
+    assert prior.basis.shape == (3, 25, 17, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mu": None}, "must hold mu, e, sigma.*e, sigma"),
+        ({"mu": np.zeros([3, 50])}, r"`mu` must have shape.*\(3, 50\)"),
+        ({"e": np.zeros([3, 51, 25])}, r"`e` must have shape \[3, num_bases, 51\].*\(3, 51, 25\)"),
+        ({"sigma": np.ones([3, 25])}, r"`sigma` must have shape \[3, 26\].*\(3, 25\)"),
+        ({"sigma": np.zeros([3, 26])}, "`sigma` must be positive"),
+        ({"sigma": np.full([3, 26], np.nan)}, "`sigma` must be finite"),
+        ({"e": np.ones([3, 25, 51])}, "`basis` must be orthonormal"),
+    ],
+)
+def test_a_bad_mat_is_named(tmp_path, mat_fields, change, message):
+    content = {name: value for name, value in (mat_fields | change).items() if value is not None}
+    scipy.io.savemat(tmp_path / "bad.mat", content)
+
+    with pytest.raises(ValueError, match=f"bad.mat.*{message}"):
+        PosePrior.load(tmp_path / "bad.mat")
+
+
+@pytest.mark.parametrize("keep", [0, 100, 3000])
+def test_a_truncated_mat_is_refused(tmp_path, mat_fields, keep):
+    scipy.io.savemat(tmp_path / "whole.mat", mat_fields)
+    (tmp_path / "cut.mat").write_bytes((tmp_path / "whole.mat").read_bytes()[:keep])
+
+    with pytest.raises(ValueError, match=r"cut.mat: must be a readable MATLAB file"):
+        PosePrior.load(tmp_path / "cut.mat")
+
+
+def test_samples_have_the_mean_and_covariance_of_the_mixture(tiny_prior):
+    poses = tiny_prior.sample(20000, seed=1, noise=True).reshape(20000, -1)
+
+    weights = tiny_prior.mixture_weights
+    means = tiny_prior.mean_pose.reshape(2, -1)
+    mean = weights @ means
+    covariance = sum(
+        weights[k]
+        * (
+            oracle.covariance(
+                tiny_prior.basis[k].reshape(4, -1), tiny_prior.stddev[k], tiny_prior.noise_stddev[k]
+            )
+            + np.outer(means[k] - mean, means[k] - mean)
+        )
+        for k in range(2)
+    )
+    # Five standard errors of a mean, and of a covariance of two variables.
+    spread = np.sqrt(np.diag(covariance))
+    assert (np.abs(poses.mean(axis=0) - mean) < 5.0 * spread / np.sqrt(20000)).all()
+    error = np.abs(np.cov(poses.T) - covariance) / np.outer(spread, spread)
+    assert error.max() < 5.0 * np.sqrt(2.0 / 20000)
+
+
+def test_samples_without_noise_lie_in_the_span_of_the_basis(tiny_prior):
+    poses = tiny_prior.sample(50, seed=2)
+
+    residuals = [
+        (pose - tiny_prior.mean_pose[k]).ravel()
+        - np.tensordot(
+            np.tensordot(tiny_prior.basis[k], pose - tiny_prior.mean_pose[k], 2),
+            tiny_prior.basis[k],
+            axes=1,
+        ).ravel()
+        for pose in poses
+        for k in range(2)
+    ]
+    lengths = np.linalg.norm(residuals, axis=1).reshape(50, 2)
+    assert lengths.min(axis=1).max() < 1e-9
+    np.testing.assert_allclose(poses[:, 0], 0.0, atol=1e-9)
+
+
+def test_samples_depend_on_the_seed_alone(tiny_prior):
+    np.testing.assert_array_equal(tiny_prior.sample(4, seed=3), tiny_prior.sample(4, seed=3))
+    assert (tiny_prior.sample(4, seed=3) != tiny_prior.sample(4, seed=4)).any()
+    with pytest.raises(ValueError, match="`num_poses` must be at least 1.*0"):
+        tiny_prior.sample(0)
+
+
+def test_log_likelihood_is_that_of_full_covariances(tiny_prior):
+    poses = tiny_prior.sample(30, seed=5, noise=True)
+
+    density = tiny_prior.log_likelihood(poses)
+
+    expected = oracle.mixture_log_likelihood(tiny_prior, poses)
+    np.testing.assert_allclose(density, expected, rtol=1e-9)
+
+
+def test_log_likelihood_over_rotations_is_the_log_of_the_mean(tiny_prior):
+    poses = tiny_prior.sample(3, seed=6, noise=True)
+
+    density = tiny_prior.log_likelihood(poses, num_rotations=4)
+
+    turned = [
+        oracle.mixture_log_likelihood(tiny_prior, alignment.rotate(poses, angle))
+        for angle in (0.0, np.pi / 2, np.pi, 3 * np.pi / 2)
+    ]
+    expected = scipy.special.logsumexp(turned, axis=0, b=0.25)
+    np.testing.assert_allclose(density, expected, rtol=1e-9)
+
+
+def test_log_likelihood_checks_its_arguments(tiny_prior):
+    with pytest.raises(ValueError, match=r"`poses` must have shape \[N, 17, 3\].*\(17, 3\)"):
+        tiny_prior.log_likelihood(np.zeros([17, 3]))
+    with pytest.raises(ValueError, match="`poses` must be finite"):
+        tiny_prior.log_likelihood(np.full([1, 17, 3], np.nan))
+    with pytest.raises(ValueError, match="`num_rotations` must be at least 1"):
+        tiny_prior.log_likelihood(np.zeros([1, 17, 3]), num_rotations=0)
+
+
+def test_the_shipped_prior_is_of_people():
+    prior = PosePrior.load()
+
+    assert (prior.mixture_size, prior.num_bases, prior.num_joints) == (3, 25, 17)
+    assert "mocap.cs.cmu.edu" in prior.credit
+    assert files.DEFAULT_PATH.stat().st_size < 200_000
+    np.testing.assert_allclose(prior.mean_pose[:, 0], 0.0, atol=1e-6)
+    poses = prior.sample(500, seed=0)
+    head, left_ankle, right_ankle = (
+        poses[:, skeletons.H36M_17.joint_names.index(name), 2]
+        for name in ("head_top", "left_ankle", "right_ankle")
+    )
+    assert np.mean(head > np.maximum(left_ankle, right_ankle)) > 0.9
+    # Thighs and shins of adults, in mm.
+    for name, parent in (("left_knee", "left_hip"), ("right_ankle", "right_knee")):
+        child, root = (skeletons.H36M_17.joint_names.index(joint) for joint in (name, parent))
+        lengths = np.linalg.norm(poses[:, child] - poses[:, root], axis=-1)
+        assert 350.0 < np.median(lengths) < 480.0
