@@ -141,7 +141,6 @@ def _without_dtype(config):
 
 
 def _check_output_shape(layer, inputs, outputs, batch):
-    shapes = tf.nest.map_structure(lambda x: (batch, *x.shape[1:]), inputs)
     if isinstance(inputs, list):
         shapes = [(batch, *x.shape[1:]) for x in inputs]
     else:
@@ -182,12 +181,12 @@ def _check_fit(layer, inputs, outputs, fit_output, trains):
     target = (np.asarray(target) + noise).astype(np.float32)
     loss = "mse" if fit_output is None else {fit_output: "mse"}
     target = target if fit_output is None else {fit_output: target}
-    model.compile(optimizer=tf.keras.optimizers.SGD(1e-6), loss=loss)
-    before = [np.array(w) for w in model.trainable_weights]
+    model.compile(optimizer=tf.keras.optimizers.Adam(1e-3), loss=loss)
+    before = [w.numpy() for w in model.trainable_weights]
     history = model.fit(inputs, target, batch_size=len(noise), epochs=1, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
-    changed = [(np.array(w) != b).any() for w, b in zip(model.trainable_weights, before)]
-    assert all(np.isfinite(np.array(w)).all() for w in model.trainable_weights)
+    changed = [(w.numpy() != b).any() for w, b in zip(model.trainable_weights, before, strict=True)]
+    assert all(np.isfinite(w.numpy()).all() for w in model.trainable_weights)
     if trains:
         assert all(changed), [w.name for w in model.trainable_weights]
 
