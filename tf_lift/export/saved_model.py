@@ -137,11 +137,7 @@ def export_saved_model(
             TensorFlow Serving cannot run.
     """
     service = LiftingService(model, skeleton)
-    signatures = {
-        key: function.get_concrete_function() for key, function in service.signatures.items()
-    }
-    for key, function in signatures.items():
-        check_servable(function, key)
+    signatures = _trace(service, model.get_layer("lift"))
     root = pathlib.Path(folder) / name
     root.mkdir(parents=True, exist_ok=True)
     # Beside the versions, so that renaming stays on one disk; the name is no number, so
@@ -164,6 +160,20 @@ def export_saved_model(
         return _rename_to_next_version(temporary, root)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _trace(service, lift):
+    """Traces the signatures with the lift as a plain graph, whatever it is in training."""
+    compiled, lift.jit_compile = lift.jit_compile, False
+    try:
+        functions = {
+            key: function.get_concrete_function() for key, function in service.signatures.items()
+        }
+    finally:
+        lift.jit_compile = compiled
+    for key, function in functions.items():
+        check_servable(function, key)
+    return functions
 
 
 def check_servable(function, name: str) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import tensorflow as tf
 
 from tf_lift import layers, losses
@@ -47,7 +48,7 @@ def build_lifting_cpm(
         image_size: Side of the input image, in pixels; the preset's where `None`.
         backbone: Keras model that takes the tower's place: image to features of stride 8
             or less. It gets (value - 128) / 256.
-        **lifting: Further arguments of `tf_lift.layers.PPCALifting`.
+        **lifting: Further arguments of `tf_lift.layers.PPCALifting`, such as `pitches`.
 
     Returns:
         A functional model, not compiled. `compile_lifting_cpm` compiles it for training.
@@ -86,8 +87,15 @@ def build_lifting_cpm(
     decoder = layers.BeliefMapsToLandmarks(
         stride=stride, decoder=size.decoder, dtype="float32", name="decoder"
     )
+    noisy_prior = dataclasses.replace(
+        prior, noise_stddev=np.hypot(prior.noise_stddev, size.landmark_noise_mm)
+    )
     lift = layers.PPCALifting(
-        prior, lift_gradient=lift_gradient, dtype="float32", name="lift", **lifting
+        noisy_prior,
+        lift_gradient=lift_gradient,
+        dtype="float32",
+        name="lift",
+        **{"pitches": size.pitches, **lifting},
     )
     projection = layers.LandmarksToBeliefMaps(
         map_size,

@@ -216,6 +216,7 @@ class _Run:
                     # The last epoch may be a short one: `Progress` ends it.
                     epochs=math.ceil((config.steps - step) / steps_per_epoch),
                     verbose=self.verbose,
+                    shuffle=False,
                     callbacks=[
                         callbacks.Progress(config, checkpoint, self._training_limit()),
                         callbacks.Validation(measure, "landmark_error_px", checkpoint, best),
