@@ -1,5 +1,6 @@
 """The tf.data pipeline: from people to batches of features and targets."""
 
+import numpy as np
 import tensorflow as tf
 
 from tf_lift.data import augmentation, targets
@@ -95,7 +96,7 @@ def dataset(
     _check_stride(image_size, stride)
     # Tensors, captured by reference: constants in the graph would be copied.
     pool = {name: tf.constant(people[name]) for name in ("image", "landmarks", "joints_3d")}
-    rows = tf.range(len(people["image"])) if indices is None else tf.constant(list(indices))
+    rows = _rows(indices, len(people["image"]))
     examples = tf.data.Dataset.from_tensor_slices(rows)
     if shuffle:
         examples = examples.shuffle(len(rows), seed=seed, reshuffle_each_iteration=True)
@@ -136,6 +137,21 @@ def _features_and_targets(batch, image_size, stride, num_stages, target_names, c
     if "joints_3d" in target_names:
         wanted["joints_3d"] = batch["joints_3d"]
     return features, wanted
+
+
+def _rows(indices, size):
+    rows = np.arange(size) if indices is None else np.asarray(indices)
+    if (
+        rows.ndim != 1
+        or not rows.size
+        or rows.dtype.kind not in "iu"
+        or not (0 <= rows.min() and rows.max() < size)
+    ):
+        raise ValueError(
+            f"`indices` must be rows of the pool, 0 to {size - 1}, at least one. "
+            f"Received: {indices}"
+        )
+    return rows
 
 
 def _check_stride(image_size, stride):

@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import zipfile
 
 import numpy as np
 
@@ -22,7 +23,7 @@ _VERSION = 1
 _FEW = 64
 # A bare package in the place of tf_lift, whose __init__ would import TensorFlow: seconds
 # and hundreds of megabytes that a worker has no use for.
-_WORKER = """
+WORKER = """
 import sys, types
 package = types.ModuleType("tf_lift")
 package.__path__ = [sys.argv[1]]
@@ -74,9 +75,9 @@ def render_pool(
     path = None
     if cache_folder is not None:
         path = pathlib.Path(cache_folder) / f"people_{_fingerprint(people, indices)}.npz"
-        if path.exists():
-            with np.load(path, allow_pickle=False) as arrays:
-                return {name: arrays[name] for name in FIELDS}
+        cached = _cached(path)
+        if cached is not None:
+            return cached
     if num_workers is None:
         num_workers = len(os.sched_getaffinity(0)) if indices.size >= _FEW else 1
     if num_workers < 1:
@@ -136,7 +137,7 @@ def _start(job):
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     package = str(pathlib.Path(__file__).parents[1])
     return subprocess.Popen(
-        [sys.executable, "-c", _WORKER, package, str(job)],
+        [sys.executable, "-c", WORKER, package, str(job)],
         stdout=subprocess.PIPE,
         env={**os.environ, **threads},
     )
@@ -164,6 +165,16 @@ def _fingerprint(people, indices):
     digest.update(np.ascontiguousarray(people.poses).tobytes())
     digest.update(np.ascontiguousarray(indices, np.int64).tobytes())
     return digest.hexdigest()[:16]
+
+
+def _cached(path):
+    """The pool of a file, or None where there is none that can be read."""
+    try:
+        # Opened here: `np.load` leaves a broken file open when it raises.
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in FIELDS}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
 
 
 def _save(path, pool):

@@ -1,11 +1,13 @@
 """Draws one person: z-buffered surface points, light, ground, background, camera noise."""
 
+import dataclasses
+
 import numpy as np
 
 from tf_lift.data import bodies, lofts, scenery, wardrobe
 from tf_lift.data.cameras import Camera
 
-__all__ = ["render"]
+__all__ = ["Body", "draw_body", "draw_light", "render"]
 
 # Each pixel is the mean of 2 x 2, which smooths the outlines.
 _OVERSAMPLING = 2
@@ -40,42 +42,91 @@ def render(
         `[17]`: False where a surface other than the joint's own flesh lies in front of
         it. A joint outside the image has no pixel to test and counts as visible here.
     """
-    outfit = wardrobe.draw_outfit(rng)
-    light = _draw_light(rng, up)
+    outfit = wardrobe.suited(wardrobe.draw_outfit(rng), joints)
+    light = draw_light(rng, up)
+    body = draw_body(joints, up, camera, image_size, outfit, light)
+    ground = scenery.Ground.below(body.points, up, light, rng)
+    image = scenery.background(camera, image_size, up, ground, rng)
+    top, left = body.corner
+    region = image[:, top : top + body.layer.shape[1], left : left + body.layer.shape[2]]
+    region *= 1.0 - body.layer[3]
+    region += body.layer[:3]
+    return scenery.degrade(image, rng), _visible(joints, body, camera)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Body:
+    """A drawn body, in the smallest window of the image that holds it.
+
+    Attributes:
+        corner: Row and column, px, of the window's first pixel.
+        layer: Array of shape `[4, height, width]`: colours, 0 to 255, times coverage;
+            coverage, 0 to 1.
+        depth: Array of shape `[2 * height, 2 * width]`: z of the nearest surface, mm,
+            infinite where there is none, for the four quarters of each pixel.
+        points: Array of shape `[3, num_points]`: the surface, mm, camera frame.
+    """
+
+    corner: tuple[int, int]
+    layer: np.ndarray
+    depth: np.ndarray
+    points: np.ndarray
+
+
+def draw_body(
+    joints: np.ndarray,
+    up: np.ndarray,
+    camera: Camera,
+    image_size: int,
+    outfit: wardrobe.Outfit,
+    light: dict,
+) -> Body:
+    """Draws one body, without background; arguments as for `render`."""
     rings = bodies.control_rings(joints, up, outfit.figure)
-    fine = image_size * _OVERSAMPLING
     focal = camera.focal_px * _OVERSAMPLING
-    offset = (camera.principal_point_px + 0.5) * _OVERSAMPLING - 0.5
     pixel_mm = joints[:, 2].mean() / focal / _POINTS_PER_PIXEL
     level = int(np.floor(np.log(pixel_mm) / np.log(1.15)))
     grid = lofts.row_grid(level, outfit.left_out)
     rows, slopes = (grid.weights @ rings).T.copy(), (grid.slopes @ rings).T.copy()
     rows[3:9] *= wardrobe.loosened(outfit, grid.part, rows[9])
     samples = lofts.visible_samples(rows, slopes, grid.groups)
-    points = samples.points
-    scale = np.float32(focal) / points[2]
-    x = np.rint(points[0] * scale + np.float32(offset[0])).astype(np.int32)
-    y = np.rint(points[1] * scale + np.float32(offset[1])).astype(np.int32)
-    inside = np.flatnonzero((x >= 0) & (x < fine) & (y >= 0) & (y < fine))
-    nearest = _nearest(y[inside] * fine + x[inside], points[2, inside], fine * fine)
+    offset = ((camera.principal_point_px + 0.5) * _OVERSAMPLING - 0.5).astype(np.float32)
+    scale = np.float32(focal) / samples.points[2]
+    x = np.rint(samples.points[0] * scale + offset[0]).astype(np.int32)
+    y = np.rint(samples.points[1] * scale + offset[1]).astype(np.int32)
+    left, width = _window(x, image_size)
+    top, height = _window(y, image_size)
+    x -= left * _OVERSAMPLING
+    y -= top * _OVERSAMPLING
+    height, width = height * _OVERSAMPLING, width * _OVERSAMPLING
+    # As unsigned numbers, negative ones are large: one comparison for both borders.
+    inside = np.flatnonzero((x.view(np.uint32) < width) & (y.view(np.uint32) < height))
+    distance = samples.points[2, inside]
+    nearest = _nearest(y[inside] * width + x[inside], distance, height * width)
     # The extra last point stands for "nothing", infinitely far away.
-    depth = np.append(points[2, inside], np.float32(np.inf))[nearest].reshape(fine, fine)
-    _fill_holes(nearest.reshape(fine, fine), depth)
+    depth = np.append(distance, np.float32(np.inf))[nearest].reshape(height, width)
+    _fill_holes(nearest.reshape(height, width), depth)
     seen = np.flatnonzero(nearest >= 0)
-    winners = inside[nearest[seen]]
-    colours = _shade(outfit, light, grid.part, rows, slopes, samples, winners)
-    shadow = scenery.Ground.below(samples.points, up, light, rng)
-    background = scenery.background(camera, image_size, up, shadow, rng)
-    layer = np.zeros([4, fine * fine], np.float32)
-    layer[:3, seen] = colours
+    layer = np.zeros([4, height * width], np.float32)
+    shaded = _shade(outfit, light, grid.part, rows, slopes, samples, inside[nearest[seen]])
+    for channel in range(3):
+        layer[channel, seen] = shaded[channel]
     layer[3, seen] = 1.0
-    layer = _halved(layer.reshape(4, fine, fine))
-    image = layer[:3] + (1.0 - layer[3]) * background
-    return scenery.degrade(image, rng), _visible(joints, depth, focal, offset)
+    layer = _halved(layer.reshape(4, height, width))
+    return Body((top, left), layer, depth, samples.points)
+
+
+def _window(places, size):
+    """First pixel and number of pixels that (oversampled) places cover, inside the image."""
+    first = min(max(int(places.min()) // _OVERSAMPLING, 0), size - 1)
+    last = min(max(int(places.max()) // _OVERSAMPLING, first), size - 1)
+    return first, last - first + 1
 
 
 def _nearest(pixel, depth, num_pixels):
     """Index of the nearest point of each pixel, -1 for none."""
+    if not depth.size:
+        return np.full(num_pixels, -1, np.int32)
     # Far to near by 16 bits of depth (0.05 mm): radix sort, and the last assignment wins.
     low, high = depth.min(), depth.max()
     keys = ((high - depth) * np.float32(65535.0 / max(high - low, 1e-3))).astype(np.uint16)
@@ -133,8 +184,8 @@ def _shade(outfit, light, part, rows, slopes, samples, winners):
     return colours.T * (light["colour"][:, None] * shade)
 
 
-def _draw_light(rng, up):
-    """A sun or lamp: direction towards it (camera frame), colour, strength."""
+def draw_light(rng, up):
+    """Draws a sun or lamp: direction towards it (camera frame), colour, strength."""
     direction = rng.normal(0, 1, 3) * (1.0, 0.4, 0.6) - (0, 0, 0.6)
     direction = direction - (direction @ up) * up
     direction /= np.linalg.norm(direction) + 1e-6
@@ -150,11 +201,12 @@ def _draw_light(rng, up):
     }
 
 
-def _visible(joints, depth, focal, offset):
-    size = depth.shape[0]
+def _visible(joints, body, camera):
     back = np.linalg.norm(joints[8] - joints[7]) + np.linalg.norm(joints[7] - joints[0])
-    pixel = np.rint(joints[:, :2] / joints[:, 2:] * focal + offset).astype(int)
-    inside = ((pixel >= 0) & (pixel < size)).all(1)
-    x, y = np.clip(pixel, 0, size - 1).T
-    behind = depth[y, x] < joints[:, 2] - _FLESH_MM * (back / 551.0)
+    pixel = camera.focal_px * joints[:, :2] / joints[:, 2:] + camera.principal_point_px
+    quarter = np.rint((pixel - body.corner[::-1] + 0.5) * _OVERSAMPLING - 0.5).astype(int)
+    size = np.array(body.depth.shape[::-1])
+    inside = ((quarter >= 0) & (quarter < size)).all(1)
+    x, y = np.clip(quarter, 0, size - 1).T
+    behind = body.depth[y, x] < joints[:, 2] - _FLESH_MM * (back / 551.0)
     return ~(inside & behind)

@@ -43,7 +43,7 @@ class SyntheticPeople:
     distance_mm: tuple[float, float] = (2500.0, 6000.0)
     pitch_degrees: tuple[float, float] = (-5.0, 25.0)
     roll_degrees: float = 3.0
-    box_scale: tuple[float, float] = (1.0, 1.6)
+    box_scale: tuple[float, float] = (1.0, 1.4)
 
     def __post_init__(self):
         poses = np.asarray(self.poses, np.float32)
@@ -60,6 +60,8 @@ class SyntheticPeople:
                 "`image_size` must be a whole number of at least 16 px. "
                 f"Received: image_size={self.image_size}"
             )
+        if int(self.seed) != self.seed or self.seed < 0:
+            raise ValueError(f"`seed` must be a whole number >= 0. Received: seed={self.seed}")
         for name in ("distance_mm", "pitch_degrees", "box_scale"):
             low, high = getattr(self, name)
             if not low <= high:
@@ -69,6 +71,8 @@ class SyntheticPeople:
                 "`distance_mm` must be at least 2000, or limbs reach the camera. "
                 f"Received: distance_mm={self.distance_mm}"
             )
+        if self.box_scale[0] <= 0:
+            raise ValueError(f"`box_scale` must be positive. Received: box_scale={self.box_scale}")
         object.__setattr__(self, "poses", poses)
 
     def person(self, index: int) -> dict:
@@ -84,8 +88,13 @@ class SyntheticPeople:
             0; `visibility` bool `[17]`, False where another part of the body or the
             image's border hides the joint; `person_height_px`, height of the box around the
             landmarks; `camera`, the exact `cameras.Camera`.
+
+        Raises:
+            ValueError: If `index` is not a whole number >= 0.
         """
-        rng = np.random.default_rng([self.seed, index])
+        if index < 0 or int(index) != index:
+            raise ValueError(f"`index` must be a whole number >= 0. Received: {index}")
+        rng = np.random.default_rng([int(self.seed), int(index)])
         pose, up, camera, joints_3d = self._view(rng)
         landmarks = camera.project(joints_3d)
         image, visibility = rendering.render(pose, up, camera, self.image_size, rng)

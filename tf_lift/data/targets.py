@@ -34,7 +34,8 @@ def belief_map_targets(
         image_size: Side of the square image, px.
         stride: Pixels per cell.
         stddev_px: Standard deviation of the Gaussians, px of the image; `None` for the
-            paper's 7 px at 368 px, in proportion to `image_size`.
+            paper's 7 px at 368 px, in proportion to `image_size`, but at least half a
+            cell: in small images a narrower peak would vanish between the cells.
 
     Returns:
         Tensor of shape `[batch, image_size / stride, image_size / stride,
@@ -58,7 +59,7 @@ def belief_map_targets(
         )
     shapes.check_not_empty(landmarks, "landmarks")
     if stddev_px is None:
-        stddev_px = _LANDMARK_STDDEV_PX * image_size / _REFERENCE_SIZE_PX
+        stddev_px = max(_LANDMARK_STDDEV_PX * image_size / _REFERENCE_SIZE_PX, stride / 2)
     _check_positive(stddev_px, "stddev_px")
     maps = _gaussians(landmarks, _cell_centres(image_size, stride), stddev_px)
     if landmarks.shape.rank == 4:

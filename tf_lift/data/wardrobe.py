@@ -8,7 +8,7 @@ import numpy as np
 from tf_lift.data.bodies import PARTS, Figure
 from tf_lift.data.lofts import PART_INDEX
 
-__all__ = ["Outfit", "albedo", "draw_outfit", "loosened"]
+__all__ = ["Outfit", "albedo", "draw_outfit", "loosened", "suited"]
 
 _SKIN = np.array(
     [
@@ -121,6 +121,18 @@ def draw_outfit(rng: np.random.Generator) -> Outfit:
         bald=bool(not feminine and rng.random() < 0.1),
         phase=rng.uniform(0, 2 * np.pi, 8),
     )
+
+
+def suited(outfit: Outfit, joints: np.ndarray) -> Outfit:
+    """Returns the outfit, a skirt exchanged for shorts where the legs would burst it."""
+    thighs = joints[[5, 2]] - joints[[4, 1]]
+    thighs = thighs / (np.linalg.norm(thighs, axis=1, keepdims=True) + 1e-6)
+    back = joints[7] - joints[0]
+    back = back / (np.linalg.norm(back) + 1e-6)
+    # Thighs within 50 degrees of the back's line and 55 of each other.
+    if outfit.skirt and ((thighs @ back).max() > -0.64 or thighs[0] @ thighs[1] < 0.57):
+        return dataclasses.replace(outfit, skirt=False, leg=0.6)
+    return outfit
 
 
 def _cloth(rng):
