@@ -402,6 +402,66 @@ def lift(
     console.print(f"{len(poses.scale)} poses{note}; wrote {output}", highlight=False)
 
 
+@app.command()
+def show(
+    output: Annotated[
+        pathlib.Path, typer.Option("--output", "-o", help="PNG file to write.")
+    ] = pathlib.Path("people.png"),
+    number: Annotated[int, typer.Option(help="Number of people.")] = 24,
+    image_size: Annotated[int, typer.Option(help="Side of each image, px.")] = 128,
+    columns: Annotated[int, typer.Option(help="Images in a row.")] = 8,
+    seed: Annotated[int, typer.Option(help="Seed of the people.")] = 0,
+    first: Annotated[int, typer.Option(help="Index of the first person.")] = 0,
+    landmarks: Annotated[
+        bool, typer.Option("--landmarks", help="Draw the true landmarks too.")
+    ] = False,
+    mocap: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="npz file of poses, instead of the shipped prior's."),
+    ] = None,
+    colours: Annotated[
+        int, typer.Option(help="Colours in the file, 2 to 256, to make it smaller; 0: all.")
+    ] = 0,
+) -> None:
+    """Draws a sheet of synthetic people, the embedded training data."""
+    import numpy as np
+    from rich.console import Console
+
+    from tf_lift.data import pool, synthetic
+    from tf_lift.viewing import figures
+
+    for name, value in (("number", number), ("columns", columns)):
+        if value < 1:
+            raise ValueError(f"`--{name}` must be at least 1. Received: {value}")
+    if colours and not 2 <= colours <= 256:
+        raise ValueError(f"`--colours` must be 0 or 2 to 256. Received: {colours}")
+    poses: np.ndarray
+    if mocap is None:
+        from tf_lift.prior import PosePrior
+
+        poses = PosePrior.load().sample(max(number, 1000), seed=seed)
+    else:
+        from tf_lift.data.mocap import load_poses
+
+        poses = load_poses(mocap).poses
+    people = synthetic.SyntheticPeople(poses, image_size=image_size, seed=seed)
+    drawn = pool.render_pool(people, np.arange(first, first + number), progress=True)
+    sheet = figures.contact_sheet(
+        drawn["image"],
+        landmarks=drawn["landmarks"] if landmarks else None,
+        visibility=drawn["visibility"] if landmarks else None,
+        columns=columns,
+    )
+    path = figures.save(sheet, output, dpi=200 if landmarks else 100)
+    if colours:
+        from PIL import Image
+
+        with Image.open(path) as image:
+            small = image.convert("RGB").quantize(colours)
+        small.save(path, optimize=True)
+    Console().print(f"{number} people of {image_size} px; wrote {path}")
+
+
 def main(arguments=None) -> int:
     """Runs the command line and returns its exit code.
 

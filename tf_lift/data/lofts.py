@@ -17,8 +17,12 @@ __all__ = ["PART_INDEX", "RowGrid", "Samples", "row_grid", "visible_samples"]
 PART_INDEX = {name: index for index, name in enumerate(bodies.PARTS)}
 # Parts sampled with the same number of points per row: fewer, larger array operations.
 # (`bodies.PARTS` keeps the parts of a group together.)
-_GROUPS = (("skirt", "torso"), ("hair", "head", "thigh"), ("neck", "shin", "upper_arm", "foot"))
-_GROUPS += (("forearm", "hand", "nose", "ear"),)
+_GROUPS: tuple[tuple[str, ...], ...] = (
+    ("skirt", "torso"),
+    ("hair", "head", "thigh"),
+    ("neck", "shin", "upper_arm", "foot"),
+    ("forearm", "hand", "nose", "ear"),
+)
 
 
 class RowGrid:
@@ -33,9 +37,12 @@ class RowGrid:
 
     def __init__(self, spacing_mm: float, left_out: frozenset):
         nominal = bodies.control_rings(
-            bodies.STANDING, np.float32([0, 0, 1]), bodies.Figure(girth=1.1, hair_length_mm=120)
+            bodies.STANDING, np.array([0.0, 0.0, 1.0]), bodies.Figure(girth=1.1, hair_length_mm=120)
         )
-        weights, slopes, parts, self.groups = [], [], [], []
+        weights: list[np.ndarray] = []
+        slopes: list[np.ndarray] = []
+        parts: list[int] = []
+        self.groups: list[tuple[slice, np.ndarray]] = []
         bounds: dict = {}
         first_ring = 0
         for index, (name, num_rings) in enumerate(bodies.PARTS.items()):

@@ -46,8 +46,8 @@ def belief_map_targets(
             of `stride`.
 
     >>> maps = belief_map_targets(tf.constant([[[3.5, 11.5]]]), image_size=16, stride=8)
-    >>> maps.shape, float(maps[0, 1, 0, 0]), float(maps[0, 1, 0, 1])
-    (TensorShape([1, 2, 2, 2]), 1.0, 0.0)
+    >>> maps.shape, float(maps[0, 1, 0, 0])
+    (TensorShape([1, 2, 2, 2]), 1.0)
     """
     landmarks = tf.convert_to_tensor(landmarks, tf.float32)
     shapes.check_shape(landmarks, "landmarks", None, 2)
