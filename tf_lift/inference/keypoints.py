@@ -115,6 +115,8 @@ def _read_json(path):
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ValueError('neither "landmarks" nor a list of COCO "annotations"')
     rows = [entry["keypoints"] for entry in entries if any(entry.get("keypoints") or ())]
+    if not rows:
+        raise ValueError("no annotation with labelled keypoints")
     values = np.array(rows, np.float64).reshape(len(rows), -1, 3)
     scores = values[..., 2]
     if isinstance(content, dict):
@@ -125,11 +127,13 @@ def _read_json(path):
 
 
 def _read_npy(path):
-    return _numbers(np.load(path, allow_pickle=False)), None, None
+    with path.open("rb") as file:
+        return _numbers(np.load(file, allow_pickle=False)), None, None
 
 
 def _read_npz(path):
-    with np.load(path, allow_pickle=False) as content:
+    # Opened here, because NumPy leaves a broken file open.
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as content:
         names = [name for name in ("scores", "visibility") if name in content]
         return (
             _numbers(content["landmarks"]),

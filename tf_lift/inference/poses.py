@@ -148,13 +148,12 @@ def lift_landmarks(
     target = skeletons.get(prior.skeleton)
     source = skeletons.get(skeleton) if isinstance(skeleton, str) else skeleton or target
     landmarks = np.asarray(landmarks, np.float64)
-    shapes.check_shape(landmarks, "landmarks", None, source.num_joints, 2)
-    shapes.check_not_empty(landmarks, "landmarks")
-    if landmarks.ndim != 3:
+    if landmarks.ndim != 3 or landmarks.shape[1:] != (source.num_joints, 2):
         raise ValueError(
             f"`landmarks` must have shape [N, {source.num_joints}, 2]. "
             f"Received: landmarks.shape={landmarks.shape}"
         )
+    shapes.check_not_empty(landmarks, "landmarks")
     scores = np.ones(landmarks.shape[:2]) if scores is None else np.asarray(scores, np.float64)
     shapes.check_shape(scores, "scores", *landmarks.shape[:2])
     mapped, visibility, mapped_scores = _map_joints(landmarks, scores, source, target, min_score)

@@ -1,0 +1,114 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tf_lift import cli, skeletons
+from tf_lift.inference import poses
+
+
+@pytest.fixture
+def landmarks(tiny_prior):
+    """COCO landmarks [10, 17, 2] of poses of the prior; only the body's are right."""
+    world = tiny_prior.sample(10, seed=1)
+    body = 0.2 * np.stack([world[..., 0], -world[..., 2]], -1) + [300, 200]
+    mapped = skeletons.joint_map(skeletons.H36M_17, skeletons.COCO_17) @ body
+    mapped[:, :5] = body[:, [10]] + [[0, 0], [4, 0], [-4, 0], [8, 0], [-8, 0]]
+    return mapped
+
+
+def _run(path, prior, output, *options):
+    return cli.main(["lift", str(path), "--prior", str(prior), "-o", str(output), *options])
+
+
+@pytest.mark.parametrize("ending", ["json", "npz"])
+def test_command_lifts_a_file(tiny_prior, prior_path, landmarks, tmp_path, ending):
+    scores = np.full([10, 17], 0.9)
+    scores[4, 9] = 0.05
+    np.savez(tmp_path / "in.npz", landmarks=landmarks, scores=scores, skeleton="coco17")
+    output = tmp_path / f"out.{ending}"
+    # Batches of 4, 4 and 2.
+    assert _run(tmp_path / "in.npz", prior_path, output, "--batch-size", "4") == 0
+    expected = poses.lift_landmarks(landmarks, tiny_prior, "coco17", scores)
+    if ending == "npz":
+        with np.load(output) as content:
+            joints_3d, visibility = content["joints_3d"], content["visibility"]
+    else:
+        content = json.loads(output.read_text())["poses"]
+        joints_3d = np.array([pose["joints_3d"] for pose in content])
+        visibility = np.array([pose["visibility"] for pose in content])
+    np.testing.assert_allclose(joints_3d, expected.joints_3d, atol=0.1)
+    np.testing.assert_array_equal(visibility, expected.visibility)
+    assert not visibility[4, skeletons.H36M_17.joint_names.index("left_wrist")]
+    assert visibility[3, skeletons.H36M_17.joint_names.index("left_wrist")]
+
+
+def test_own_result_lifts_again(prior_path, landmarks, tmp_path):
+    np.savez(tmp_path / "in.npz", landmarks=landmarks, skeleton="coco17")
+    assert _run(tmp_path / "in.npz", prior_path, tmp_path / "first.json") == 0
+    assert _run(tmp_path / "first.json", prior_path, tmp_path / "second.json") == 0
+    first, second = (json.loads((tmp_path / f"{n}.json").read_text()) for n in ("first", "second"))
+    np.testing.assert_allclose(
+        [pose["joints_3d"] for pose in first["poses"]],
+        [pose["joints_3d"] for pose in second["poses"]],
+        atol=0.5,
+    )
+
+
+def test_figure_on_an_image(prior_path, landmarks, tmp_path):
+    np.save(tmp_path / "in.npy", landmarks)
+    Image.new("RGB", (600, 400), (90, 120, 90)).save(tmp_path / "image.png")
+    options = ["--figure", str(tmp_path / "out.png"), "--image", str(tmp_path / "image.png")]
+    options += ["--skeleton", "coco17"]
+    assert _run(tmp_path / "in.npy", prior_path, tmp_path / "out.json", *options) == 0
+    with Image.open(tmp_path / "out.png") as figure:
+        pixels = np.asarray(figure.convert("RGB"))
+    assert pixels.shape[0] > 1.5 * pixels.shape[1]  # Six of the ten poses, below each other.
+    assert (pixels == (90, 120, 90)).all(-1).mean() > 0.1
+
+
+def test_frames_without_a_person_are_null(prior_path, landmarks, tmp_path, capsys):
+    landmarks[[2, 5]] = np.nan
+    np.save(tmp_path / "in.npy", landmarks)
+    output = tmp_path / "out.json"
+    assert _run(tmp_path / "in.npy", prior_path, output, "--skeleton", "coco17") == 0
+    assert "10 poses, 2 of them with too few keypoints" in capsys.readouterr().out
+    content = json.loads(output.read_text())["poses"]
+    assert [pose["mixture_index"] < 0 for pose in content] == [i in (2, 5) for i in range(10)]
+    assert content[2]["joints_3d"][0] == [None, None, None]
+
+
+def test_given_scale(prior_path, landmarks, tmp_path):
+    np.save(tmp_path / "in.npy", landmarks)
+    options = ["--skeleton", "coco17", "--scale", "0.2", "--num-rotations", "40"]
+    assert _run(tmp_path / "in.npy", prior_path, tmp_path / "out.npz", *options) == 0
+    with np.load(tmp_path / "out.npz") as content:
+        np.testing.assert_allclose(content["scale"], 0.2, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "`skeleton` must be given .*17 joints, as of .'h36m17', 'coco17'. skeleton"),
+        (["--skeleton", "openpose18"], r"`landmarks` must have shape \[N, 18, 2\]"),
+        (["--skeleton", "mpii"], "`skeleton` must be one of"),
+        (["--skeleton", "coco17", "--batch-size", "0"], "`batch_size` must be at least 1"),
+        (["--skeleton", "coco17", "--min-score", "5"], "none of which has them"),
+        (["--skeleton", "coco17", "-o", "poses.txt"], "`output` must end in .json or .npz"),
+        (["--skeleton", "coco17", "--figure", "a.pdf"], "`figure` must end in .png"),
+        (["--skeleton", "coco17", "--image", "none.png"], "which does not exist"),
+        (["--skeleton", "coco17", "--selection", "best"], "`selection`"),
+        (["--skeleton", "coco17", "--num-rotations", "0"], "`num_rotations`"),
+    ],
+)
+def test_bad_input_is_one_line(prior_path, landmarks, tmp_path, capsys, options, message):
+    import re
+
+    np.save(tmp_path / "in.npy", landmarks)
+    output = tmp_path / "out.json"
+    assert _run(tmp_path / "in.npy", prior_path, output, *options) == 2
+    error = capsys.readouterr().err.strip()
+    assert re.search(message, error), error
+    assert len(error.splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["in.npy"]
