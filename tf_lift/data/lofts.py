@@ -1,8 +1,8 @@
-"""From control rings to surface points: as dense as an image needs, in one product.
+"""From control rings to surface points, as dense as an image needs.
 
 A row of a loft is an ellipse `centre + cos(v) first + sin(v) second`. Rows are linear in
-the control rings (Catmull-Rom splines), so a matrix, cached per density, gives all rows
-of a body. Of each row only the arc that faces the camera is sampled.
+the control rings (Catmull-Rom splines), with weights that are cached per density. Of each
+row only the arc that faces the camera is sampled.
 """
 
 import dataclasses
@@ -29,7 +29,8 @@ class RowGrid:
     """How the rows of a set of parts follow from the control rings.
 
     Attributes:
-        weights: Array of shape `[num_rows, NUM_RINGS]`: rows from rings.
+        rings: Array of shape `[4, num_rows]`: the control rings of each row.
+        weights: Array of shape `[4, num_rows]`: their weights.
         slopes: As `weights`, for the derivative along the part.
         part: Array of shape `[num_rows]`: index of the part in `bodies.PARTS`.
         groups: List of (slice of rows, angles in [-1, 1] of the visible arc).
@@ -39,6 +40,7 @@ class RowGrid:
         nominal = bodies.control_rings(
             bodies.STANDING, np.array([0.0, 0.0, 1.0]), bodies.Figure(girth=1.1, hair_length_mm=120)
         )
+        columns: list[np.ndarray] = []
         weights: list[np.ndarray] = []
         slopes: list[np.ndarray] = []
         parts: list[int] = []
@@ -46,28 +48,34 @@ class RowGrid:
         bounds: dict = {}
         first_ring = 0
         for index, (name, num_rings) in enumerate(bodies.PARTS.items()):
-            rings = slice(first_ring, first_ring + num_rings)
+            own = slice(first_ring, first_ring + num_rings)
             first_ring += num_rings
             if name in left_out:
                 continue
-            lengths, half_girth = _extent(nominal[rings])
+            lengths, half_girth = _extent(nominal[own])
             counts = np.maximum(1, np.ceil(lengths / spacing_mm)).astype(int)
-            for blocks, values in zip((weights, slopes), _catmull_rom(counts), strict=True):
-                row = np.zeros([len(values), bodies.NUM_RINGS], np.float32)
-                row[:, rings] = values
-                blocks.append(row)
-            begin, end = len(parts), len(parts) + len(weights[-1])
+            ring, weight, slope = _catmull_rom(counts)
+            columns.append(ring + own.start)
+            weights.append(weight)
+            slopes.append(slope)
+            begin, end = len(parts), len(parts) + weights[-1].shape[1]
             parts += [index] * (end - begin)
             kind = name.removeprefix("left_").removeprefix("right_")
             group = next(number for number, kinds in enumerate(_GROUPS) if kind in kinds)
             begin, _, girth = bounds.get(group, (begin, end, 0.0))
             bounds[group] = (begin, end, max(girth, half_girth))
-        self.weights = np.concatenate(weights)
-        self.slopes = np.concatenate(slopes)
+        self.rings = np.concatenate(columns, axis=1)
+        self.weights = np.concatenate(weights, axis=1).astype(np.float32)
+        self.slopes = np.concatenate(slopes, axis=1).astype(np.float32)
         self.part = np.array(parts)
         for begin, end, girth in bounds.values():
             count = max(6, int(np.ceil(girth / spacing_mm)))
             self.groups.append((slice(begin, end), np.linspace(-1, 1, count, dtype=np.float32)))
+
+    def rows(self, control_rings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Returns rows and their derivatives, both `[10, num_rows]`, from control rings."""
+        rings = np.take(np.ascontiguousarray(control_rings.T), self.rings, axis=1)
+        return (self.weights * rings).sum(1), (self.slopes * rings).sum(1)
 
 
 @functools.lru_cache(maxsize=64)
@@ -145,24 +153,21 @@ def _extent(rings):
 
 
 def _catmull_rom(counts):
-    """Matrices [num_rows, num_rings] of values and derivatives of a uniform spline."""
+    """Rings, and weights of values and derivatives, each [4, num_rows], of a spline."""
     num_rings = len(counts) + 1
     interval = np.append(np.repeat(np.arange(num_rings - 1), counts), num_rings - 2)
     t = np.concatenate([np.arange(count) / count for count in counts] + [np.ones(1)])
     value = [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2]
     slope = [-1 + 4 * t - 3 * t**2, -10 * t + 9 * t**2, 1 + 8 * t - 9 * t**2, 3 * t**2 - 2 * t]
-    values, slopes = np.zeros([2, len(t), num_rings + 2], np.float32)
-    numbers = np.arange(len(t))
-    for shift in range(4):
-        values[numbers, interval + shift] = value[shift] / 2
-        slopes[numbers, interval + shift] = slope[shift] / 2
+    rings = interval + np.arange(-1, 3)[:, None]
     # The rings before the first and after the last continue the straight lines there.
-    for matrix in (values, slopes):
-        matrix[:, 1] += 2 * matrix[:, 0]
-        matrix[:, 2] -= matrix[:, 0]
-        matrix[:, -2] += 2 * matrix[:, -1]
-        matrix[:, -3] -= matrix[:, -1]
-    return values[:, 1:-1], slopes[:, 1:-1]
+    before, after = rings[0] < 0, rings[3] >= num_rings
+    for terms in (value, slope):
+        terms[1] = terms[1] + np.where(before, 2 * terms[0], 0) - np.where(after, terms[3], 0)
+        terms[2] = terms[2] - np.where(before, terms[0], 0) + np.where(after, 2 * terms[3], 0)
+        terms[0] = np.where(before, 0, terms[0])
+        terms[3] = np.where(after, 0, terms[3])
+    return np.clip(rings, 0, num_rings - 1), np.stack(value) / 2, np.stack(slope) / 2
 
 
 def _dot(a, b):

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from tf_lift.data import bodies, lofts, scenery, wardrobe
+from tf_lift.data import bodies, lofts, painting, scenery, wardrobe
 from tf_lift.data.cameras import Camera
 
 __all__ = ["Body", "draw_body", "draw_light", "render"]
@@ -87,8 +87,8 @@ def draw_body(
     pixel_mm = joints[:, 2].mean() / focal / _POINTS_PER_PIXEL
     level = int(np.floor(np.log(pixel_mm) / np.log(1.15)))
     grid = lofts.row_grid(level, outfit.left_out)
-    rows, slopes = (grid.weights @ rings).T.copy(), (grid.slopes @ rings).T.copy()
-    rows[3:9] *= wardrobe.loosened(outfit, grid.part, rows[9])
+    rows, slopes = grid.rows(rings)
+    rows[3:9] *= painting.loosened(outfit, grid.part, rows[9])
     samples = lofts.visible_samples(rows, slopes, grid.groups)
     offset = ((camera.principal_point_px + 0.5) * _OVERSAMPLING - 0.5).astype(np.float32)
     scale = np.float32(focal) / samples.points[2]
@@ -108,7 +108,9 @@ def draw_body(
     _fill_holes(nearest.reshape(height, width), depth)
     seen = np.flatnonzero(nearest >= 0)
     layer = np.zeros([4, height * width], np.float32)
-    shaded = _shade(outfit, light, grid.part, rows, slopes, samples, inside[nearest[seen]])
+    winners = inside[nearest[seen]]
+    shaded = _light_up(light, rows, slopes, samples, winners)
+    shaded *= _paint(outfit, grid.part, rows[9], samples, winners).T
     for channel in range(3):
         layer[channel, seen] = shaded[channel]
     layer[3, seen] = 1.0
@@ -154,12 +156,21 @@ def _halved(layer):
     return (rows[..., ::2] + rows[..., 1::2]) * np.float32(0.25)
 
 
-def _shade(outfit, light, part, rows, slopes, samples, winners):
-    """Colours [3, num_seen] of the points that are seen, 0 to 255."""
+def _paint(outfit, part, along, samples, winners):
+    """Colours [num_seen, 3] of the points that are seen, without light, 0 to 255."""
+    row = samples.row[winners]
+    colours, kind = painting.row_colours(outfit, part, along)
+    colours = colours[row]
+    angles = samples.cosine[winners], samples.sine[winners]
+    painting.paint_points(outfit, colours, kind[row], along[row], *angles)
+    return colours
+
+
+def _light_up(light, rows, slopes, samples, winners):
+    """Factors [3, num_seen] by which light scales the colours of the points seen."""
     row, cosine, sine = samples.row[winners], samples.cosine[winners], samples.sine[winners]
     first, second = np.take(rows[3:9], row, axis=1).reshape(2, 3, -1)
     slope = np.take(slopes[:9], row, axis=1).reshape(3, 3, -1)
-    part, along = part[row], rows[9, row]
     step = slope[0] + cosine * slope[1] + sine * slope[2]
     around = cosine * second - sine * first
     normal = np.stack(
@@ -174,14 +185,13 @@ def _shade(outfit, light, part, rows, slopes, samples, winners):
     away = normal[0] * point[0] + normal[1] * point[1] + normal[2] * point[2] > 0
     length = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2) + np.float32(1e-9)
     normal *= np.where(away, np.float32(-1), np.float32(1)) / length
-    colours = wardrobe.albedo(outfit, part, along, cosine, sine)
     diffuse = np.maximum(light["direction"] @ normal, 0.0)
     # Light from the sky, and less of it where a surface turns away from the camera.
     ambient = (np.float32(0.775) + np.float32(0.225) * (light["up"] @ normal)) * (
         np.float32(0.7) - np.float32(0.3) * normal[2]
     )
     shade = light["ambient"] * ambient + light["strength"] * diffuse
-    return colours.T * (light["colour"][:, None] * shade)
+    return light["colour"][:, None] * shade
 
 
 def draw_light(rng, up):

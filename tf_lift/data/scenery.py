@@ -139,11 +139,12 @@ def _add_box(image, size, rng):
 
 def _add_blob(image, size, rng):
     """A soft ellipse: foliage, lamps, distant things."""
-    middle, radius = rng.uniform(0, size, 2), rng.uniform(0.04, 0.25, 2) * size
+    middle = rng.uniform(0, size, 2).astype(np.float32)
+    radius = (rng.uniform(0.04, 0.25, 2) * size).astype(np.float32)
     low = np.maximum(middle - radius, 0).astype(int)
     high = np.minimum(middle + radius + 1, size).astype(int)
-    x = (np.arange(low[0], high[0], dtype=np.float32) - np.float32(middle[0])) / radius[0]
-    y = (np.arange(low[1], high[1], dtype=np.float32) - np.float32(middle[1])) / radius[1]
+    x = (np.arange(low[0], high[0], dtype=np.float32) - middle[0]) / radius[0]
+    y = (np.arange(low[1], high[1], dtype=np.float32) - middle[1]) / radius[1]
     share = np.clip((1 - x * x - (y * y)[:, None]) * rng.uniform(1, 8), 0, 1).astype(np.float32)
     region = image[:, low[1] : high[1], low[0] : high[0]]
     region += share * (_colour(rng)[:, None, None] - region)
@@ -191,9 +192,12 @@ def degrade(image, rng):
     """Adds blur, exposure and noise to [3, size, size]; returns uint8 [size, size, 3]."""
     if rng.random() < 0.35:
         image = _blur(image, np.float32(rng.uniform(0.05, 0.25)))
-    noise = rng.standard_normal(image.shape, np.float32)
-    noise *= np.float32(rng.uniform(0.5, 7))
-    noise += np.float32(rng.normal(0, 10))
+    # The sum of two bytes: triangular, of standard deviation 104; faster than a normal.
+    pairs = np.frombuffer(rng.bytes(2 * image.size), np.uint8).reshape(2, *image.shape)
+    noise = pairs[0].astype(np.float32)
+    noise += pairs[1]
+    noise *= np.float32(rng.uniform(0.5, 7) / 104)
+    noise += np.float32(rng.normal(0, 10)) - noise.mean()
     image = image * np.float32(rng.uniform(0.75, 1.25))
     image += noise
     np.clip(image, 0, 255, out=image)

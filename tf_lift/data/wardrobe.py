@@ -1,14 +1,13 @@
-"""What people look like: build, skin, hair, clothes and their patterns."""
+"""Who wears what: build, skin, hair and clothes of one person (`painting` puts them on)."""
 
 import colorsys
 import dataclasses
 
 import numpy as np
 
-from tf_lift.data.bodies import PARTS, Figure
-from tf_lift.data.lofts import PART_INDEX
+from tf_lift.data.bodies import Figure
 
-__all__ = ["Outfit", "albedo", "draw_outfit", "loosened", "suited"]
+__all__ = ["Outfit", "draw_outfit", "suited"]
 
 _SKIN = np.array(
     [
@@ -39,8 +38,9 @@ class Outfit:
         leg: Where trousers end: 0 to 1 on the thigh, 1 to 2 on the shin.
         sock: Where socks begin on the shin.
         waist: Where top and bottom meet, along the torso.
+        neckline: How deep it is at the front.
         looseness: Relative width that clothes add.
-        skirt, beard, glasses, cap, bald: What there is.
+        skirt, belt, beard, glasses, cap, bald: What there is.
         phase: Random numbers that place folds and patterns.
     """
 
@@ -62,6 +62,7 @@ class Outfit:
     neckline: float
     looseness: float
     skirt: bool
+    belt: bool
     beard: bool
     glasses: bool
     cap: bool
@@ -115,6 +116,7 @@ def draw_outfit(rng: np.random.Generator) -> Outfit:
         neckline=float(rng.uniform(0.0, 0.25)),
         looseness=float(rng.uniform(0.04, 0.2)),
         skirt=skirt,
+        belt=bool(rng.random() < 0.5),
         beard=bool(not feminine and rng.random() < 0.3),
         glasses=bool(rng.random() < 0.15),
         cap=bool(rng.random() < 0.12),
@@ -150,120 +152,3 @@ def _mixed(palette, rng):
     place = rng.uniform(0, len(palette) - 1)
     low = int(place)
     return palette[low] + (place - low) * (palette[low + 1] - palette[low])
-
-
-# Which limb each part belongs to, and where on it: sleeves count 0 to 2 down the arm.
-_ARM = np.zeros(len(PARTS), bool)
-_LEG = np.zeros(len(PARTS), bool)
-_SECOND = np.zeros(len(PARTS), bool)
-for _name, _index in PART_INDEX.items():
-    _ARM[_index] = _name.endswith("arm") or _name.endswith("hand")
-    _LEG[_index] = _name.endswith(("thigh", "shin"))
-    _SECOND[_index] = _name.endswith(("forearm", "shin"))
-_HAND = np.array([name.endswith("hand") for name in PARTS])
-_FOOT = np.array([name.endswith("foot") for name in PARTS])
-_HEADS = np.array([name in ("head", "nose", "left_ear", "right_ear", "neck") for name in PARTS])
-_TORSO, _SKIRT, _HAIRS = PART_INDEX["torso"], PART_INDEX["skirt"], PART_INDEX["hair"]
-
-
-def _covered(outfit, part, along):
-    """Which rows lie under the top's sleeves, and which under trousers."""
-    place = along + _SECOND[part]
-    sleeves = _ARM[part] & ~_HAND[part] & (place < outfit.sleeve)
-    return sleeves, _LEG[part] & (place < outfit.leg)
-
-
-def loosened(outfit: Outfit, part: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Returns the factor by which clothes widen each row, `[num_rows]`."""
-    sleeves, trousers = _covered(outfit, part, along)
-    # Hems stand off a little more than the rest.
-    hem = 0.5 + 0.5 * np.clip(np.where(_SECOND[part], along, 0.5 * along), 0, 1)
-    factor = 1.0 + outfit.looseness * hem * (sleeves | trousers)
-    return (factor + 0.3 * outfit.looseness * (part == _TORSO)).astype(np.float32)
-
-
-def albedo(outfit: Outfit, part, along, cosine, sine) -> np.ndarray:
-    """Returns the colour of surface points before any light.
-
-    Args:
-        outfit: What the person wears.
-        part: Array of shape `[num_points]`: index of the part.
-        along: Place along the part, as in `bodies.control_rings`.
-        cosine: Cosine of the angle around the part: 1 on the left of torso and head.
-        sine: Its sine: 1 at the front.
-
-    Returns:
-        Array of shape `[num_points, 3]`, 0 to 255, float32.
-    """
-    sleeves, trousers = _covered(outfit, part, along)
-    torso = part == _TORSO
-    front = torso & (sine > 0)
-    # V of the neckline, deeper at the front.
-    collar = torso & (along > 2.13 - outfit.neckline * np.clip(sine, 0, 1) ** 8)
-    bottom = trousers | (part == _SKIRT) | (torso & (along < outfit.waist))
-    top = sleeves | (torso & ~bottom & ~collar)
-    colours = np.broadcast_to(outfit.skin, (len(part), 3)).astype(np.float32)
-    colours[top] = outfit.top
-    accent = top & _pattern(outfit, part, along, cosine, sine, front)
-    colours[accent] = outfit.accent
-    colours[bottom] = outfit.bottom
-    belt = torso & (np.abs(along - outfit.waist) < 0.06) & (outfit.phase[0] < 3)
-    colours[belt] = 0.3 * outfit.bottom + 10
-    shoes = _FOOT[part]
-    colours[shoes] = np.where((sine > 0.55)[shoes, None], outfit.sole, outfit.shoes)
-    socks = _LEG[part] & _SECOND[part] & ~trousers & (along > outfit.sock)
-    colours[socks] = outfit.socks
-    _paint_head(colours, outfit, part, along, cosine, sine)
-    return colours
-
-
-def _pattern(outfit, part, along, cosine, sine, front):
-    """Which points of the top show the second colour."""
-    length = np.where(part == _TORSO, 275.0, 290.0)
-    rings = np.sin(along * length * (2 * np.pi / outfit.period_mm) + outfit.phase[1]) > 0.2
-    if outfit.pattern == "hoops":
-        return rings
-    # Stripes down the body: the same number on every person, more on the torso.
-    stripes = np.sin(np.arctan2(sine, cosine) * np.where(part == _TORSO, 12, 5)) > 0.3
-    if outfit.pattern == "stripes":
-        return stripes
-    if outfit.pattern == "checks":
-        return rings ^ stripes
-    if outfit.pattern == "blocks":
-        return (part != _TORSO) | (along > 1.45)
-    if outfit.pattern == "print":
-        return front & (np.abs(cosine) < 0.38) & (np.abs(along - 1.3) < 0.3)
-    if outfit.pattern == "open":
-        return front & (np.abs(cosine) < 0.13 + 0.1 * (along - 1))
-    return np.zeros(len(part), bool)
-
-
-def _paint_head(colours, outfit, part, along, cosine, sine):
-    """Face, hair line and beard; heights are mm above the head's middle."""
-    hair = part == _HAIRS
-    colours[hair] = outfit.hair
-    if outfit.cap:
-        colours[hair & (along > 45)] = outfit.accent
-    head = np.flatnonzero(part == PART_INDEX["head"])
-    height, across, ahead = along[head], cosine[head], sine[head]
-    # A hair line: high on the forehead, low at the nape, in front of the ears.
-    line = np.where(ahead > 0.35, 66.0, np.where(ahead > -0.15, 12.0, -62.0))
-    if not outfit.bald:
-        colours[head[height > line]] = outfit.hair
-    face = ahead > 0
-    if outfit.beard:
-        colours[head[face & (height < -42) & (np.abs(across) < 0.98)]] = 0.8 * outfit.hair + 12
-    side = np.abs(across)
-    eyes = face & (np.abs(side - 0.42) < 0.15) & (np.abs(height - 6) < 7)
-    colours[head[eyes]] = (228, 224, 220)
-    pupils = face & (np.abs(side - 0.42) < 0.075) & (np.abs(height - 6) < 7)
-    colours[head[pupils]] = (40, 28, 22)
-    brows = face & (np.abs(side - 0.43) < 0.2) & (np.abs(height - 23) < 4.5)
-    colours[head[brows]] = 0.7 * outfit.hair
-    mouth = face & (side < 0.34) & (np.abs(height + 62) < 5)
-    colours[head[mouth]] = outfit.skin * (0.72, 0.5, 0.5)
-    if outfit.glasses:
-        rim = face & (np.abs(np.hypot((side - 0.42) * 80, height - 4) - 17) < 4)
-        colours[head[rim]] = (25, 25, 28)
-    cheeks = face & (np.abs(side - 0.6) < 0.2) & (np.abs(height + 30) < 16)
-    colours[head[cheeks]] *= (1.03, 0.95, 0.95)
