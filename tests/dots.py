@@ -1,6 +1,7 @@
 """A detector with known answers: it knows each joint by the colour of its dot."""
 
 import itertools
+import warnings
 
 import numpy as np
 import tensorflow as tf
@@ -49,7 +50,10 @@ def save_model(model, folder, kind):
         tf.saved_model.save(module, str(path), {"detect": function.get_concrete_function(spec)})
     else:
         path = folder / f"model.{kind}"
-        model.save(path)
+        with warnings.catch_warnings():
+            # Keras 2 calls .h5 a legacy format; people have such files.
+            warnings.simplefilter("ignore", UserWarning)
+            model.save(path)
     return path
 
 
