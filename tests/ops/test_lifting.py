@@ -193,6 +193,18 @@ def test_hidden_landmarks_change_nothing(tiny_prior, rng):
     assert np.all(np.abs(gradient[visible]).sum(-1) > 0)
 
 
+def test_completed_landmarks_lift_to_the_same_pose(tiny_prior, rng):
+    """Leaving landmarks out is minimising over them: the completed ones change nothing."""
+    landmarks = make_landmarks(tiny_prior, rng, 4, 1.0)
+    visible = rng.uniform(size=[4, 17]) > 0.3
+    tables = build_tables(tiny_prior, ROTATIONS, free_scale=False, dtype="float64")
+    masked = lifting.lift(landmarks, tables, visible, scale=1.0, selection="energy")
+    completed = np.where(visible[..., None], landmarks, masked["landmarks"])
+    result = lifting.lift(completed, tables, scale=1.0, selection="energy")
+    for key in ("joints_3d", "landmarks", "energy"):
+        np.testing.assert_allclose(result[key], masked[key], rtol=1e-8, atol=1e-7, err_msg=key)
+
+
 def test_all_visible_mask_equals_no_mask(tiny_prior, rng):
     landmarks = make_landmarks(tiny_prior, rng, 3)
     tables = build_tables(tiny_prior, ROTATIONS, dtype="float64")
