@@ -46,7 +46,7 @@ class BeliefMapLoss(tf.keras.losses.Loss):
         shapes.check_shape(y_pred, "y_pred", None, None, None)
         shapes.check_shape(y_true, "y_true", *y_pred.shape[-3:])
         labelled = tf.reduce_all(~tf.math.is_nan(y_true), axis=[-3, -2], keepdims=True)
-        # Both sides are replaced, not the difference alone: the gradient of a NaN that is
-        # merely multiplied by 0 or selected away afterwards is still NaN.
-        error = tf.where(labelled, y_pred, 0.0) - tf.where(labelled, y_true, 0.0)
+        # Selected before the square: the derivative of the difference is 1 even at a NaN, that
+        # of the square is not finite there.
+        error = tf.where(labelled, y_pred - y_true, tf.zeros_like(y_pred))
         return tf.reduce_sum(error**2, axis=[-3, -2, -1])
