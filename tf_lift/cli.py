@@ -36,7 +36,9 @@ def fit_prior(
     noise_stddev: Annotated[
         float, typer.Option(help="Noise of each coordinate in mm; 0 for the most likely.")
     ] = 16.0,
-    max_iterations: Annotated[int, typer.Option(help="Most iterations of EM.")] = 100,
+    max_iterations: Annotated[
+        int, typer.Option(help="Most iterations of EM; more fit these subjects, not others.")
+    ] = 1,
     credit: Annotated[
         str | None,
         typer.Option(help="Text to keep with the prior. [default: the licence text in POSES]"),

@@ -94,9 +94,8 @@ def fit_mixture(
 
     Every pose is used as it is and mirrored. A single model is grown rank by rank,
     each pose being turned about the vertical to where the model finds it most likely;
-    its latent space is clustered; from there EM fits the mixture, in which each
-    component turns each pose to its own best angle. Those angles are parameters like
-    the others: every step raises one and the same log-likelihood, or leaves it.
+    its latent space is clustered; from there EM fits the mixture to the poses as they
+    are turned. Every iteration raises the log-likelihood, or leaves it.
 
     Args:
         poses: Array of shape `[N, L, 3]`, mm, z up, centred.
@@ -130,29 +129,33 @@ def fit_mixture(
         density = ppca.log_density(_flat_rotated(poses, angles), *single)
         on_progress("align", rank / num_bases, float(weights @ density))
 
-    responsibilities = _cluster(_flat_rotated(poses, angles), weights, single, mixture_size, seed)
-    angles = np.tile(angles, [mixture_size, 1])
+    # From here the poses stay as they are turned. To let every component turn every pose
+    # to its own best angle lifts unseen subjects no better (69.2 mm against 68.2, a mean
+    # over five seeds and two folds) and takes three times as long.
+    vectors = _flat_rotated(poses, angles)
+    responsibilities = _cluster(vectors, weights, single, mixture_size, seed)
     previous = -math.inf
     for iteration in range(max_iterations):
         mixture_weights = responsibilities @ weights
-        components, density = [], np.empty_like(responsibilities)
-        for k in range(mixture_size):
-            vectors = _flat_rotated(poses, angles[k])
-            shares = weights * responsibilities[k]
-            component = _fit_component(vectors, shares, num_bases, noise_stddev)
-            angles[k] = alignment.best_angles(poses, angles[k], *component)
-            density[k] = ppca.log_density(_flat_rotated(poses, angles[k]), *component)
-            components.append(component)
-        density += np.log(mixture_weights)[:, None]
-        total = np.logaddexp.reduce(density, axis=0)
-        responsibilities = np.exp(density - total)
-        log_likelihood = float(weights @ total)
+        components = [
+            _fit_component(vectors, weights * share, num_bases, noise_stddev)
+            for share in responsibilities
+        ]
+        responsibilities, densities = _expectation(vectors, components, mixture_weights)
+        log_likelihood = float(weights @ densities)
         done = log_likelihood - previous < tolerance
         on_progress("mixture", 1.0 if done else (iteration + 1) / max_iterations, log_likelihood)
         if done:
             break
         previous = log_likelihood
     return _collect(components, mixture_weights, skeleton)
+
+
+def _expectation(vectors, components, mixture_weights):
+    density = np.stack([ppca.log_density(vectors, *component) for component in components])
+    density += np.log(mixture_weights)[:, None]
+    total = np.logaddexp.reduce(density, axis=0)
+    return np.exp(density - total), total
 
 
 def _flat_rotated(poses, angles):
@@ -199,7 +202,7 @@ def _squared_distances(points, centres):
 
 
 def _collect(components, mixture_weights, skeleton):
-    # Each component has drifted to a frame of its own: turn its mean to face -y.
+    # The frame in which a component's mean faces -y: the lift tries all rotations anyway.
     size = len(components)
     num_joints = skeleton.num_joints
     means, bases, stddevs, noises = zip(*components, strict=True)

@@ -7,7 +7,7 @@ __all__ = ["log_density", "maximum_likelihood", "principal_axes", "squared_dista
 
 # Standard deviation (mm) that a direction keeps when the noise explains all of its
 # variance: small enough to do nothing, large enough that its inverse is harmless.
-MIN_STDDEV = 1e-3
+MIN_STDDEV = 0.1
 
 
 def log_density(vectors, mean, basis, stddev, noise_stddev) -> NDArray[np.float64]:
