@@ -188,21 +188,23 @@ def check_servable(function, name: str) -> None:
             first request.
     """
     graph = function.graph.as_graph_def()
-    bodies = [("", graph.node)]
-    bodies += [(body.signature.name, body.node_def) for body in graph.library.function]
-    compiled = {
-        body.signature.name for body in graph.library.function if body.attr["_XlaMustCompile"].b
+    attributes = {name: function.function_def.attr}
+    attributes |= {body.signature.name: body.attr for body in graph.library.function}
+    bodies = {name: graph.node}
+    bodies |= {body.signature.name: body.node_def for body in graph.library.function}
+    attributes |= {
+        f"{owner}/{node.name}": node.attr for owner, nodes in bodies.items() for node in nodes
     }
-    compiled |= {
-        f"{owner}/{node.name}"
-        for owner, nodes in bodies
-        for node in nodes
-        if "_XlaMustCompile" in node.attr and node.attr["_XlaMustCompile"].b
-    }
+    # `in` first: asking a protobuf map for a key would add it.
+    compiled = sorted(
+        key
+        for key, attribute in attributes.items()
+        if "_XlaMustCompile" in attribute and attribute["_XlaMustCompile"].b
+    )
     if compiled:
         raise ValueError(
             f"`model` must not hold functions with jit_compile=True to be exported ({name}). "
-            f"Received: {sorted(compiled)}"
+            f"Received: {compiled}"
         )
 
 

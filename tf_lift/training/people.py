@@ -81,10 +81,9 @@ def split_poses(config: TrainConfig, prior: PosePrior, image_size: int) -> PoseS
         )
     names = np.random.default_rng(config.seed).permutation(names)
     poses = {}
+    total = len(names)
     for name, share in _HELD_OUT.items():
-        count = max(1, int(share * len(names)))
-        if count >= len(names):
-            count = 1
+        count = max(1, int(share * total))
         poses[name] = real.poses[np.isin(labels, names[:count])]
         names = names[count:]
     poses["train"] = real.poses[np.isin(labels, names)]
