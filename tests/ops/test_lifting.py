@@ -337,11 +337,24 @@ def test_scale_that_is_not_positive_is_nan(tiny_prior, rng):
     np.testing.assert_array_equal(result["mixture_index"][1:], [-1, -1])
 
 
-def test_mirrored_landmarks_are_not_a_negative_scale(tiny_prior, rng):
-    """A person upside down fits best through a negative scale, which is no camera."""
+def test_negative_scale_is_no_candidate(tiny_prior, rng):
+    """A person who lies fits standing ones badly, and half of them through a negative scale."""
     tables = build_tables(tiny_prior, ROTATIONS, dtype="float64")
-    landmarks = -make_landmarks(tiny_prior, rng, 3)
-    assert np.all(lifting.lift(landmarks, tables)["scale"] >= 0)
+    landmarks = make_landmarks(tiny_prior, rng, 10)[..., ::-1]
+    result = lifting.lift(landmarks, tables)
+    for i in range(10):
+        candidates = reference.lift(landmarks[i], tiny_prior, num_rotations=ROTATIONS)
+        assert 0 < len(candidates) < 2 * ROTATIONS
+        np.testing.assert_allclose(result["joints_3d"][i], candidates[0]["joints_3d"], atol=1e-6)
+
+
+def test_no_positive_scale_gives_mean_pose(tiny_prior, rng):
+    """A person upside down fits every rotation through a negative scale alone."""
+    landmarks = -make_landmarks(tiny_prior, rng, 1)
+    assert not reference.lift(landmarks[0], tiny_prior, num_rotations=ROTATIONS)
+    result = lifting.lift(landmarks, build_tables(tiny_prior, ROTATIONS, dtype="float64"))
+    np.testing.assert_allclose(result["joints_3d"][0], mean_pose(tiny_prior), atol=1e-9)
+    assert result["scale"][0] == 0 and result["energy"][0] == np.inf
 
 
 def test_exact_tie_is_deterministic(tiny_prior):
