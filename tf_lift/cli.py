@@ -421,9 +421,9 @@ def show(
         pathlib.Path | None,
         typer.Option(help="npz file of poses, instead of the shipped prior's."),
     ] = None,
-    colours: Annotated[
-        int, typer.Option(help="Colours in the file, 2 to 256, to make it smaller; 0: all.")
-    ] = 0,
+    bits: Annotated[
+        int, typer.Option(help="Bits of each colour, 1 to 8; fewer make a smaller file.")
+    ] = 8,
 ) -> None:
     """Draws a sheet of synthetic people, the embedded training data."""
     import numpy as np
@@ -435,8 +435,8 @@ def show(
     for name, value in (("number", number), ("columns", columns)):
         if value < 1:
             raise ValueError(f"`--{name}` must be at least 1. Received: {value}")
-    if colours and not 2 <= colours <= 256:
-        raise ValueError(f"`--colours` must be 0 or 2 to 256. Received: {colours}")
+    if not 1 <= bits <= 8:
+        raise ValueError(f"`--bits` must be 1 to 8. Received: {bits}")
     poses: np.ndarray
     if mocap is None:
         from tf_lift.prior import PosePrior
@@ -448,19 +448,15 @@ def show(
         poses = load_poses(mocap).poses
     people = synthetic.SyntheticPeople(poses, image_size=image_size, seed=seed)
     drawn = pool.render_pool(people, np.arange(first, first + number), progress=True)
+    # The middle of each step that the left-out bits make.
+    step = 2 ** (8 - bits)
     sheet = figures.contact_sheet(
-        drawn["image"],
+        (drawn["image"] // step * step + step // 2).astype(np.uint8),
         landmarks=drawn["landmarks"] if landmarks else None,
         visibility=drawn["visibility"] if landmarks else None,
         columns=columns,
     )
     path = figures.save(sheet, output, dpi=200 if landmarks else 100)
-    if colours:
-        from PIL import Image
-
-        with Image.open(path) as image:
-            small = image.convert("RGB").quantize(colours)
-        small.save(path, optimize=True)
     Console().print(f"{number} people of {image_size} px; wrote {path}")
 
 

@@ -39,6 +39,9 @@ def test_index_and_seed_decide_alone(poses, people, persons):
     other = synthetic.SyntheticPeople(poses, image_size=SIZE, seed=4).person(7)
     assert np.abs(other["landmarks"] - persons[7]["landmarks"]).max() > 1
     assert np.abs(persons[7]["landmarks"] - persons[8]["landmarks"]).max() > 1
+    # Nor do neighbouring seeds give the same people one index further.
+    neighbour = synthetic.SyntheticPeople(poses, image_size=SIZE, seed=4).person(6)
+    assert np.abs(neighbour["landmarks"] - persons[7]["landmarks"]).max() > 1
 
 
 def test_the_truth_does_not_depend_on_the_image_size(poses, persons):
@@ -54,6 +57,30 @@ def test_landmarks_are_the_projection_of_joints_3d(persons):
         np.testing.assert_array_equal(person["joints_3d"][0], 0)
         projected = person["camera"].project(person["joints_3d"].astype(np.float64))
         np.testing.assert_allclose(person["landmarks"], projected, atol=1e-3)
+
+
+def test_people_are_drawn_where_their_landmarks_are(people, persons, monkeypatch):
+    """What is rendered is the pose in the camera's own frame: the same pixels."""
+    drawn = []
+
+    def render(joints, up, camera, image_size, rng):
+        places = camera.focal_px * joints[:, :2] / joints[:, 2:] + camera.principal_point_px
+        drawn.append((places, joints, up))
+        return np.zeros([image_size, image_size, 3], np.uint8), np.ones(17, bool)
+
+    monkeypatch.setattr(synthetic.rendering, "render", render)
+    for index, person in enumerate(persons):
+        people.person(index)
+        places, joints, up = drawn[-1]
+        np.testing.assert_allclose(places, person["landmarks"], atol=1e-3)
+        # The ray frame is a rotation of the camera's; its z axis goes through the middle.
+        rotation = person["camera"].ray_rotation
+        turned = (joints - joints[0]) @ rotation.T
+        np.testing.assert_allclose(turned, person["joints_3d"], atol=1e-2)
+        focal, middle = person["camera"].focal_px, (SIZE - 1) / 2
+        ray = [*((middle - person["camera"].principal_point_px) / focal), 1.0]
+        np.testing.assert_allclose((rotation @ ray)[:2], 0, atol=1e-9)
+        assert np.linalg.norm(up) == pytest.approx(1) and up[1] < -0.8
 
 
 def test_joints_3d_are_the_pose_seen_from_somewhere(poses, persons):
