@@ -1,6 +1,9 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
+from tf_lift import skeletons
 from tf_lift.data import bodies, cameras, lofts, rendering, wardrobe
 
 UP = np.array([0.0, -1.0, 0.0])
@@ -46,6 +49,12 @@ def test_the_body_covers_its_joints(poses, yaw, seed):
     # Flesh lies in front of every joint: no surface starts behind its joint.
     assert (depth < joints[:, 2]).all()
     assert (depth > joints[:, 2].min() - 300).all()
+    # And its bones, but for those of the trunk, which the flesh goes around.
+    upper_ends = (1, 2, 4, 5, 11, 12, 14, 15)
+    limbs = np.array([bone for bone in skeletons.H36M_17.bones if bone[0] in upper_ends])
+    x, y = np.rint(pixels(joints[limbs].mean(1), camera, body)).astype(int).T
+    assert (body.layer[3, y, x] == 1).all()
+    assert (body.depth[2 * y + 1, 2 * x + 1] < joints[limbs].mean(1)[:, 2]).all()
 
 
 def test_the_body_is_as_large_as_a_person():
@@ -84,14 +93,24 @@ def test_a_hand_behind_the_body_is_hidden():
             assert visibility[[2, 3, 5, 6, 10]].all()
 
 
-def test_front_and_back_differ():
-    """The face side is told apart from the hair side: left and right can be learnt."""
-    colours = []
-    for yaw in (FACING_US, FACING_AWAY):
-        joints, camera, body = draw(bodies.STANDING, yaw, size=200, seed=1)
+def test_the_face_is_in_front_and_the_hair_behind():
+    """Left and right can be told apart: by the face, as in photos."""
+    for yaw, facing in ((FACING_US, True), (FACING_AWAY, False)):
+        joints, camera = view(bodies.STANDING, yaw, size=200)
+        # Whoever faces us has the left hip on the right of the image.
+        assert (joints[4, 0] > joints[1, 0]) == facing
+        rng = np.random.default_rng(1)
+        outfit = dataclasses.replace(
+            wardrobe.draw_outfit(rng),
+            skin=np.array([230.0, 60.0, 60.0]),
+            hair=np.array([60.0, 60.0, 230.0]),
+            **dict.fromkeys(("beard", "glasses", "cap", "bald"), False),
+        )
+        light = rendering.draw_light(rng, UP)
+        body = rendering.draw_body(joints, UP, camera, 200, outfit, light)
         x, y = np.rint(pixels(joints, camera, body)[10]).astype(int)
-        colours.append(body.layer[:3, y - 2 : y + 8, x - 3 : x + 4].mean((1, 2)))
-    assert np.abs(colours[0] - colours[1]).max() > 30
+        red, _, blue = body.layer[:3, y - 2 : y + 8, x - 3 : x + 4].mean((1, 2))
+        assert (red > blue) == facing
 
 
 def test_image_depends_on_the_generator_only(poses):
