@@ -136,6 +136,23 @@ def test_control_rings_follow_the_pose(poses):
         np.testing.assert_allclose(turned[:, :9].reshape(-1, 3, 3), expected, atol=0.5)
 
 
+def test_all_parts_face_the_same_way():
+    """The standing person faces x: so do chest, nose and feet; hair and calves do not."""
+    places = {}
+    for bust in (0.0, 100.0):
+        figure = bodies.Figure(bust_mm=bust, hair_length_mm=200.0)
+        rings = bodies.control_rings(bodies.STANDING, np.array([0.0, 0.0, 1.0]), figure)
+        ends = np.cumsum(list(bodies.PARTS.values()))[:-1]
+        for name, part in zip(bodies.PARTS, np.split(rings[:, 0], ends), strict=True):
+            places.setdefault(name, []).append(part)
+    without, with_bust = places["torso"]
+    assert (with_bust - without).max() > 60 and (with_bust - without).min() > -1
+    assert places["nose"][0].mean() > 80 and places["hair"][0].min() < -50
+    for side in ("left", "right"):
+        assert places[f"{side}_foot"][0].max() > 150
+        assert places[f"{side}_shin"][0].min() < -8
+
+
 def test_rows_pass_through_the_control_rings():
     grid = lofts.RowGrid(12.0, frozenset({"skirt"}))
     rings = np.random.default_rng(0).normal(size=[bodies.NUM_RINGS, 10]).astype(np.float32)
