@@ -89,7 +89,7 @@ def test_public_names_exist():
 def run_python(code):
     """Runs a program in a fresh process and returns the JSON that it prints last."""
     process = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=600
     )
     assert process.returncode == 0, process.stderr
     return json.loads(process.stdout.splitlines()[-1])

@@ -65,7 +65,7 @@ def test_wheel_works_from_an_empty_folder(wheel, tmp_path):
         check=True,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     ).stdout
     assert output.startswith(f"{site / 'tf_lift' / '__init__.py'} {tf_lift.__version__} 17 ")
     assert "mocap.cs.cmu.edu" in output

@@ -113,7 +113,7 @@ def test_saved_model_reloads_where_only_tf_lift_is_imported(model, batches, tmp_
         capture_output=True,
         text=True,
         check=False,
-        timeout=180,
+        timeout=600,
     )
     assert process.returncode == 0, process.stderr
     assert json.loads(process.stdout.splitlines()[-1]) == "BeliefMapLoss"
