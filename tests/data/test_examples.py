@@ -85,6 +85,15 @@ def test_seeds_decide_and_passes_differ(rendered):
     assert np.abs(first[0] - other[0]).mean() > 0.01
 
 
+def test_each_pass_augments_anew(rendered):
+    dataset = examples.dataset(rendered, batch_size=10, augment=True)
+    first, second = (collect(dataset)[0][1]["joints_3d"] for _ in range(2))
+    # The same people in the same order (bones as long), turned differently.
+    lengths = [np.linalg.norm(joints[:, 8], axis=-1) for joints in (first, second)]
+    np.testing.assert_allclose(*lengths, rtol=1e-5)
+    assert np.abs(first - second).max() > 10
+
+
 def test_shuffling_keeps_each_person_whole(rendered):
     (features, wanted) = collect(examples.dataset(rendered, batch_size=10, shuffle=True))[0]
     images = (rendered["image"].astype(np.float32) - 128) / 256
