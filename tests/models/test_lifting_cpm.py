@@ -201,6 +201,14 @@ def test_one_step_of_fit_trains_every_stage(nano, images, rng):
         assert not np.array_equal(variable.numpy(), old), variable.name
 
 
+def test_without_metrics_the_stages_are_target_enough(nano, images, rng):
+    model = tf.keras.models.clone_model(nano)
+    models.compile_lifting_cpm(model, metrics=False)
+    targets = {key: maps for key, maps in targets_of(model, 3, rng).items() if "stage" in key}
+    history = model.fit({"image": images}, targets, verbose=0, shuffle=False)
+    assert np.isfinite(history.history["loss"]).all()
+
+
 def test_compile_wants_one_weight_per_stage(nano):
     with pytest.raises(ValueError, match=r"`loss_weights` must hold 3 weights.*\[1, 1\]"):
         models.compile_lifting_cpm(nano, loss_weights=[1, 1])

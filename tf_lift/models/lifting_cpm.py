@@ -162,8 +162,9 @@ def compile_lifting_cpm(
         model: What `build_lifting_cpm` returns.
         optimizer: Keras optimizer or its name.
         loss_weights: Weight of each stage, in order; 1 each where `None`, as in the paper.
-        metrics: Whether to report the errors of `landmarks` (px) and `joints_3d` (mm) too;
-            the targets must then hold both.
+        metrics: Whether to report the errors of `landmarks` (px) and `joints_3d` (mm) too.
+            The targets must then hold every output, `scores` as well (anything of its
+            shape: it is not looked at); without, just the stages.
         **kwargs: Further arguments of `tf.keras.Model.compile`.
 
     Raises:
@@ -177,7 +178,7 @@ def compile_lifting_cpm(
             f"`loss_weights` must hold {len(stages)} weights, one per stage. "
             f"Received: {loss_weights!r}"
         )
-    by_output = {}
+    by_output = None
     if metrics:
         by_output = {
             "landmarks": [pose_metrics.LandmarkError(name="error_px")],
