@@ -8,6 +8,26 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 
 import numpy as np
 import pytest
+
+
+def _import_quietly():
+    """Imports TensorFlow, which reports on the machine before it reads its log level.
+
+    What is written to the process's standard error meanwhile is dropped: pytest would
+    print it after the summary. Errors of the import itself are exceptions and stay.
+    """
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        import tensorflow  # noqa: F401
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
+
+
+_import_quietly()
+
 import tensorflow as tf
 
 import tf_lift
