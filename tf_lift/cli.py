@@ -1,5 +1,6 @@
 """The command line: `tf-lift COMMAND`, each command a thin call into the library."""
 
+import os
 import pathlib
 import sys
 from typing import Annotated
@@ -257,7 +258,7 @@ def predict(
     ] = None,
     min_score: Annotated[
         float, typer.Option(help="Joints whose belief map peaks below count as missing.")
-    ] = 0.1,
+    ] = 0.05,
     input_size: Annotated[
         str | None,
         typer.Option(
@@ -364,7 +365,7 @@ def lift(
     ] = None,
     min_score: Annotated[
         float, typer.Option(help="Keypoints with a lower confidence count as missing.")
-    ] = 0.1,
+    ] = 0.05,
     prior: Annotated[
         pathlib.Path | None, typer.Option(help="Pose prior. [default: the one that ships]")
     ] = None,
@@ -469,6 +470,8 @@ def main(arguments=None) -> int:
     Returns:
         0 on success, 2 after a message of one line for bad input, 130 after Ctrl-C.
     """
+    # TensorFlow's notes about the machine are not for who runs a command; its errors are.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         result = app(args=arguments, standalone_mode=False)
     except (ValueError, OSError) as error:

@@ -34,7 +34,7 @@ def test_predict_is_detect_and_lift(detector, standing, tiny_prior):
 
 
 def test_predict_with_nobody(detector, tiny_prior):
-    with pytest.raises(ValueError, match="at least 4 joints .* score 0.1 or more. Received: 0"):
+    with pytest.raises(ValueError, match="at least 4 joints .* score 0.05 or more. Received: 0"):
         photos.predict(np.full([240, 320, 3], 70, np.uint8), detector, tiny_prior)
 
 
@@ -155,7 +155,7 @@ def test_real_photo_lifts_to_a_sound_pose(shared_path):
         shared_path("models/coco18_mobilenet_v2_small.pb"), "openpose18"
     )
     image = inference.read_image(shared_path("data/images/000000000785.jpg"))
-    found = photos.predict(image, detector, PosePrior.load(), min_score=0.05)
+    found = photos.predict(image, detector, PosePrior.load())
     assert found.visibility[0].sum() == 14
     joints = dict(zip(NAMES, found.joints_3d[0], strict=True))
     # A person stands there, feet down, her right on the left of the picture, of human size.

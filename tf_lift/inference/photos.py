@@ -17,7 +17,7 @@ def predict(
     prior,
     *,
     box: tuple[float, float, float, float] | None = None,
-    min_score: float = 0.1,
+    min_score: float = 0.05,
     num_rotations: int = 80,
     selection: str = "posterior",
 ) -> poses.Poses:

@@ -108,7 +108,7 @@ def lift_landmarks(
     skeleton: skeletons.Skeleton | str | None = None,
     scores=None,
     *,
-    min_score: float = 0.1,
+    min_score: float = 0.05,
     scale: float | None = None,
     num_rotations: int = 80,
     selection: str = "posterior",
