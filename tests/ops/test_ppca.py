@@ -47,7 +47,9 @@ def test_coefficients_and_covariance(model, rng, free_scale):
 def test_batch_dimensions_are_independent(model, rng):
     directions, weights, noise = model
     many = np.stack([directions, rng.normal(0, 100, directions.shape)])
-    fits = ppca.fit(tf.constant(many), tf.constant(weights), tf.constant(np.array([noise, 2 * noise])), True)
+    fits = ppca.fit(
+        tf.constant(many), tf.constant(weights), tf.constant(np.array([noise, 2 * noise])), True
+    )
     alone = ppca.fit(tf.constant(many[1]), tf.constant(weights), tf.constant(2 * noise), True)
     for together, single in zip(fits, alone, strict=True):
         np.testing.assert_allclose(together[1], single)

@@ -72,9 +72,9 @@ def fit(directions, weights, noise_stddev, free_scale):
         Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, eq. 2.
         docs/method.md, section 1.
 
-    >>> directions = tf.reshape(tf.constant([0.0, 1.0, 0.0, 0.0, 0.0, 2.0]), [1, 3, 2])
-    >>> fit(directions, tf.ones([1]), tf.constant(0.5), False).offset.numpy()
-    array([0., 1.], dtype=float32)
+    >>> directions = tf.reshape(tf.constant([1.0, 0.0, 0.0, 0.0, 0.0, 2.0]), [1, 3, 2])
+    >>> fit(directions, tf.ones([1]), tf.constant(0.5), False).matrix.numpy().round(2)[0]
+    array([[0.8, 0. ]], dtype=float32)
     """
     noise_variance = noise_stddev[..., tf.newaxis, tf.newaxis] ** 2
     design = _centred_design(directions, mean_weights(weights, free_scale))
@@ -157,12 +157,13 @@ def exact_energy(landmarks, directions, weights, noise_stddev, matrix, offset, f
         Coefficients `[..., J + 1]`, residuals `[..., L, 2]` in the unit of the landmarks,
         energy `[...]` in mm^2: infinite unless the scale is positive.
 
-    >>> directions = tf.reshape(tf.constant([0.0, 1.0, 0.0, 0.0, 0.0, 2.0]), [1, 3, 2])
+    >>> directions = tf.reshape(tf.constant([1.0, 0.0, 0.0, 0.0, 0.0, 2.0]), [1, 3, 2])
     >>> ones, noise = tf.ones([1]), tf.constant(0.5)
     >>> model = fit(directions, ones, noise, False)
     >>> landmarks = tf.constant([[4.0, 0.0]])
-    >>> exact_energy(landmarks, directions, ones, noise, *model[:2], False)[2].numpy()
-    9.0
+    >>> energy = exact_energy(landmarks, directions, ones, noise, *model[:2], False)[2]
+    >>> round(float(energy), 4)  # 4 mm of a loading of 1 mm: 0.8^2 + (0.5 * 3.2)^2.
+    3.2
     """
     mean = mean_weights(weights, free_scale)
     design = _centred_design(directions, mean)
