@@ -6,13 +6,14 @@ import pytest
 import typer
 
 from tf_lift import cli
+from tf_lift.cli import application
 
 
 @pytest.fixture
 def commands(monkeypatch):
     """A command line of two commands in the place of the real one."""
     app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    monkeypatch.setattr(cli, "app", app)
+    monkeypatch.setattr(application, "app", app)
 
     @app.command()
     def work(count: int = 1, path: str = ""):

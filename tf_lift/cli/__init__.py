@@ -1,0 +1,10 @@
+"""The command line: `tf-lift COMMAND`, each command a thin call into the library.
+
+The commands import what they need when they run: `tf-lift --help` answers before TensorFlow
+is loaded.
+"""
+
+from tf_lift.cli import fit_prior, network, poses, show
+from tf_lift.cli.application import app, main
+
+__all__ = ["app", "fit_prior", "main", "network", "poses", "show"]

@@ -1,0 +1,46 @@
+"""The command line's one application and its way out."""
+
+import os
+import sys
+
+import typer
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="tf-lift",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="3D human pose by lifting belief maps or 2D landmarks with a pose prior.",
+)
+
+
+def main(arguments=None) -> int:
+    """Runs the command line and returns its exit code.
+
+    Args:
+        arguments: List of strings; `sys.argv[1:]` where `None`.
+
+    Returns:
+        0 on success, 2 after a message of one line for bad input, 130 after Ctrl-C.
+    """
+    # TensorFlow's notes about the machine are not for who runs a command; its errors are.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        result = app(args=arguments, standalone_mode=False)
+    except (ValueError, OSError) as error:
+        print(f"tf-lift: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except typer.Exit as exit_:
+        return exit_.exit_code
+    except typer.Abort:
+        print("tf-lift: interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        # Click's own usage errors: unknown option, missing argument.
+        if hasattr(error, "format_message"):
+            print(f"tf-lift: error: {error.format_message()}", file=sys.stderr)
+            return 2
+        raise
+    return result if isinstance(result, int) else 0

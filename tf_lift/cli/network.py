@@ -1,0 +1,163 @@
+"""`tf-lift train`, `evaluate` and `export`: the life of a lifting network."""
+
+import pathlib
+from typing import Annotated
+
+import typer
+
+from tf_lift.cli.application import app
+
+
+@app.command()
+def train(
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Size of the network: tiny (minutes on a CPU), small, vgg (the paper's size), "
+            "original. [default: tiny]"
+        ),
+    ] = None,
+    config: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="JSON file of settings (`TrainConfig`), or a run's config.json."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the run. [default: preset and time]")
+    ] = None,
+    runs: Annotated[pathlib.Path, typer.Option(help="Folder of all runs.")] = pathlib.Path("runs"),
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint of the run --name.")
+    ] = False,
+    steps: Annotated[int | None, typer.Option(help="Optimizer steps.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images per step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Highest learning rate.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="adamw, adam or sgd.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
+    people: Annotated[int | None, typer.Option(help="Synthetic people to train on.")] = None,
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(help="Stop training so that all ends in this time; 0: no limit."),
+    ] = None,
+    lift_gradient: Annotated[
+        bool | None,
+        typer.Option(
+            "--lift-gradient/--no-lift-gradient",
+            help="Whether gradients flow through the lift. [default: they do]",
+        ),
+    ] = None,
+    mixed_precision: Annotated[
+        bool | None,
+        typer.Option(
+            "--mixed-precision/--no-mixed-precision", help="16-bit convolutions, for GPUs."
+        ),
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option(help="Side of the images in px. [default: the preset's]")
+    ] = None,
+    prior: Annotated[
+        str | None, typer.Option(help="npz file of the pose prior. [default: the one that ships]")
+    ] = None,
+    mocap: Annotated[
+        str | None,
+        typer.Option(help="npz file of real poses for the people. [default: drawn from the prior]"),
+    ] = None,
+    export: Annotated[
+        bool | None, typer.Option("--export/--no-export", help="Whether to write a SavedModel.")
+    ] = None,
+    export_folder: Annotated[
+        str | None, typer.Option(help="Folder of all exports. [default: saved_models]")
+    ] = None,
+) -> None:
+    """Trains a lifting network on synthetic people, measures, draws and exports it.
+
+    Writes runs/NAME/ (settings, checkpoints, model.keras, summary.json, figures) and
+    saved_models/lifting_cpm/VERSION/. Ctrl-C leaves a checkpoint for --resume.
+    """
+    from rich.console import Console
+
+    from tf_lift.evaluation import report
+    from tf_lift.training import run_folder, settings, train_and_evaluate
+
+    options = {
+        "preset": preset,
+        "steps": steps,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "optimizer": optimizer,
+        "seed": seed,
+        "num_train_people": people,
+        "max_minutes": max_minutes,
+        "lift_gradient": lift_gradient,
+        "mixed_precision": mixed_precision,
+        "image_size": image_size,
+        "prior": prior,
+        "mocap": mocap,
+        "export": export,
+        "export_folder": export_folder,
+    }
+    changes = {key: value for key, value in options.items() if value is not None}
+    folder = run_folder(runs, name, preset, resume)
+    chosen = settings(folder / "config.json" if resume else config, changes)
+    console = Console()
+    summary = train_and_evaluate(
+        chosen, folder, resume=resume, verbose=1, say=lambda line: console.print(line, style="dim")
+    )
+    console.print(report.results_table(summary))
+    console.print(f"{summary['seconds']:.0f} s; wrote {folder}", highlight=False)
+
+
+@app.command()
+def evaluate(
+    model: Annotated[
+        pathlib.Path,
+        typer.Option(help="A .keras file, or the folder of a run.", show_default=False),
+    ],
+    people: Annotated[int, typer.Option(help="Held-out synthetic people to measure on.")] = 256,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of the people. [default: the run's own, else 0]")
+    ] = None,
+    mocap: Annotated[
+        str | None,
+        typer.Option(help="npz file of real poses for the people. [default: as in the run]"),
+    ] = None,
+    output: Annotated[
+        pathlib.Path | None, typer.Option("--output", "-o", help="JSON file for the errors.")
+    ] = None,
+) -> None:
+    """Measures a network's 2D and 3D errors, stage by stage, on held-out people.
+
+    The people are those of the run's own test, as far as seed and poses are the same.
+    """
+    from rich.console import Console
+
+    from tf_lift.evaluation import report
+    from tf_lift.training.held_out import evaluate_file
+
+    changes = {"seed": seed, "mocap": mocap, "num_test_people": people}
+    changes = {key: value for key, value in changes.items() if value is not None}
+    summary = evaluate_file(model, changes, output)
+    Console().print(report.results_table(summary))
+
+
+@app.command()
+def export(
+    model: Annotated[
+        pathlib.Path,
+        typer.Option(help="A .keras file, or the folder of a run.", show_default=False),
+    ],
+    output: Annotated[
+        pathlib.Path, typer.Option("--output", "-o", help="Folder of all exports.")
+    ] = pathlib.Path("saved_models"),
+    name: Annotated[str, typer.Option(help="Name of this export.")] = "lifting_cpm",
+) -> None:
+    """Writes a network as the next version of a SavedModel: OUTPUT/NAME/VERSION.
+
+    It takes images (0 to 255), JPEG or PNG files, or 2D landmarks; see docs/serving.md.
+    """
+    from rich.console import Console
+
+    from tf_lift.export import export_saved_model
+    from tf_lift.models import load_lifting_cpm
+
+    path = export_saved_model(load_lifting_cpm(model), output, name)
+    Console().print(f"Wrote {path}", highlight=False)
