@@ -6,6 +6,7 @@ import tensorflow as tf
 
 import tf_lift
 from tf_lift import models
+from tf_lift.evaluation import StagePoses
 from tf_lift.export import saved_model
 from tf_lift.export.comparison import max_abs_difference
 from tf_lift.models.presets import Conv, Preset
@@ -49,14 +50,16 @@ def test_image_signature_equals_the_network_at_any_batch_size(model, root, expor
         for key in ("landmarks", "joints_3d", "scores"):
             np.testing.assert_allclose(served[key], outputs[key], rtol=1e-4, atol=1e-2)
         np.testing.assert_allclose(served["belief_maps"], outputs["stage_2"], atol=1e-5)
-    assert max_abs_difference(root / "pose" / "1", model, images.astype(np.uint8)) < 0.01
+    assert (
+        max_abs_difference(root / "pose" / "1", StagePoses(model), images.astype(np.uint8)) < 0.01
+    )
 
 
 def test_comparison_sees_a_difference(model, root, rng):
     other = tf.keras.models.clone_model(model)
     images = rng.integers(0, 256, size=[2, 32, 32, 3], dtype=np.uint8)
     other.set_weights([weights + 0.01 for weights in model.get_weights()])
-    assert max_abs_difference(root / "pose" / "1", other, images) > 0.1
+    assert max_abs_difference(root / "pose" / "1", StagePoses(other), images) > 0.1
 
 
 @pytest.mark.parametrize("encode", [tf.io.encode_png, tf.io.encode_jpeg])

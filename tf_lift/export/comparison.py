@@ -8,12 +8,12 @@ from tf_lift.evaluation.evaluate import StagePoses
 __all__ = ["max_abs_difference"]
 
 
-def max_abs_difference(path, model: tf.keras.Model, images) -> float:
+def max_abs_difference(path, poses: StagePoses, images) -> float:
     """Loads an export and runs both on the same images.
 
     Args:
         path: Folder of the export.
-        model: The model it was made of.
+        poses: Runs the model that it was made of.
         images: Array of shape `[N, image_size, image_size, 3]`, 0 to 255.
 
     Returns:
@@ -21,7 +21,6 @@ def max_abs_difference(path, model: tf.keras.Model, images) -> float:
     """
     exported = tf.saved_model.load(str(path)).signatures["serving_default"]
     served = exported(image=tf.constant(images, tf.float32))
-    poses = StagePoses(model)
     expected = poses(images)[poses.network.stages[-1]]
     return max(
         float(np.abs(served[key].numpy() - expected[key]).max())

@@ -63,7 +63,7 @@ def build_lifting_cpm(
     >>> model = build_lifting_cpm("tiny")
     >>> outputs = model({"image": np.zeros([1, 128, 128, 3], "float32")})
     >>> sorted(outputs)
-    ['joints_3d', 'landmarks', 'scores', 'stage_1', 'stage_2', 'stage_3']
+    ['joints_3d', 'landmarks', 'scores', 'stage_1', 'stage_2']
     >>> tuple(outputs["joints_3d"].shape)
     (1, 17, 3)
     """
@@ -114,10 +114,10 @@ def build_lifting_cpm(
     # === Functional Model ===
     image = tf.keras.Input([image_size, image_size, 3], name="image")
     inputs = {"image": image}
-    context = []
+    centre = []
     if size.centre_map:
         inputs["centre_map"] = tf.keras.Input([image_size, image_size, 1], name="centre_map")
-        context = [pool_centre(inputs["centre_map"])]
+        centre = [pool_centre(inputs["centre_map"])]
     if backbone is None:
         features = towers.apply_blocks(image, size.tower, "tower", size.batch_norm)
     else:
@@ -134,7 +134,7 @@ def build_lifting_cpm(
             hidden, head = first, size.first_head
         else:
             branch = towers.apply_blocks(features, size.branch, f"{key}_branch", size.batch_norm)
-            hidden, head = [maps, branch, *context], size.later_head
+            hidden, head = [maps, branch, *centre], size.later_head
             hidden = tf.keras.layers.Concatenate(name=f"{key}_concat")(hidden)
         hidden = towers.apply_blocks(hidden, head, key, size.batch_norm)
         maps = towers.maps_head(hidden, num_maps, f"{key}_maps")

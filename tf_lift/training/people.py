@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tf_lift.data import examples, mocap, pool, targets
+from tf_lift.data import augmentation, examples, mocap, pool, targets
 from tf_lift.data.synthetic import SyntheticPeople
 from tf_lift.models.lifting_cpm import Description
 from tf_lift.prior.pose_prior import PosePrior
@@ -105,12 +105,15 @@ def training_dataset(
     Returns:
         Dataset of `(features, targets)`, targets for every output of the network.
     """
+    augment = config.augment and augmentation.Augmentation(
+        rotation_degrees=config.rotation_degrees, scale=(1 / config.scale, config.scale)
+    )
     dataset = examples.dataset(
         people,
         batch_size=config.batch_size,
         stride=network.stride,
         target_names=("landmarks", "joints_3d"),
-        augment=config.augment,
+        augment=augment,
         shuffle=True,
         repeat=True,
         centre_map=network.centre_map,

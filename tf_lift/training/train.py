@@ -129,7 +129,7 @@ class _Run:
         }
         if config.export:
             with self._timed("export"):
-                summary |= self._export(model, sets["test"]["image"], prior.skeleton)
+                summary |= self._export(poses, sets["test"]["image"], prior.skeleton)
         summary |= {
             "seconds": time.perf_counter() - self.start,
             "seconds_of": self.seconds_of,
@@ -246,12 +246,12 @@ class _Run:
             path = self.workdir / "people.png"
             report.draw_people(test, predicted, skeleton, self.config.num_figures, path)
 
-    def _export(self, model, images, skeleton):
+    def _export(self, poses, images, skeleton):
         path = export_saved_model(
-            model, self.config.export_folder, self.config.export_name, skeleton
+            poses.model, self.config.export_folder, self.config.export_name, skeleton
         )
         # Another batch size than training's: 3, or what there is.
-        difference = max_abs_difference(path, model, images[:3])
+        difference = max_abs_difference(path, poses, images[:3])
         self.say(f"Exported {path}; it differs from the Keras model by {difference:.2g}")
         return {"export": str(path), "export_max_abs_difference": difference}
 
