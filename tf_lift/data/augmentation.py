@@ -56,7 +56,10 @@ class Augmentation:
         limit = self.rotation_degrees * 3.141592653589793 / 180.0
         angle = tf.random.stateless_uniform([count], seeds[1], -limit, limit)
         scale = tf.random.stateless_uniform([count], seeds[2], *self.scale)
-        batch = turn(flip(batch, mirrored), angle, scale, self.grey)
+        batch = flip(batch, mirrored)
+        if self.rotation_degrees or self.scale != (1.0, 1.0):
+            # Half of the work of it all: only where it changes something.
+            batch = turn(batch, angle, scale, self.grey)
         image = jitter_colours(batch["image"], seeds[3], self.colour)
         return {**batch, "image": image}
 

@@ -34,7 +34,7 @@ _logger = logging.getLogger(__name__)
 # that the first measurement of the test people took (tracing included), plus seconds of its
 # own: figures, export and reloading.
 _RESERVE_FACTOR = 1.5
-_RESERVE_SECONDS = 30.0
+_RESERVE_SECONDS = 25.0
 
 
 def train_and_evaluate(
