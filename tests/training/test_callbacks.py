@@ -40,8 +40,15 @@ def test_steps_end_the_run(model, clock, tmp_path):
         clock.now += 1000
         callback.on_train_batch_end(step)
     assert model.stop_training
-    np.testing.assert_allclose(rates, 1 + np.cos(np.pi * np.arange(4) / 4), rtol=1e-6)
+    np.testing.assert_allclose(rates, 1 + np.cos(np.pi * (np.arange(4) + 0.5) / 4), rtol=1e-6)
     assert int(checkpoint.step) == 4
+
+
+def test_a_single_step_learns(model, clock, tmp_path):
+    checkpoint = RunCheckpoint(model, tmp_path)
+    callback = progress_of(model, checkpoint, None, steps=1, learning_rate=2.0, warmup=0.05)
+    callback.on_train_batch_begin(0)
+    assert float(model.optimizer.learning_rate) > 0.5
 
 
 def test_time_ends_the_run_with_the_rate_at_its_end(model, clock, tmp_path):
@@ -52,12 +59,12 @@ def test_time_ends_the_run_with_the_rate_at_its_end(model, clock, tmp_path):
     assert not model.stop_training
     clock.now += 5
     callback.on_train_batch_begin(1)
-    assert float(model.optimizer.learning_rate) == pytest.approx(1.0)
+    assert float(model.optimizer.learning_rate) == pytest.approx(1.0, abs=1e-6)
     clock.now += 5.1
     callback.on_train_batch_end(1)
     assert model.stop_training
     callback.on_train_batch_begin(2)
-    assert float(model.optimizer.learning_rate) == pytest.approx(0.0)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.0, abs=1e-6)
 
 
 def test_time_before_an_interruption_counts(model, clock, tmp_path):

@@ -36,13 +36,19 @@ class Progress(tf.keras.callbacks.Callback):
     @property
     def fraction(self) -> float:
         """How far the run is, 0 to 1."""
-        fraction = int(self.checkpoint.step) / self.config.steps
+        return self._fraction(int(self.checkpoint.step))
+
+    def _fraction(self, step):
+        fraction = step / self.config.steps
         if self.limit is not None:
             fraction = max(fraction, self._seconds() / max(self.limit, 1e-6))
         return min(fraction, 1.0)
 
     def on_train_batch_begin(self, batch, logs=None):
-        rate = optimizers.learning_rate(self.config, self.fraction)
+        # The rate of the middle of the step: at its beginning the first of all, which may be
+        # the only one, would have a rate of 0.
+        middle = self._fraction(int(self.checkpoint.step) + 0.5)
+        rate = optimizers.learning_rate(self.config, middle)
         self.model.optimizer.learning_rate = rate
 
     def on_train_batch_end(self, batch, logs=None):
