@@ -137,11 +137,13 @@ def test_nothing_to_resume(tmp_path):
         train_and_evaluate(nano_config(tmp_path), tmp_path / "run", resume=True)
 
 
-def test_wrong_prior_is_found_before_anything_is_written(tmp_path):
-    config = nano_config(tmp_path, prior=str(tmp_path / "none.npz"))
-    with pytest.raises(FileNotFoundError):
-        train_and_evaluate(config, tmp_path / "run")
-    assert not (tmp_path / "run" / "config.json").exists()
+@pytest.mark.parametrize("key", ["prior", "mocap"])
+def test_wrong_file_is_found_before_anything_is_written(tmp_path, key):
+    path = tmp_path / "file.npz"
+    path.write_bytes(b"nothing")
+    with pytest.raises(ValueError, match="file.npz"):
+        train_and_evaluate(nano_config(tmp_path, **{key: str(path)}), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_interrupted_run_goes_on_where_it_was(tmp_path, monkeypatch):

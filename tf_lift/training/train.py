@@ -93,6 +93,7 @@ class _Run:
         size = get_preset(config.preset)
         split = people.split_poses(config, prior, config.image_size or size.image_size)
         model = self._build(prior, split)
+        self.workdir.mkdir(parents=True, exist_ok=True)
         self._write_json("config.json", {"config": config.to_dict(), "versions": _versions()})
 
         with self._timed("render"):
@@ -150,7 +151,6 @@ class _Run:
                 "`workdir` must not hold another run: resume it, or take another name. "
                 f"Received: {str(self.workdir)!r}"
             )
-        self.workdir.mkdir(parents=True, exist_ok=True)
 
     def _build(self, prior, split):
         config = self.config
