@@ -47,9 +47,9 @@ def targets_of(model, batch, rng):
     ("preset", "expected"),
     [
         # VGG-19 to conv4_2, CPM's five convolutions, head of stage 1, five later stages, five
-        # fusion weights; FACTS 2 has 29.9 M.
+        # fusion weights; 29.9 M have been published.
         ("vgg", 5_865_536 + 3_245_184 + 75_282 + 5 * 4_152_722 + 5),
-        # Stage 1, the shared tower, five later stages; FACTS 2 has about 31 M.
+        # Stage 1, the shared tower, five later stages; about 31 M have been published.
         ("original", 4_387_634 + 2_685_696 + 5 * 4_876_466 + 5),
     ],
 )
