@@ -26,7 +26,7 @@ def test_image_divides_into_cells_and_the_last_stage_is_not_fused(name):
 @pytest.mark.parametrize("name", ["original", "vgg"])
 def test_full_size_is_the_papers(name):
     preset = presets.PRESETS[name]
-    # FACTS 1: 368 px, stride 8, six stages, sigma 7 px; w = 1 for stages 1-3, 0.5 for 4-5.
+    # The paper: 368 px, stride 8, six stages, sigma 7 px; w = 1 for stages 1-3, 0.5 for 4-5.
     assert (preset.image_size, preset.stride, preset.num_stages) == (368, 8, 6)
     assert preset.fusion_weights == (1.0, 1.0, 1.0, 0.5, 0.5, None)
     assert (preset.target_stddev_px, preset.map_stddev) == (7.0, 1.0)

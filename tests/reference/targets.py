@@ -1,4 +1,4 @@
-"""Target maps cell by cell, written from the paper's description (FACTS, section 1)."""
+"""Target maps cell by cell, written from the paper's description."""
 
 import numpy as np
 

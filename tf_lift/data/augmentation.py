@@ -16,8 +16,8 @@ class Augmentation:
 
     Attributes:
         flip: Probability of a mirror image.
-        rotation_degrees: Largest rotation in the image plane, either way (FACTS 1: 10).
-        scale: Range of the scale about the image's middle (FACTS 1: 0.7 to 1.2; the
+        rotation_degrees: Largest rotation in the image plane, either way (the paper: 10).
+        scale: Range of the scale about the image's middle (the paper: 0.7 to 1.2; the
             default is narrower because the crops' boxes vary already).
         colour: Strength of the changes of brightness, contrast and white balance.
         grey: Value that pads what was outside the image.

@@ -6,7 +6,7 @@ from tf_lift.ops import shapes
 
 __all__ = ["belief_map_targets", "centre_maps"]
 
-# FACTS 1: standard deviations at the paper's input of 368 px.
+# Standard deviations at the paper's input of 368 px.
 _REFERENCE_SIZE_PX = 368.0
 _LANDMARK_STDDEV_PX = 7.0
 _CENTRE_STDDEV_PX = 21.0

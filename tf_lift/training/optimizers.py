@@ -57,7 +57,7 @@ def learning_rate(config: TrainConfig, progress: float) -> float:
     if config.schedule == "cosine":
         factor = (1.0 + math.cos(math.pi * progress)) / 2.0
     elif config.schedule == "steps":
-        # The factor of the paper's and of CPM's training (FACTS: x0.333).
+        # The factor of the paper's and of CPM's training (x0.333).
         factor = 0.333 ** min(int(3.0 * progress), 2)
     else:
         factor = 1.0
