@@ -3,7 +3,7 @@
 A `Camera` is the exact relation between the 3D truth and the landmarks of a synthetic
 image. Its 3D frame is the one a weak-perspective lift can recover: the camera frame
 rotated (by the smallest rotation) so that the ray through the crop's centre becomes the
-z axis, with its origin at joint 0. docs/method.md, section 5, calls this re-centring the ray.
+z axis, with its origin at joint 0.
 """
 
 import dataclasses
