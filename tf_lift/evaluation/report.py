@@ -63,6 +63,9 @@ def draw_curve(history: list[dict], path) -> pathlib.Path:
         axes.plot(*zip(*points, strict=True) if points else ([], []), marker=".")
         if points and min(value for _, value in points) > 0:
             axes.set_yscale("log")
+            # 60 and 200, not 6 x 10^1 and 2 x 10^2.
+            axes.yaxis.set_major_formatter("{x:g}")
+            axes.yaxis.set_minor_formatter("{x:g}")
         axes.set_title(title, fontsize=9)
         axes.set_xlabel("step", fontsize=9)
         axes.grid(alpha=0.3, which="both")
