@@ -13,6 +13,7 @@ __all__ = [
     "examples",
     "lofts",
     "mocap",
+    "motion",
     "painting",
     "pool",
     "rendering",
