@@ -90,7 +90,7 @@ def test_given_scale(prior_path, landmarks, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "`skeleton` must be given .*17 joints, as of .'h36m17', 'coco17'. skeleton"),
+        ([], "`skeleton` must be given .*17 joints, as of .'h36m17', 'coco17', 'mpi_inf_3dhp17'. skel"),
         (["--skeleton", "openpose18"], r"`landmarks` must have shape \[N, 18, 2\]"),
         (["--skeleton", "mpii"], "`skeleton` must be one of"),
         (["--skeleton", "coco17", "--batch-size", "0"], "`batch_size` must be at least 1"),

@@ -1,0 +1,120 @@
+"""What a skeleton is: the joints of one convention, and what each can be made of."""
+
+import dataclasses
+from collections.abc import Mapping
+
+__all__ = ["Combination", "Skeleton", "weights_of"]
+
+# Points and their weights, which sum to 1; a tuple of points stands for their mean.
+Combination = tuple[str, ...] | Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Skeleton:
+    """Names and relations of the joints of one convention.
+
+    Joints of two conventions are the same point of the body if they have the same name,
+    unless `points` of one of them says that it marks another point by that name: OpenPose's
+    neck is the middle of the shoulders, that of Leeds Sports Pose the top of the neck.
+
+    Attributes:
+        name: Name of the convention, as on the command line.
+        joint_names: Name of each joint, in order.
+        parents: Index of each joint's parent, -1 for a root: the bones to draw.
+        sources: For each joint, what else it can be made of: alternatives in order of
+            preference, each a combination of points of the other conventions - a tuple of
+            names whose mean is taken, or a dict of weights that sum to 1.
+        points: The point that a joint marks, where that is not its name.
+        approximations: As `sources`, for points that play the same part but are some
+            centimetres off; used on demand alone.
+
+    Raises:
+        ValueError: If names repeat, parents are no forest, or weights do not sum to 1.
+
+    >>> joints = tf_lift.skeletons.H36M_17
+    >>> joints.num_joints, joints.joint_names[joints.swap[13]]
+    (17, 'right_wrist')
+    """
+
+    name: str
+    joint_names: tuple[str, ...]
+    parents: tuple[int, ...]
+    sources: Mapping[str, tuple[Combination, ...]] = dataclasses.field(default_factory=dict)
+    points: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    approximations: Mapping[str, tuple[Combination, ...]] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        if len(set(self.joint_names)) != len(self.joint_names):
+            raise ValueError(f"`joint_names` must not repeat. Received: {self.joint_names}")
+        if len(self.parents) != len(self.joint_names) or not self._is_forest():
+            raise ValueError(
+                f"`parents` must lead each of the {len(self.joint_names)} joints to a root, -1. "
+                f"Received: {self.parents}"
+            )
+        for field in ("sources", "points", "approximations"):
+            unknown = set(getattr(self, field)) - set(self.joint_names)
+            if unknown:
+                raise ValueError(
+                    f"`{field}` must be of joints of the skeleton. Received: {sorted(unknown)}"
+                )
+        for field in ("sources", "approximations"):
+            for joint, combinations in getattr(self, field).items():
+                for combination in combinations:
+                    total = sum(weights_of(combination).values())
+                    if abs(total - 1) > 1e-9:
+                        raise ValueError(
+                            f"`{field}` must have weights that sum to 1. "
+                            f"Received: {combination} for {joint!r}, a sum of {total:g}"
+                        )
+
+    @property
+    def num_joints(self) -> int:
+        """Number of joints."""
+        return len(self.joint_names)
+
+    @property
+    def swap(self) -> tuple[int, ...]:
+        """Index of each joint's mirror image: left for right, itself on the axis."""
+        return tuple(self.joint_names.index(_mirrored(name)) for name in self.joint_names)
+
+    @property
+    def bones(self) -> tuple[tuple[int, int], ...]:
+        """Pairs (parent, child) of joint indices."""
+        return tuple((parent, child) for child, parent in enumerate(self.parents) if parent >= 0)
+
+    @property
+    def point_names(self) -> tuple[str, ...]:
+        """The point of the body that each joint marks, in order."""
+        return tuple(self.points.get(name, name) for name in self.joint_names)
+
+    def _is_forest(self):
+        for joint in range(len(self.parents)):
+            # A path to the root passes each joint once at most.
+            for _ in self.parents:
+                joint = self.parents[joint]
+                if not -1 <= joint < len(self.parents):
+                    return False
+                if joint == -1:
+                    break
+            else:
+                return False
+        return True
+
+
+def weights_of(combination: Combination) -> dict[str, float]:
+    """Returns the weight of each point of a combination.
+
+    >>> weights_of(("left_hip", "right_hip"))
+    {'left_hip': 0.5, 'right_hip': 0.5}
+    """
+    if isinstance(combination, Mapping):
+        return dict(combination)
+    return {name: 1 / len(combination) for name in combination}
+
+
+def _mirrored(name):
+    if name.startswith("left_"):
+        return "right_" + name.removeprefix("left_")
+    if name.startswith("right_"):
+        return "left_" + name.removeprefix("right_")
+    return name
