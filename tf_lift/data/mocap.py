@@ -6,17 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tf_lift import skeletons
-from tf_lift.data import npz
+from tf_lift.data import npz, pose_checks
 
 __all__ = ["MocapPoses", "load_poses"]
-
-# Length (mm) of all bones of a body together, the median over the poses: 3,700 to 4,300
-# for the adults of the CMU data in 17 joints. The bounds leave room for a toddler and for
-# other joints; metres and centimetres are off by factors of 1000 and 10.
-TOTAL_BONE_LENGTH_MM = (1500.0, 9000.0)
-# Share of poses with the head above the feet, further along z than along x or y: 0.996 in
-# the CMU data, cartwheels and falls included, near 0 where another axis is up.
-MIN_UPRIGHT_SHARE = 0.3
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -89,8 +81,9 @@ def load_poses(path, skeleton: str = "h36m17") -> MocapPoses:
         poses = content["poses"]
         _check_values(poses, expected)
         _check_names(content.get("joint_names"), expected)
-        _check_unit(poses, expected)
-        _check_upright(poses, expected)
+        pose_checks.check_unit(poses, expected)
+        pose_checks.check_upright(poses, expected)
+        pose_checks.check_sides(poses, expected)
         labels = {name: _labels(content, name, len(poses)) for name in ("subject", "clip")}
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
@@ -108,12 +101,7 @@ def _check_values(poses, skeleton):
         raise ValueError(f"`poses` must not be empty. Received: poses.shape={poses.shape}")
     if poses.dtype.kind not in "fiu":
         raise ValueError(f"`poses` must be numbers. Received: poses.dtype={poses.dtype}")
-    bad = ~np.isfinite(poses).all(axis=(1, 2))
-    if bad.any():
-        raise ValueError(
-            f"`poses` must be finite. Received: NaN or infinity in {bad.sum()} of {len(poses)} "
-            f"poses, the first at index {np.argmax(bad)}"
-        )
+    pose_checks.check_finite(poses)
 
 
 def _check_names(names, skeleton):
@@ -137,40 +125,6 @@ def _side(name):
         if name.startswith((side, side[0] + "_")):
             return side[0]
     return ""
-
-
-def _check_unit(poses, skeleton):
-    child, parent = np.array([(c, p) for p, c in skeleton.bones]).T
-    bones = np.linalg.norm(poses[:, child] - poses[:, parent], axis=-1)
-    total = float(np.median(bones.sum(axis=1)))
-    low, high = TOTAL_BONE_LENGTH_MM
-    if not low <= total <= high:
-        guesses = {"metres": 1000.0, "centimetres": 10.0, "inches": 25.4}
-        fits = [unit for unit, factor in guesses.items() if low <= factor * total <= high]
-        hint = f" (it would fit {' or '.join(fits)})" if fits else ""
-        raise ValueError(
-            f"`poses` must be in millimetres, the bones of a body {low:g} to {high:g} mm "
-            f"together. Received: {total:.4g}{hint}"
-        )
-
-
-def _check_upright(poses, skeleton):
-    names = skeleton.joint_names
-    heads = [n for n in ("head_top", "neck_nose", "nose", "neck") if n in names]
-    feet = [i for i, name in enumerate(names) if name.endswith("_ankle")]
-    if not heads or not feet:
-        return
-    up = poses[:, names.index(heads[0])] - poses[:, feet].mean(axis=1)
-    # Component of head minus feet along each axis, signed: up is the one that is
-    # positive and largest in nearly every pose.
-    upright = (up[:, 2] > 0.0) & (np.argmax(np.abs(up), axis=1) == 2)
-    if upright.mean() < MIN_UPRIGHT_SHARE:
-        axis = int(np.argmax(np.abs(up).mean(axis=0)))
-        sign = "-" if up[:, axis].mean() < 0.0 else ""
-        raise ValueError(
-            f"`poses` must have z up. Received: {upright.mean():.0%} of the poses with the head "
-            f"above the feet in z (up seems to be {sign}{'xyz'[axis]})"
-        )
 
 
 def _labels(content, name, num_poses):

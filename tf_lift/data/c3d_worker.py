@@ -1,0 +1,55 @@
+"""Opens one C3D file with ezc3d, as a program of its own: see `c3d`.
+
+ezc3d 1.7 ends its whole process (or loops for ever) on some damaged files, so `c3d` lets a
+process that may die read. Run as `python c3d_worker.py FILE`; prints an npz.
+"""
+
+import io
+import sys
+
+import numpy as np
+
+
+def main(path: str) -> bytes:
+    """Reads a file and returns an npz of what `c3d` needs of it."""
+    # Here, so that who collects the modules of the library needs no ezc3d.
+    import ezc3d
+
+    content = ezc3d.c3d(path)
+    point = content["parameters"]["POINT"]
+
+    def values(name, default):
+        # What does not fit one parameter goes on in LABELS2, LABELS3, ...
+        found = [np.ravel(point[key]["value"]) for key in point if _is_part(key, name)]
+        joined = np.concatenate(found) if found else np.array([])
+        return joined if len(joined) else np.array(default)
+
+    points = np.moveaxis(content["data"]["points"][:3], 0, 2).swapaxes(0, 1)
+    residuals = content["data"]["meta_points"]["residuals"][0].T
+    if residuals.shape != points.shape[:2]:
+        residuals = np.zeros(points.shape[:2])
+    stream = io.BytesIO()
+    np.savez(
+        stream,
+        points=points,
+        residuals=residuals,
+        labels=values("LABELS", [""]).astype(str),
+        units=values("UNITS", [""]).astype(str),
+        rate=float(values("RATE", [0.0])[0]),
+        scale=float(values("SCALE", [-1.0])[0]),
+        x_screen=str(values("X_SCREEN", [""])[0]),
+        y_screen=str(values("Y_SCREEN", [""])[0]),
+    )
+    return stream.getvalue()
+
+
+def _is_part(key, name):
+    return key == name or (key.startswith(name) and key[len(name) :].isdigit())
+
+
+if __name__ == "__main__":
+    try:
+        output = main(sys.argv[1])
+    except Exception as error:
+        sys.exit(" ".join(str(error).split()) or type(error).__name__)
+    sys.stdout.buffer.write(output)
