@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 
+from tf_lift import skeletons
 from tf_lift.cli.application import app
+
+SKELETON_NAMES = ", ".join(skeletons.SKELETONS)
 
 
 @app.command()
@@ -23,7 +26,7 @@ def predict(
         ),
     ],
     skeleton: Annotated[
-        str, typer.Option(help="Joints of the network: openpose18, coco17 or h36m17.")
+        str, typer.Option(help=f"Joints of the network: {SKELETON_NAMES}.")
     ] = "openpose18",
     output: Annotated[
         pathlib.Path,
@@ -97,10 +100,12 @@ def predict(
         channels=options.indices(channels, "--channels"),
     )
     console = Console()
+    pose_prior = PosePrior.load(prior)
+    _tell_missing(console, skeletons.report(network.skeleton, pose_prior.skeleton))
     results = inference.predict_files(
         photos,
         network,
-        PosePrior.load(prior),
+        pose_prior,
         output,
         figure=figure,
         box=options.box(box, "--box"),
@@ -133,10 +138,17 @@ def lift(
     skeleton: Annotated[
         str | None,
         typer.Option(
-            help="Joints of the keypoints: openpose18, coco17 or h36m17. "
+            help=f"Joints of the keypoints: {SKELETON_NAMES}. "
             "[default: what the file says, else by their number]"
         ),
     ] = None,
+    approximate: Annotated[
+        bool,
+        typer.Option(
+            "--approximate",
+            help="Let joints stand in for those of the prior that are some centimetres off.",
+        ),
+    ] = False,
     scale: Annotated[
         float | None, typer.Option(help="Pixels per millimetre. [default: found for each pose]")
     ] = None,
@@ -168,6 +180,7 @@ def lift(
         PosePrior.load(prior),
         output,
         skeleton=skeleton,
+        approximate=approximate,
         batch_size=batch_size,
         figure=figure,
         image=image,
@@ -179,4 +192,11 @@ def lift(
     )
     empty = int((poses.mixture_index < 0).sum())
     note = f", {empty} of them with too few keypoints (null)" if empty else ""
+    _tell_missing(console, poses.conversion)
     console.print(f"{len(poses.scale)} poses{note}; wrote {output}", highlight=False)
+
+
+def _tell_missing(console, conversion):
+    if conversion.missing or conversion.approximate:
+        inferred = " (inferred by the prior)" if conversion.missing else ""
+        console.print(f"{conversion}{inferred}", highlight=False, soft_wrap=True)

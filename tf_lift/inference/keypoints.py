@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import json
 import os
 import pathlib
@@ -12,6 +13,10 @@ import numpy as np
 from tf_lift import skeletons
 
 __all__ = ["Keypoints", "read_keypoints"]
+
+# What OpenPose writes, and what columns that fit several skeletons are taken for.
+OPENPOSE_MODELS = (skeletons.OPENPOSE_18, skeletons.OPENPOSE_25)
+COMMON = (skeletons.H36M_17, skeletons.OPENPOSE_18, skeletons.COCO_17)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,13 +34,14 @@ class Keypoints:
     skeleton: str | None
 
 
-def read_keypoints(path: str | os.PathLike) -> Keypoints:
+def read_keypoints(path: str | os.PathLike, skeleton: str | None = None) -> Keypoints:
     """Reads keypoints from a file.
 
     - `.json`: COCO, the file of a data set or a list of results, each entry with `keypoints`
       of 3 numbers per joint (entries without any labelled joint are left out); or
       a dict with `landmarks` `[L, 2 or 3]` or `[N, L, 2 or 3]` and perhaps `skeleton`.
-      `null` stands for a missing number; or what `tf-lift predict` and `tf-lift lift` write.
+      `null` stands for a missing number; or what `tf-lift predict` and `tf-lift lift` write;
+      or OpenPose's file of an image, with `people`.
     - `.npy`: array `[L, 2 or 3]` or `[N, L, 2 or 3]`; `.npz`: such an array `landmarks`, and
       perhaps `scores` (or `visibility`) `[N, L]` and `skeleton`.
     - `.csv`: a row per pose with 2 or 3 columns per joint, `nose_x, nose_y, nose_score, ...`
@@ -46,6 +52,8 @@ def read_keypoints(path: str | os.PathLike) -> Keypoints:
 
     Args:
         path: File.
+        skeleton: Name of the skeleton that the columns of a `.csv` are sorted into; `None`
+            for the one that they fit best.
 
     Returns:
         The keypoints.
@@ -61,6 +69,8 @@ def read_keypoints(path: str | os.PathLike) -> Keypoints:
         )
     if not path.is_file():
         raise ValueError(f"`path` must be a file of keypoints. Received: {path}, which is none")
+    if path.suffix.lower() == ".csv" and skeleton is not None:
+        readers[".csv"] = functools.partial(_read_csv, skeleton=skeletons.get(skeleton))
     try:
         values, scores, skeleton = readers[path.suffix.lower()](path)
     # What the readers raise for broken files; OSError and EOFError come from NumPy.
@@ -104,6 +114,8 @@ def _read_json(path):
     if isinstance(content, dict) and "poses" in content:
         content["landmarks"] = [pose["landmarks"] for pose in content["poses"]]
         content["scores"] = [pose["scores"] for pose in content["poses"]]
+    if isinstance(content, dict) and "people" in content:
+        return _read_people(content["people"])
     entries = content.get("annotations") if isinstance(content, dict) else content
     if isinstance(content, dict) and "landmarks" in content:
         scores = content.get("scores")
@@ -124,6 +136,16 @@ def _read_json(path):
         scores = (scores > 0).astype(np.float64)
     skeleton = "coco17" if values.shape[1] == skeletons.COCO_17.num_joints else None
     return values, scores, skeleton
+
+
+def _read_people(people):
+    """Reads OpenPose's people; a joint that it did not find is 0, 0 with confidence 0."""
+    if not people:
+        raise ValueError("no people")
+    values = np.array([person["pose_keypoints_2d"] for person in people], np.float64)
+    values = values.reshape(len(people), -1, 3)
+    models = {model.num_joints: model.name for model in OPENPOSE_MODELS}
+    return values, values[..., 2], models.get(values.shape[1])
 
 
 def _read_npy(path):
@@ -148,7 +170,7 @@ def _numbers(array):
     return array.astype(np.float64)
 
 
-def _read_csv(path):
+def _read_csv(path, skeleton=None):
     with path.open(newline="") as file:
         rows = [row for row in csv.reader(file) if any(field.strip() for field in row)]
     if not rows:
@@ -162,7 +184,7 @@ def _read_csv(path):
     )
     if header is None:
         return _split(values), None, None
-    return _by_name(header, values)
+    return _by_name(header, values, skeleton)
 
 
 def _split(values):
@@ -175,13 +197,22 @@ def _split(values):
     return values.reshape(len(values), -1, (known or parts)[0])
 
 
-def _by_name(header, values):
+def _by_name(header, values, skeleton):
     """Sorts columns `<joint>_x, <joint>_y[, <joint>_score]` into the skeleton that has them."""
     joints = {name.removesuffix("_x") for name in header if name.endswith("_x")}
-    fits = [s for s in skeletons.SKELETONS.values() if joints and joints <= set(s.joint_names)]
+    candidates = skeletons.SKELETONS.values() if skeleton is None else [skeleton]
+    fits = [s for s in candidates if joints and joints <= set(s.joint_names)]
     if not fits:
-        raise ValueError(f"columns {header[:4]}... are not those of a skeleton")
-    skeleton = min(fits, key=lambda skeleton: skeleton.num_joints - len(joints))
+        of = "a skeleton" if skeleton is None else skeleton.name
+        raise ValueError(f"columns {header[:4]}... are not those of {of}")
+
+    # A few of the joints may fit many skeletons, and `head_top` is not the same point in all:
+    # columns that are all of a skeleton's come first, then the conventions of detectors.
+    def distance(fit):
+        left_out = fit.num_joints - len(joints)
+        return left_out > 0 and fit not in COMMON, left_out
+
+    skeleton = min(fits, key=distance)
     landmarks = np.full([len(values), skeleton.num_joints, 3], np.nan)
     landmarks[..., 2] = 1.0
     for joint in joints:

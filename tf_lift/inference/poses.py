@@ -30,6 +30,9 @@ LIFTED = (
     "energy",
 )
 
+# Fields of `Poses` that are no arrays.
+OTHERS = ("skeleton", "conversion")
+
 
 @dataclasses.dataclass(frozen=True)
 class Poses:
@@ -47,6 +50,7 @@ class Poses:
         rotation_angle: `[N]`, rad, about the vertical.
         mixture_index: `[N]`: component of the prior, -1 where too few joints were found.
         energy: `[N]`, mm^2: squared distance to the landmarks and the prior.
+        conversion: Which joints the landmarks' own skeleton has, and which it does not.
     """
 
     skeleton: skeletons.Skeleton
@@ -60,18 +64,19 @@ class Poses:
     rotation_angle: np.ndarray
     mixture_index: np.ndarray
     energy: np.ndarray
+    conversion: skeletons.MapReport | None = None
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Returns the arrays by name."""
-        fields = dataclasses.fields(self)
-        return {field.name: getattr(self, field.name) for field in fields[1:]}
+        fields = (field.name for field in dataclasses.fields(self))
+        return {name: getattr(self, name) for name in fields if name not in OTHERS}
 
     @classmethod
     def concatenate(cls, parts: Sequence["Poses"]) -> "Poses":
         """Joins poses of one skeleton, in order."""
         arrays = [part.arrays() for part in parts]
         joined = {name: np.concatenate([a[name] for a in arrays]) for name in arrays[0]}
-        return cls(parts[0].skeleton, **joined)
+        return cls(parts[0].skeleton, **joined, conversion=parts[0].conversion)
 
     def drawn_landmarks(self) -> np.ndarray:
         """Returns landmarks `[N, L, 2]`: those found, and the projected pose elsewhere."""
@@ -95,6 +100,8 @@ class Poses:
             "skeleton": self.skeleton.name,
             "joint_names": list(self.skeleton.joint_names),
             "parents": list(self.skeleton.parents),
+            "landmarks_skeleton": self.conversion.source if self.conversion else None,
+            "missing_joints": list(self.conversion.missing) if self.conversion else None,
             "poses": [
                 {name: array[index].tolist() for name, array in arrays.items()}
                 for index in range(len(self.scale))
@@ -113,10 +120,11 @@ def lift_landmarks(
     num_rotations: int = 80,
     selection: str = "posterior",
     allow_empty: bool = False,
+    approximate: bool = False,
 ) -> Poses:
     """Lifts landmarks of any skeleton to poses of the prior's.
 
-    Joints are mapped with `skeletons.joint_map`; those that the skeleton does not have, that
+    Joints are mapped with `skeletons.convert`; those that the skeleton does not have, that
     are NaN, or whose score is low count as missing, and the prior infers them.
 
     Args:
@@ -131,6 +139,8 @@ def lift_landmarks(
         selection: "posterior" or "energy".
         allow_empty: Whether a pose with fewer than 4 joints of the prior (or, with a given
             scale, without its pelvis) becomes NaN, with mixture index -1, instead of an error.
+        approximate: Whether joints of the skeleton stand in for joints of the prior that
+            are some centimetres off (`skeletons.convert`).
 
     Returns:
         The poses.
@@ -146,7 +156,7 @@ def lift_landmarks(
     ((2, 17, 3), array([16, 17]))
     """
     target = skeletons.get(prior.skeleton)
-    source = skeletons.get(skeleton) if isinstance(skeleton, str) else skeleton or target
+    source = skeletons.get(skeleton or target)
     landmarks = np.asarray(landmarks, np.float64)
     if landmarks.ndim != 3 or landmarks.shape[1:] != (source.num_joints, 2):
         raise ValueError(
@@ -156,7 +166,12 @@ def lift_landmarks(
     shapes.check_not_empty(landmarks, "landmarks")
     scores = np.ones(landmarks.shape[:2]) if scores is None else np.asarray(scores, np.float64)
     shapes.check_shape(scores, "scores", *landmarks.shape[:2])
-    mapped, visibility, mapped_scores = _map_joints(landmarks, scores, source, target, min_score)
+    # A score of NaN compares false and counts as missing, as does a score of 0.
+    scores = np.where((scores >= min_score) & (scores > 0) & (scores < np.inf), scores, 0.0)
+    mapped, mapped_scores, conversion = skeletons.convert(
+        landmarks, source, target, scores, approximate=approximate
+    )
+    visibility = mapped_scores > 0
     enough = visibility.sum(1) >= MIN_JOINTS
     few = np.flatnonzero(~enough)
     if len(few) and not allow_empty:
@@ -193,23 +208,7 @@ def lift_landmarks(
         scores=mapped_scores,
         projected_landmarks=lifted["landmarks"] + origin.astype(np.float32),
         **{name: lifted[name] for name in LIFTED},
-    )
-
-
-def _map_joints(landmarks, scores, source, target, min_score):
-    """Maps `[N, source joints]` to landmarks, visibility and scores of the target's joints."""
-    found = np.isfinite(landmarks).all(-1) & np.isfinite(scores) & (scores >= min_score)
-    found &= scores > 0
-    weights = skeletons.joint_map(source, target).astype(np.float64)
-    # A mean of joints is found where all of them are, and as sure as the least sure.
-    uses = weights > 0
-    visibility = uses.any(1) & ((found[:, np.newaxis] | ~uses).all(-1))
-    mapped = weights @ np.where(found[..., np.newaxis], landmarks, 0.0)
-    least = np.where(uses, scores[:, np.newaxis], np.inf).min(-1)
-    return (
-        np.where(visibility[..., np.newaxis], mapped, np.nan),
-        visibility,
-        np.where(visibility, least, 0.0),
+        conversion=conversion,
     )
 
 

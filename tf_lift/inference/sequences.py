@@ -57,7 +57,7 @@ def lift_file(
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
     backdrop = None if image is None else images.read_image(image)
-    found = keypoints.read_keypoints(path)
+    found = keypoints.read_keypoints(path, skeleton)
     joints = _skeleton(skeleton or found.skeleton, found.landmarks.shape[1])
     count = len(found.landmarks)
     # The last batch is not filled up: one more size to trace, and only where N is large.
