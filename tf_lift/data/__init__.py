@@ -7,10 +7,13 @@ processes of their own without TensorFlow.
 import importlib
 
 __all__ = [
+    "asf_amc",
     "augmentation",
     "bodies",
+    "bvh",
     "cameras",
     "examples",
+    "forward_kinematics",
     "lofts",
     "mocap",
     "motion",

@@ -1,0 +1,112 @@
+"""BVH files: reads joint angles as positions, and writes positions as joint angles."""
+
+import pathlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tf_lift.data import body_frame, bvh_text, cgspeed, forward_kinematics, motion
+from tf_lift.data.bvh_text import Hierarchy
+
+__all__ = ["read"]
+
+
+def read(path, unit_mm: float | None = None, up: str | None = None, mend: bool = True):
+    """Reads a BVH file: any hierarchy, any channels in any order.
+
+    The format tells neither its unit nor which axis is up. Unless given, the unit is the
+    one in which the skeleton has the size of a grown person, and up is where the head is
+    from the feet (`body_frame.find_unit_mm` and `find_up` have the rules).
+
+    Where joints other than the root have position channels, some programs write the place
+    in the parent's axes there and others its difference from OFFSET. Whichever leaves the
+    bones closer to the length of their OFFSETs is taken, for the root as well; if only the
+    root has them, they are its place.
+
+    Args:
+        path: The file.
+        unit_mm: Millimetres of the file's unit of length, or `None` to guess.
+        up: The file's axis that points up, such as "y" or "z", or `None` to guess.
+        mend: Puts the bones back that the cgspeed conversion of CMU's motion capture lost,
+            and drops the pose at rest that its clips begin with. Other files are not
+            changed by it. Without, the positions are those that the file has.
+
+    Returns:
+        `Motion` with the joints in the file's order, and the end sites as joints of their
+        own: `Head_end` below `Head`, with `_end2` and so on for further ones.
+
+    Raises:
+        ValueError: If the file is no BVH, is cut short, has another number of frames than
+            it declares, or numbers that are none; with its line, frame and joint. Also if
+            the unit cannot be guessed.
+        OSError: If it cannot be opened.
+
+    References:
+        M. Meredith and S. Maddock. Motion Capture File Formats Explained. University of
+        Sheffield, 2001, section 4.
+    """
+    path = pathlib.Path(path)
+    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        hierarchy, values, fps = bvh_text.parse(text)
+        if mend and cgspeed.is_damaged(hierarchy):
+            if cgspeed.starts_at_rest(hierarchy, values):
+                values = values[1:]
+            hierarchy = cgspeed.mend(hierarchy)
+        positions = _positions(hierarchy, values)
+        positions = body_frame.to_mm_and_z_up(
+            positions,
+            rest=_rest(hierarchy),
+            joint_names=hierarchy.joint_names,
+            parents=hierarchy.parents,
+            unit_mm=unit_mm,
+            up=up,
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    clip, subject = motion.labels_of(path)
+    return motion.Motion(
+        positions, hierarchy.joint_names, hierarchy.parents, fps, clip=clip, subject=subject
+    )
+
+
+def _rest(hierarchy: Hierarchy) -> NDArray[np.float64]:
+    """Returns the joints [J, 3] with all angles 0, the file's unit and axes."""
+    rotations = np.broadcast_to(np.eye(3), [1, len(hierarchy.parents), 3, 3])
+    offsets = hierarchy.offsets[None]
+    return forward_kinematics.joint_positions(hierarchy.parents, offsets, rotations)[0][0]
+
+
+def _positions(hierarchy: Hierarchy, values) -> NDArray[np.float64]:
+    """Returns the joints [T, J, 3] in the file's unit and axes."""
+    num_frames, num_joints = len(values), len(hierarchy.parents)
+    rotations = np.empty([num_frames, num_joints, 3, 3])
+    places = np.broadcast_to(hierarchy.offsets, [num_frames, num_joints, 3]).copy()
+    placed = np.zeros([num_joints, 3], bool)
+    column = 0
+    for joint, channels in enumerate(hierarchy.channels):
+        numbers = values[:, column : column + len(channels)]
+        column += len(channels)
+        turns = [channel.endswith("rotation") for channel in channels]
+        axes = "".join(channel[0] for channel, turn in zip(channels, turns, strict=True) if turn)
+        rotations[:, joint] = forward_kinematics.euler_rotations(
+            axes, np.deg2rad(numbers[:, turns])
+        )
+        for index, (channel, turn) in enumerate(zip(channels, turns, strict=True)):
+            if not turn:
+                places[:, joint, "XYZ".index(channel[0])] = numbers[:, index]
+                placed[joint, "XYZ".index(channel[0])] = True
+    if _adds_to_offsets(hierarchy, places, placed):
+        places += np.where(placed, hierarchy.offsets, 0.0)
+    return forward_kinematics.joint_positions(hierarchy.parents, places, rotations)[0]
+
+
+def _adds_to_offsets(hierarchy, places, placed):
+    bones = placed.any(axis=1) & (np.array(hierarchy.parents) >= 0)
+    lengths = np.linalg.norm(hierarchy.offsets[bones], axis=-1)
+    sums = places[:, bones] + np.where(placed, hierarchy.offsets, 0.0)[bones]
+    errors = [
+        np.abs(np.median(np.linalg.norm(way, axis=-1), axis=0) - lengths).sum()
+        for way in (places[:, bones], sums)
+    ]
+    return errors[1] < errors[0]
