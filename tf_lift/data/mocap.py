@@ -1,4 +1,4 @@
-"""Reads files of motion-capture poses."""
+"""Reads and writes npz files of motion-capture poses."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tf_lift import skeletons
 from tf_lift.data import npz, pose_checks
 
-__all__ = ["MocapPoses", "load_poses"]
+__all__ = ["MocapPoses", "load_poses", "save_poses"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -21,6 +21,7 @@ class MocapPoses:
         clip: Label of each pose's clip, `[N]`, or `None`.
         skeleton: Name of the joints' convention.
         credit: The licence or credit text of the file, empty if there is none.
+        fps: Poses per second of each clip; `None` if unknown or not the same for all.
     """
 
     poses: NDArray[np.float32]
@@ -28,6 +29,7 @@ class MocapPoses:
     clip: NDArray | None = None
     skeleton: str = "h36m17"
     credit: str = ""
+    fps: float | None = None
 
     def groups(self, balance: str) -> NDArray | None:
         """Returns the labels by which to balance.
@@ -60,7 +62,8 @@ def load_poses(path, skeleton: str = "h36m17") -> MocapPoses:
     Args:
         path: File with `poses` of shape `[N, L, 3]`, millimetres, z up, in the order of
             the skeleton; and, if it has them, `subject` and `clip` `[N]` (labels),
-            `joint_names` `[L]`, and `license` or `credit` (a text). Others are ignored.
+            `joint_names` `[L]`, `fps` (a number, or `[N]`), and `license` or `credit` (a
+            text). Others are ignored.
         skeleton: Name of the skeleton of the joints.
 
     Returns:
@@ -69,7 +72,8 @@ def load_poses(path, skeleton: str = "h36m17") -> MocapPoses:
     Raises:
         ValueError: If the file is damaged or no npz, if an array is missing or has a wrong
             shape, if values are not finite, if the unit is not millimetres, if z is not
-            up, or if left and right are exchanged in `joint_names`.
+            up, if left and right are exchanged in `joint_names`, or if the bones of left
+            and right are so different that the joints must be in another order.
         FileNotFoundError: If there is no such file.
     """
     content = npz.read(path)
@@ -85,10 +89,58 @@ def load_poses(path, skeleton: str = "h36m17") -> MocapPoses:
         pose_checks.check_upright(poses, expected)
         pose_checks.check_sides(poses, expected)
         labels = {name: _labels(content, name, len(poses)) for name in ("subject", "clip")}
+        fps = _fps(content.get("fps"), len(poses))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     credit = str(content.get("credit", content.get("license", "")))
-    return MocapPoses(poses.astype(np.float32), skeleton=skeleton, credit=credit, **labels)
+    return MocapPoses(poses.astype(np.float32), skeleton=skeleton, credit=credit, fps=fps, **labels)
+
+
+def save_poses(path, data: MocapPoses, frame=None, fps=None) -> None:
+    """Writes poses as an npz file for `load_poses`, `tf-lift fit-prior` and others.
+
+    The arrays: `poses` `[N, L, 3]`, float32, mm, z up; `subject` and `clip` `[N]`, texts or
+    numbers; `frame` `[N]`, int32, so that a pose is `frame / fps` seconds after its clip's
+    first; `fps` `[N]`, float32, NaN where unknown; `joint_names` and `parents` `[L]`;
+    `license`, a text. The file loads without pickle.
+
+    Args:
+        path: File to write; it is replaced as a whole, or not at all.
+        data: The poses. Without labels, `subject` and `clip` are empty texts.
+        frame: Index of each pose within its clip, `[N]`; by default counted.
+        fps: Poses per second, `[N]`, where clips differ; by default `data.fps`.
+
+    Raises:
+        ValueError: If an array does not have one entry for each pose.
+        OSError: If the file cannot be written.
+    """
+    skeleton = skeletons.get(data.skeleton)
+    count = len(data.poses)
+    clip = np.full(count, "") if data.clip is None else np.asarray(data.clip)
+    rate = np.nan if data.fps is None else data.fps
+    arrays = {
+        "subject": np.full(count, "") if data.subject is None else np.asarray(data.subject),
+        "clip": clip,
+        "frame": _places(clip) if frame is None else np.asarray(frame, np.int32),
+        "fps": np.full(count, rate, np.float32) if fps is None else np.asarray(fps, np.float32),
+    }
+    for name in arrays:
+        _labels(arrays, name, count)
+    arrays = {"poses": np.asarray(data.poses, np.float32)} | arrays
+    arrays["joint_names"] = np.array(skeleton.joint_names)
+    arrays["parents"] = np.array(skeleton.parents, np.int32)
+    arrays["license"] = np.array(data.credit)
+    npz.write(path, arrays)
+
+
+def _places(clip):
+    """Returns how many poses of the same clip come before each pose."""
+    order = np.argsort(clip, kind="stable")
+    starts = np.concatenate([[True], clip[order][1:] != clip[order][:-1]])
+    first = np.maximum.accumulate(np.where(starts, np.arange(len(clip)), 0))
+    places = np.empty(len(clip), np.int32)
+    places[order] = np.arange(len(clip)) - first
+    return places
 
 
 def _check_values(poses, skeleton):
@@ -137,3 +189,18 @@ def _labels(content, name, num_poses):
             f"Received: {name}.shape={labels.shape}"
         )
     return labels
+
+
+def _fps(values, num_poses):
+    if values is None:
+        return None
+    if values.dtype.kind not in "fiu" or values.shape not in ((), (num_poses,)):
+        raise ValueError(
+            f"`fps` must be a number, or one for each pose. Received: fps.shape={values.shape}, "
+            f"{values.dtype}"
+        )
+    different = np.unique(values)
+    if np.any(different <= 0.0):
+        raise ValueError(f"`fps` must be positive. Received: {different.min():g}")
+    # NaN is what `save_poses` writes where the rate is unknown.
+    return float(different[0]) if len(different) == 1 and np.isfinite(different[0]) else None

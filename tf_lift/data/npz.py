@@ -1,12 +1,15 @@
-"""Reads npz files, with one form of message for those that cannot be read."""
+"""Reads npz files, with one form of message for those that cannot be read; writes them whole."""
 
 import zipfile
 import zlib
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["read"]
+from tf_lift.data import atomic
+
+__all__ = ["read", "write"]
 
 
 def read(path) -> dict[str, NDArray]:
@@ -33,3 +36,22 @@ def read(path) -> dict[str, NDArray]:
                 return {name: archive[name] for name in archive.files}
         except (ValueError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise ValueError(f"{path}: must be a readable npz file ({error})") from error
+
+
+def write(path, arrays: dict[str, Any]) -> None:
+    """Writes arrays as a compressed npz file, which is whole or absent.
+
+    Args:
+        path: File to write; its folder must exist.
+        arrays: Dictionary from name to array, number or text; no objects.
+
+    Raises:
+        ValueError: If an array would need pickling.
+        OSError: If the file cannot be written.
+    """
+    converted = {name: np.asarray(array) for name, array in arrays.items()}
+    objects = [name for name, array in converted.items() if array.dtype.hasobject]
+    if objects:
+        raise ValueError(f"`arrays` must be numbers or texts. Received: objects in {objects}")
+    with atomic.replacing(path) as temporary, open(temporary, "wb") as stream:
+        np.savez_compressed(stream, **converted)
