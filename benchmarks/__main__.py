@@ -1,0 +1,56 @@
+"""Runs a benchmark by its name: `python -m benchmarks NAME [options]`."""
+
+import ast
+import importlib
+import os
+import pathlib
+import sys
+
+__all__ = ["main", "names"]
+
+_USAGE = "usage: python -m benchmarks NAME [options]   (NAME --help tells its options)"
+
+
+def names() -> dict[str, str]:
+    """Returns what can be run, with the first line of its description.
+
+    A benchmark is a module of this folder with a function `main(arguments)`; modules are
+    read, not imported, so that help comes before TensorFlow.
+    """
+    found = {}
+    for path in sorted(pathlib.Path(__file__).parent.glob("[a-z]*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body):
+            found[path.stem] = (ast.get_docstring(tree) or "").partition("\n")[0]
+    return found
+
+
+def main(arguments: list[str]) -> int:
+    """Runs `NAME [options]`.
+
+    Args:
+        arguments: What stands behind `python -m benchmarks`.
+
+    Returns:
+        The exit status: 2 where the command line or the input is at fault.
+    """
+    known = names()
+    if not arguments or arguments[0] in ("-h", "--help"):
+        width = max(map(len, known))
+        print(_USAGE, "", *(f"  {name:{width}}  {text}" for name, text in known.items()), sep="\n")
+        return 0 if arguments else 2
+    name, *options = arguments
+    if name not in known:
+        print(f"no benchmark {name!r}; there are {', '.join(known)}", file=sys.stderr)
+        return 2
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        importlib.import_module(f"benchmarks.{name}").main(options)
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,87 @@
+"""The figure of the benchmark of accuracy: errors against missing landmarks and noise."""
+
+import pathlib
+
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+from tf_lift.viewing import figures
+
+__all__ = ["draw", "save"]
+
+_METRICS = {"mpjpe_mm": "MPJPE (mm)", "pa_mpjpe_mm": "PA-MPJPE (mm)"}
+_COLUMNS = {
+    "missing": "landmarks missing, of 17",
+    "noise": "noise (px on a person of 300 px)",
+}
+# Baselines and the paper recede; what is compared has colour.
+_STYLES = {
+    "baseline": {"linestyle": ":", "linewidth": 1.2},
+    "network": {"linestyle": "--", "linewidth": 1.6},
+    "paper": {"linestyle": "-.", "linewidth": 1.4},
+    "ours": {"linestyle": "-", "linewidth": 2.0},
+}
+_MAPS = {"baseline": "Greys", "network": "Oranges", "paper": "Purples", "ours": "GnBu"}
+# Errors beyond this are of methods that were not made for the corruption.
+_MAX_ERROR = 200.0
+
+
+def draw(results: dict) -> Figure:
+    """Draws MPJPE and PA-MPJPE of every method, means over the splits.
+
+    Args:
+        results: What `accuracy.main` returns.
+
+    Returns:
+        A figure that belongs to no window.
+    """
+    figure = Figure(figsize=(10, 8), layout="constrained")
+    grid = figure.subplots(2, 2, sharey="row")
+    styles = _line_styles(results)
+    for row, (metric, label) in zip(grid, _METRICS.items(), strict=True):
+        highest = 0.0
+        for axes, (kind, axis_label) in zip(row, _COLUMNS.items(), strict=True):
+            for name, errors in results["errors"].items():
+                points = _points(errors, kind, metric)
+                axes.plot(*zip(*points, strict=True), label=results["titles"][name], **styles[name])
+                highest = max(highest, *(y for _, y in points))
+            axes.set_xlabel(axis_label)
+            axes.grid(alpha=0.3)
+            axes.set_xticks([x for x, _ in points])
+        row[0].set_ylabel(label)
+        row[0].set_ylim(0.0, min(1.05 * highest, _MAX_ERROR))
+    handles, titles = grid[0, 0].get_legend_handles_labels()
+    figure.legend(handles, titles, loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+def save(results: dict, path) -> pathlib.Path:
+    """Draws into a file, `.png`; its folder is made if need be."""
+    return figures.save(draw(results), path)
+
+
+def _points(errors, kind, metric):
+    """Pairs (amount of the corruption, error), from none on."""
+    points = [(0, errors["clean"][metric])]
+    for condition, values in errors.items():
+        name, _, amount = condition.partition("_")
+        if name == kind:
+            points.append((int(amount), values[metric]))
+    return sorted(points)
+
+
+def _line_styles(results):
+    styles = {}
+    for group, style in _STYLES.items():
+        names = [name for name, its in results["groups"].items() if its == group]
+        colours = colormaps[_MAPS[group]]
+        markers = "osD^vP*X"
+        for index, name in enumerate(names):
+            shade = 0.9 - 0.45 * index / max(len(names) - 1, 1) if len(names) > 1 else 0.75
+            styles[name] = {
+                **style,
+                "color": colours(shade),
+                "marker": markers[index % len(markers)],
+                "markersize": 5,
+            }
+    return styles
