@@ -5,13 +5,28 @@ import pathlib
 import numpy as np
 from numpy.typing import NDArray
 
-from tf_lift.data import body_frame, bvh_text, cgspeed, forward_kinematics, motion
+from tf_lift.data import (
+    atomic,
+    body_frame,
+    bvh_text,
+    cgspeed,
+    forward_kinematics,
+    joint_angles,
+    motion,
+)
 from tf_lift.data.bvh_text import Hierarchy
 
-__all__ = ["read"]
+__all__ = ["read", "write"]
+
+# The writer's unit: the one that most programs take a BVH file to be in.
+WRITTEN_UNIT_MM = 10.0
+POSITIONS = ("Xposition", "Yposition", "Zposition")
+ROTATIONS = ("Zrotation", "Xrotation", "Yrotation")
 
 
-def read(path, unit_mm: float | None = None, up: str | None = None, mend: bool = True):
+def read(
+    path, unit_mm: float | None = None, up: str | None = None, mend: bool = True
+) -> motion.Motion:
     """Reads a BVH file: any hierarchy, any channels in any order.
 
     The format tells neither its unit nor which axis is up. Unless given, the unit is the
@@ -110,3 +125,87 @@ def _adds_to_offsets(hierarchy, places, placed):
         for way in (places[:, bones], sums)
     ]
     return errors[1] < errors[0]
+
+
+def write(path, clip: motion.Motion) -> None:
+    """Writes a BVH file whose joint angles replay the positions of a clip.
+
+    Centimetres, y up, Euler angles Z, X, Y. The skeleton at rest stands as in the clip's
+    tallest frame. Reading the file gives the positions within 0.1 mm, of any clip: bones
+    that cannot share a joint's rotation get a joint of no length of their own, and joints
+    that do not keep their distance have position channels (see `joint_angles.solve`).
+    What a BVH file cannot hold is lost: twists, which positions do not show, clip and
+    subject. Another than a grown person needs `unit_mm=10` for reading.
+
+    Args:
+        path: File to write; it appears whole or not at all.
+        clip: The clip, with one root.
+
+    Raises:
+        ValueError: If the joints have several roots, as markers do, or a name cannot be
+            written.
+        OSError: If the file cannot be written.
+    """
+    if clip.parents.count(-1) != 1:
+        raise ValueError(
+            "`clip.parents` must have one root to have joint angles; markers go into C3D or "
+            f"CSV. Received: {clip.parents.count(-1)} roots"
+        )
+    for name in clip.joint_names:
+        if name.split() != name.split(" ") or set("{}") & set(name):
+            raise ValueError(
+                "`clip.joint_names` must be words without braces or other space than single "
+                f"blanks for a BVH file. Received: {name!r}"
+            )
+    # From z up to y up, the way back of reading.
+    positions = clip.positions[..., [0, 2, 1]] * [1.0, 1.0, -1.0]
+    replay = joint_angles.solve(
+        positions, clip.joint_names, clip.parents, _upright_pose(positions, clip.joint_names)
+    )
+    ends = _end_sites(replay)
+    channels = [
+        () if end else (*(POSITIONS if moves else ()), *ROTATIONS)
+        for end, moves in zip(ends, replay.moves, strict=True)
+    ]
+    # Near +-180 degrees an angle goes on instead of jumping by a turn.
+    angles = np.rad2deg(np.unwrap(forward_kinematics.to_zxy(replay.rotations), axis=0))
+    columns = []
+    for joint, names in enumerate(channels):
+        if len(names) == 6:
+            columns.append(replay.places[:, joint] / WRITTEN_UNIT_MM)
+        if names:
+            columns.append(angles[:, joint])
+    hierarchy = Hierarchy(
+        replay.joint_names,
+        replay.parents,
+        replay.offsets / WRITTEN_UNIT_MM,
+        tuple(channels),
+        ends,
+    )
+    text = bvh_text.compose(hierarchy, np.concatenate(columns, axis=1), clip.fps)
+    with atomic.replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _upright_pose(positions, joint_names):
+    """Returns the tallest frame [J, 3], its head straight above its feet, for y up."""
+    heights = np.ptp(positions[..., 1], axis=1)
+    pose = positions[np.argmax(heights)]
+    direction = body_frame.body_direction(pose[None], joint_names)
+    if direction is None:
+        return pose
+    return pose @ joint_angles.shortest_rotations(direction, np.array([[0.0, 1.0, 0.0]]))[0].T
+
+
+def _end_sites(replay) -> tuple[bool, ...]:
+    """Which joints go into the file as end sites: those that are read with the same name."""
+    ends = np.zeros(len(replay.parents), bool)
+    for joint, parent in enumerate(replay.parents):
+        if parent < 0 or joint in replay.parents or replay.moves[joint]:
+            continue
+        siblings = sum(ends[i] for i, other in enumerate(replay.parents) if other == parent)
+        name = f"{replay.joint_names[parent]}_end{siblings + 1 if siblings else ''}"
+        # One that is rounded to no length is left out by readers.
+        long_enough = np.abs(replay.offsets[joint]).max() > joint_angles.RIGID_MM
+        ends[joint] = replay.joint_names[joint] == name and long_enough
+    return tuple(bool(end) for end in ends)
