@@ -57,7 +57,7 @@ def test_best_angle_is_that_of_a_brute_force_search(rng, tiny_prior, model):
     # Heaps of points have no front: there the two minima of the distance compete.
     poses[25:] = rng.standard_normal([25, 17, 3]) * 400.0
 
-    angles = alignment.best_angles(poses, np.zeros(50), *model)
+    angles, _ = alignment.best_angles(poses, np.zeros(50), *model)
 
     grid = np.deg2rad(np.arange(0.0, 360.0, 0.25))
     brute = np.stack([distances(poses, np.full(50, angle), model) for angle in grid])
@@ -71,7 +71,7 @@ def test_best_angle_is_that_of_a_brute_force_search(rng, tiny_prior, model):
 def test_best_angle_is_stationary(rng, tiny_prior, model):
     poses = tiny_prior.sample(20, seed=2, noise=True)
 
-    angles = alignment.best_angles(poses, np.full(20, 1.0), *model)
+    angles, _ = alignment.best_angles(poses, np.full(20, 1.0), *model)
 
     step = 1e-4
     slope = distances(poses, angles + step, model) - distances(poses, angles - step, model)
@@ -84,9 +84,9 @@ def test_best_angle_is_stationary(rng, tiny_prior, model):
 
 def test_an_angle_is_never_made_worse(rng, tiny_prior, model):
     poses = tiny_prior.sample(30, seed=3, noise=True)
-    best = alignment.best_angles(poses, np.zeros(30), *model)
+    best, _ = alignment.best_angles(poses, np.zeros(30), *model)
 
-    again = alignment.best_angles(poses, best, *model)
+    again, _ = alignment.best_angles(poses, best, *model)
 
     np.testing.assert_allclose(again, best, atol=1e-7)
     assert (distances(poses, again, model) <= distances(poses, best, model) * (1 + 1e-12)).all()

@@ -71,10 +71,10 @@ def test_noise_is_the_mean_of_what_is_left_out_or_the_bound():
     assert ppca.maximum_likelihood(matrix, 2, noise_stddev=1.0)[2] == 1.0
 
 
-def test_noise_above_a_variance_leaves_a_deviation_of_next_to_nothing():
+def test_noise_above_a_variance_leaves_it_no_deviation():
     _, stddev, _ = ppca.maximum_likelihood(np.diag([100.0, 4.0, 1.0]), 2, noise_stddev=5.0)
 
-    np.testing.assert_allclose(stddev, [np.sqrt(75.0), ppca.MIN_STDDEV])
+    np.testing.assert_allclose(stddev, [np.sqrt(75.0), 0.0])
 
 
 def test_principal_axes_are_sorted_with_a_sign_that_does_not_depend_on_chance(rng):

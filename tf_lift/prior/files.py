@@ -10,13 +10,24 @@ from numpy.typing import NDArray
 
 from tf_lift.data import npz
 
-__all__ = ["ARRAY_NAMES", "DEFAULT_PATH", "as_float64", "read_mat", "read_npz", "write_npz"]
+__all__ = [
+    "ARRAY_NAMES",
+    "DEFAULT_NAME",
+    "SHIPPED",
+    "as_float64",
+    "locate",
+    "read_mat",
+    "read_npz",
+    "write_npz",
+]
 
 ARRAY_NAMES = ("mean_pose", "basis", "stddev", "noise_stddev", "mixture_weights")
 TEXT_NAMES = ("skeleton", "credit")
 
-# The prior that ships with the package.
-DEFAULT_PATH = pathlib.Path(__file__).parent / "cmu_h36m17.npz"
+FOLDER = pathlib.Path(__file__).parent
+# The priors that ship with the package, by name.
+SHIPPED = {"cmu": "cmu_h36m17.npz", "cmu-tuned": "cmu_h36m17_tuned.npz"}
+DEFAULT_NAME = "cmu"
 
 
 def as_float64(value, name) -> NDArray[np.float64]:
@@ -44,6 +55,33 @@ def as_float64(value, name) -> NDArray[np.float64]:
             f"`{name}` must be finite. Received: {num_bad} NaN or infinite values of {array.size}"
         )
     return array
+
+
+def locate(path) -> pathlib.Path:
+    """Returns the file of a prior.
+
+    Args:
+        path: Name of a prior that ships with the package, a text without folder and
+            ending; or a path; or `None` for the default of those that ship.
+
+    Raises:
+        ValueError: If it is a name of none.
+
+    >>> locate("cmu").name
+    'cmu_h36m17.npz'
+    """
+    if path is None:
+        path = DEFAULT_NAME
+    if not isinstance(path, str) or pathlib.PurePath(path).name != path or "." in path:
+        return pathlib.Path(path)
+    names = {name: FOLDER / file for name, file in SHIPPED.items() if (FOLDER / file).exists()}
+    if path not in names:
+        hint = f"; for the file of that name: {f'./{path}'!r}" if os.path.exists(path) else ""
+        raise ValueError(
+            f"`path` must be the name of a prior that ships, one of {list(names)}, or a file. "
+            f"Received: {path!r}{hint}"
+        )
+    return names[path]
 
 
 def read_npz(path) -> dict:
@@ -136,18 +174,19 @@ def _from_mat(mean, basis, inverse_stddev):
     }
 
 
-def write_npz(path, fields: dict[str, Any]) -> None:
+def write_npz(path, fields: dict[str, Any], compress: bool = True) -> None:
     """Writes an npz file through a temporary one, so that it is whole or absent.
 
     Args:
         path: File to write.
         fields: Dictionary of arrays and texts.
+        compress: Whether to make it smaller, which takes a second for 10 MB.
     """
     path = pathlib.Path(path)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
     try:
         with os.fdopen(handle, "wb") as stream:
-            np.savez_compressed(stream, **fields)
+            (np.savez_compressed if compress else np.savez)(stream, **fields)
         # mkstemp gives 0600; a file that a user writes follows the umask.
         umask = os.umask(0)
         os.umask(umask)

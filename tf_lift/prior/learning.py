@@ -1,65 +1,86 @@
-"""Learns a mixture of PPCA models from poses."""
+"""Learns a mixture of PPCA models from poses, one pass over them per step."""
 
+import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tf_lift import skeletons
-from tf_lift.prior import alignment, ppca
+from tf_lift.prior import alignment, clustering, ppca
+from tf_lift.prior.statistics import Moments, PoseData
 
-__all__ = ["balanced_weights", "check_arguments", "fit_mixture"]
+__all__ = [
+    "ALIGNMENTS",
+    "Settings",
+    "State",
+    "align",
+    "arrays",
+    "balanced_weights",
+    "is_worth_a_report",
+    "mix",
+    "responsibilities",
+    "steps",
+]
 
+# How poses are turned about the vertical before they are learnt from: each to where a single
+# model finds it most likely; to face -y; not at all.
+ALIGNMENTS = ("likelihood", "facing", "none")
 # Rounds of fit and align for each rank of the single model. The alignment settles in
 # the first ranks; more rounds change the likelihood in the fourth digit.
 ROUNDS_PER_RANK = 2
-NUM_LLOYD_STEPS = 20
 # Lower bound (mm) of an estimated noise, well below what motion capture measures: poses
 # that a basis spans exactly would otherwise have an infinite density.
 MIN_NOISE_STDDEV = 0.1
 
 
-def check_arguments(
-    poses, groups, skeleton, mixture_size, num_bases, noise_stddev, max_iterations
-) -> None:
-    """Checks what `PosePrior.fit` is given.
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What decides a prior beside the poses and their weights.
 
-    Args:
-        poses: Array of shape `[N, L, 3]`, finite.
-        groups: `None` or array of shape `[N]`.
-        skeleton: `Skeleton` of the joints.
-        mixture_size: Number of components.
-        num_bases: Number of bases.
-        noise_stddev: Noise in mm or `None`.
-        max_iterations: Most iterations of EM.
-
-    Raises:
-        ValueError: If one of them does not fit.
+    Attributes:
+        mixture_size: Number of components K.
+        num_bases: Number of bases J.
+        seed: Seed of the clustering.
+        noise_stddev: Noise in mm, `None` to estimate one per component.
+        tolerance: EM stops when the mean log-likelihood of a pose grows by less.
+        alignment: One of `ALIGNMENTS`.
     """
-    if poses.ndim != 3 or poses.shape[1:] != (skeleton.num_joints, 3):
-        raise ValueError(
-            f"`poses` must have shape [N, {skeleton.num_joints}, 3]. "
-            f"Received: poses.shape={poses.shape}"
-        )
-    for name, value in (("mixture_size", mixture_size), ("max_iterations", max_iterations)):
-        if value < 1:
-            raise ValueError(f"`{name}` must be at least 1. Received: {value}")
-    # One coordinate has to be left for the noise; joint 0, at the origin, has none to give.
-    most = 3 * skeleton.num_joints - 4
-    if not 1 <= num_bases <= most:
-        raise ValueError(f"`num_bases` must be from 1 to {most}. Received: {num_bases}")
-    if len(poses) < num_bases:
-        raise ValueError(
-            f"`poses` must be at least as many as the bases, {num_bases}. "
-            f"Received: poses.shape={poses.shape}"
-        )
-    if groups is not None and np.shape(groups) != (len(poses),):
-        raise ValueError(
-            f"`groups` must have shape [{len(poses)}]. Received: groups.shape={np.shape(groups)}"
-        )
-    if noise_stddev is not None and not 0.0 < noise_stddev < np.inf:
-        raise ValueError(f"`noise_stddev` must be positive. Received: {noise_stddev}")
+
+    mixture_size: int
+    num_bases: int
+    seed: int = 0
+    noise_stddev: float | None = None
+    tolerance: float = 1e-3
+    alignment: str = "likelihood"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class State:
+    """Where learning stands after a pass over the poses: all that the next one needs.
+
+    Attributes:
+        stage: "align" or "mixture".
+        step: Passes done in this stage.
+        angles: Array of shape `[N]`, radians: how each pose is turned.
+        components: For each component the tuple of mean `[D]`, basis `[J, D]`, stddev
+            `[J]` and noise_stddev with which the pass was made.
+        mixture_weights: Array of shape `[K]`.
+        moments: What the pass has summed up for the next components.
+        log_likelihood: Mean over the poses under `components`, as they are turned now.
+        fraction: Share of the stage that is done.
+        converged: Whether EM has raised the log-likelihood by less than the tolerance.
+    """
+
+    stage: str
+    step: int
+    angles: NDArray[np.float64]
+    components: tuple
+    mixture_weights: NDArray[np.float64]
+    moments: tuple[Moments, ...]
+    log_likelihood: float
+    fraction: float
+    converged: bool = False
 
 
 def balanced_weights(groups) -> NDArray[np.float64]:
@@ -78,80 +99,209 @@ def balanced_weights(groups) -> NDArray[np.float64]:
     return len(index) / (len(counts) * counts[index])
 
 
-def fit_mixture(
-    poses: NDArray[np.float64],
-    weights: NDArray[np.float64],
-    mixture_size: int,
-    num_bases: int,
-    seed: int,
-    skeleton: skeletons.Skeleton,
-    noise_stddev: float | None,
-    max_iterations: int,
-    tolerance: float,
-    on_progress: Callable[[str, float, float], None],
-) -> dict[str, NDArray[np.float64]]:
-    """Learns mean poses, bases, deviations and weights.
+def steps(
+    data: PoseData, settings: Settings, max_iterations: int, state: State | None = None
+) -> Iterator[State]:
+    """Yields the state after each pass over the poses.
 
-    Every pose is used as it is and mirrored. A single model is grown rank by rank,
-    each pose being turned about the vertical to where the model finds it most likely;
-    its latent space is clustered; from there EM fits the mixture to the poses as they
-    are turned. Every iteration raises the log-likelihood, or leaves it.
+    A single model is grown rank by rank, each pose being turned about the vertical to
+    where the model finds it most likely; its latent space is clustered; from there EM
+    fits the mixture to the poses as they are turned. Every iteration raises the
+    log-likelihood, or leaves it. A pass keeps sums only (`Moments`): beside the poses
+    there is one angle of each in memory.
 
     Args:
-        poses: Array of shape `[N, L, 3]`, mm, z up, centred.
-        weights: Array of shape `[N]`: how often each pose counts.
-        mixture_size: Number of components K.
-        num_bases: Number of bases J.
-        seed: Seed of the clustering.
-        skeleton: `Skeleton` of the joints.
-        noise_stddev: Noise in mm, `None` to estimate one per component.
+        data: The poses.
+        settings: Sizes, seed and noise.
         max_iterations: Most iterations of EM.
-        tolerance: EM stops when the mean log-likelihood of a pose grows by less.
-        on_progress: Called with the stage ("align" or "mixture"), the fraction of it
-            that is done, and the mean log-likelihood of a pose.
+        state: Where to go on, a state that was yielded for the same arguments; the states
+            that follow are the same to the last bit. `None`: at the beginning.
 
-    Returns:
-        Dictionary of the arrays of `PosePrior`.
+    Raises:
+        ValueError: If a component loses all its poses.
 
     References:
         Tipping and Bishop. Mixtures of Probabilistic Principal Component Analysers.
         Neural Computation, 1999: section 3 and appendix C.
     """
-    poses = np.concatenate([poses, alignment.mirror(poses, skeleton)])
-    weights = np.concatenate([weights, weights]) / (2.0 * weights.sum())
-    angles = alignment.facing_angles(poses, skeleton)
+    if state is None or state.stage == "align":
+        for aligned in align(data, settings, state):
+            state = aligned
+            yield state
+    if state is not None and not state.converged:
+        yield from mix(data, settings, max_iterations, state)
 
-    for rank in range(1, num_bases + 1):
-        for _ in range(ROUNDS_PER_RANK):
-            vectors = _flat_rotated(poses, angles)
-            single = _fit_component(vectors, weights, rank, noise_stddev)
-            angles = alignment.best_angles(poses, angles, *single)
-        density = ppca.log_density(_flat_rotated(poses, angles), *single)
-        on_progress("align", rank / num_bases, float(weights @ density))
 
-    # From here the poses stay as they are turned. To let every component turn every pose
-    # to its own best angle lifts unseen subjects no better (69.2 mm against 68.2, a mean
-    # over five seeds and two folds) and takes three times as long.
-    vectors = _flat_rotated(poses, angles)
-    responsibilities = _cluster(vectors, weights, single, mixture_size, seed)
-    previous = -math.inf
-    for iteration in range(max_iterations):
-        mixture_weights = responsibilities @ weights
-        components = [
-            _fit_component(vectors, weights * share, num_bases, noise_stddev)
-            for share in responsibilities
-        ]
-        responsibilities, densities = _expectation(vectors, components, mixture_weights)
-        log_likelihood = float(weights @ densities)
-        done = log_likelihood - previous < tolerance
-        on_progress("mixture", 1.0 if done else (iteration + 1) / max_iterations, log_likelihood)
-        if done:
-            break
+def align(data: PoseData, settings: Settings, state: State | None = None) -> Iterator[State]:
+    """Yields the states of the first stage: a single model, and the poses turned to fit it.
+
+    With mirrored poses the model is its own mirror image, so that the best angle of a
+    mirrored pose is minus that of the pose: the poses themselves are enough.
+    """
+    if settings.alignment != "likelihood":
+        if state is None:
+            yield _aligned_once(data, settings)
+        return
+    num_steps = ROUNDS_PER_RANK * settings.num_bases
+    if state is None:
+        angles, moments = _facing(data, settings.alignment), None
+        start = 0
+    else:
+        angles, moments, start = state.angles, state.moments[0], state.step
+    for step in range(start, num_steps):
+        if moments is None:
+            moments = _moments_of(data, angles)
+        rank = step // ROUNDS_PER_RANK + 1
+        single = _fit(moments, rank, settings.noise_stddev)
+        angles, moments, log_likelihood = _turn(data, angles, single)
+        fraction = (step + 1) / num_steps
+        single_weight = np.ones(1)
+        yield State(
+            "align",
+            step + 1,
+            angles,
+            (single,),
+            single_weight,
+            (moments,),
+            log_likelihood,
+            fraction,
+        )
+
+
+def _aligned_once(data, settings):
+    angles = _facing(data, settings.alignment)
+    moments = _moments_of(data, angles)
+    single = _fit(moments, settings.num_bases, settings.noise_stddev)
+    log_likelihood, (moments,) = _expectation(data, angles, (single,), np.ones(1))
+    return State("align", 1, angles, (single,), np.ones(1), (moments,), log_likelihood, 1.0)
+
+
+def _facing(data, alignment_name):
+    if alignment_name == "none":
+        return np.zeros(len(data.poses))
+    angles = data.map(lambda rows, poses: alignment.facing_angles(poses, data.skeleton))
+    return np.concatenate(list(angles))
+
+
+def _moments_of(data, angles):
+    def moments(rows, poses):
+        return Moments.of(_flat_rotated(poses, angles[rows]), data.weights[rows])
+
+    zero = Moments.zero(3 * data.skeleton.num_joints)
+    return data.with_mirrored(sum(data.map(moments), zero))
+
+
+def _turn(data, angles, single):
+    """Turns every pose to its best angle under one model, and sums up what comes out."""
+
+    def turn(rows, poses):
+        turned, distances = alignment.best_angles(poses, angles[rows], *single)
+        weights = data.weights[rows]
+        moments = Moments.of(_flat_rotated(poses, turned), weights)
+        return turned, moments, np.sum(weights * ppca.log_density_at(distances, *single[1:]))
+
+    turned, moments, densities = zip(*data.map(turn), strict=True)
+    total = sum(moments, Moments.zero(3 * data.skeleton.num_joints))
+    return np.concatenate(turned), data.with_mirrored(total), math.fsum(densities)
+
+
+def mix(data: PoseData, settings: Settings, max_iterations: int, state: State) -> Iterator[State]:
+    """Yields the states of the second stage, EM for the mixture.
+
+    The poses stay as they were turned. To let every component turn every pose to its own
+    best angle lifts unseen subjects no better (69.2 mm against 68.2, a mean over five
+    seeds and two folds) and takes three times as long.
+    """
+    angles = state.angles
+    if state.stage == "align":
+        moments = clustering.cluster_moments(
+            data, angles, state.components[0], settings.mixture_size, settings.seed
+        )
+        start, previous = 0, -math.inf
+    else:
+        moments, start, previous = state.moments, state.step, state.log_likelihood
+    for step in range(start, max_iterations):
+        mixture_weights = np.array([part.weight for part in moments])
+        mixture_weights /= mixture_weights.sum()
+        components = tuple(
+            _fit(part, settings.num_bases, settings.noise_stddev) for part in moments
+        )
+        log_likelihood, moments = _expectation(data, angles, components, mixture_weights)
+        converged = log_likelihood - previous < settings.tolerance
+        fraction = 1.0 if converged else (step + 1) / max_iterations
+        yield State(
+            "mixture",
+            step + 1,
+            angles,
+            components,
+            mixture_weights,
+            moments,
+            log_likelihood,
+            fraction,
+            converged,
+        )
+        if converged:
+            return
         previous = log_likelihood
-    return _collect(components, mixture_weights, skeleton)
 
 
-def _expectation(vectors, components, mixture_weights):
+def _fit(moments, num_bases, noise_stddev):
+    if moments.weight < 1e-12:
+        raise ValueError("`mixture_size` must be smaller: a component has lost all its poses")
+    model = ppca.maximum_likelihood(moments.covariance, num_bases, noise_stddev, MIN_NOISE_STDDEV)
+    return moments.mean, *model
+
+
+def _expectation(data, angles, components, mixture_weights):
+    """Sums up the poses by component, each by its responsibility, and their log density."""
+    sides = [components]
+    if data.mirror:
+        # A mirrored pose is as likely under a component as the pose is under its image.
+        sides.append(tuple(_mirror_image(component, data.skeleton) for component in components))
+
+    def expect(rows, poses):
+        vectors = _flat_rotated(poses, angles[rows])
+        weights = data.weights[rows] / len(sides)
+        moments, density = [], 0.0
+        for models in sides:
+            shares, densities = responsibilities(vectors, models, mixture_weights)
+            density += np.sum(weights * densities)
+            moments.append([Moments.of(vectors, weights * share) for share in shares])
+        return moments, density
+
+    zero = Moments.zero(len(components[0][0]))
+    sums = [[zero] * len(components) for _ in sides]
+    log_densities = []
+    for moments, density in data.map(expect):
+        log_densities.append(density)
+        sums = [
+            [a + b for a, b in zip(*pair, strict=True)] for pair in zip(sums, moments, strict=True)
+        ]
+    if data.mirror:
+        sums[1] = [moments.mirrored(data.skeleton) for moments in sums[1]]
+    total = tuple(sum(parts, zero) for parts in zip(*sums, strict=True))
+    return math.fsum(log_densities), total
+
+
+def _mirror_image(component, skeleton):
+    mean, basis, *deviations = component
+    num_bases = len(basis)
+    mean = alignment.mirror(mean.reshape(-1, 3), skeleton).ravel()
+    basis = alignment.mirror(basis.reshape(num_bases, -1, 3), skeleton).reshape(num_bases, -1)
+    return mean, basis, *deviations
+
+
+def responsibilities(vectors, components, mixture_weights):
+    """Computes how likely each component is to have made each vector.
+
+    Args:
+        vectors: Array of shape `[N, D]`.
+        components: Tuples of mean, basis, stddev, noise_stddev.
+        mixture_weights: Array of shape `[K]`, positive.
+
+    Returns:
+        Array of shape `[K, N]`, and the log density of each vector, `[N]`.
+    """
     density = np.stack([ppca.log_density(vectors, *component) for component in components])
     density += np.log(mixture_weights)[:, None]
     total = np.logaddexp.reduce(density, axis=0)
@@ -162,58 +312,25 @@ def _flat_rotated(poses, angles):
     return alignment.rotate(poses, angles).reshape(len(poses), -1)
 
 
-def _fit_component(vectors, shares, num_bases, noise_stddev):
-    total = shares.sum()
-    if total < 1e-12:
-        raise ValueError("`mixture_size` must be smaller: a component has lost all its poses")
-    mean = shares @ vectors / total
-    centred = vectors - mean
-    covariance = (centred * shares[:, None]).T @ centred / total
-    return mean, *ppca.maximum_likelihood(covariance, num_bases, noise_stddev, MIN_NOISE_STDDEV)
+def is_worth_a_report(state: State) -> bool:
+    """Returns whether a state is one to tell of: all but those within a rank."""
+    return state.stage == "mixture" or state.fraction == 1.0 or state.step % ROUNDS_PER_RANK == 0
 
 
-def _cluster(vectors, weights, single, mixture_size, seed):
-    # k-means++ and Lloyd's steps on the coefficients of the single model, in mm: the
-    # distance between poses, without their noise.
-    mean, basis, _, _ = single
-    points = (vectors - mean) @ basis.T
-    rng = np.random.default_rng(seed)
-    centres = points[rng.choice(len(points), size=1, p=weights)]
-    while len(centres) < mixture_size:
-        chances = weights * _squared_distances(points, centres).min(axis=0)
-        if not chances.sum() > 0.0:
-            raise ValueError(
-                "`mixture_size` must be at most the number of different poses. "
-                f"Received: {mixture_size}"
-            )
-        chosen = rng.choice(len(points), p=chances / chances.sum())
-        centres = np.concatenate([centres, points[chosen : chosen + 1]])
-    for _ in range(NUM_LLOYD_STEPS):
-        nearest = np.argmin(_squared_distances(points, centres), axis=0)
-        members = weights * (nearest == np.arange(mixture_size)[:, None])
-        sizes = members.sum(axis=1, keepdims=True)
-        # A centre that nobody is nearest to stays where it is.
-        centres = np.where(sizes > 0.0, members @ points / np.maximum(sizes, 1e-300), centres)
-    return (nearest == np.arange(mixture_size)[:, None]).astype(np.float64)
-
-
-def _squared_distances(points, centres):
-    return np.stack([np.square(points - centre).sum(axis=1) for centre in centres])
-
-
-def _collect(components, mixture_weights, skeleton):
+def arrays(state: State, skeleton) -> dict[str, NDArray[np.float64]]:
+    """Returns the arrays of `PosePrior` of a state, the heaviest component first."""
     # The frame in which a component's mean faces -y: the lift tries all rotations anyway.
-    size = len(components)
-    num_joints = skeleton.num_joints
-    means, bases, stddevs, noises = zip(*components, strict=True)
+    size, num_joints = len(state.components), skeleton.num_joints
+    means, bases, stddevs, noises = zip(*state.components, strict=True)
     mean_pose = np.stack(means).reshape(size, num_joints, 3)
     angles = alignment.facing_angles(mean_pose, skeleton)
     basis = np.stack(bases).reshape(size, -1, num_joints, 3)
-    order = np.argsort(-mixture_weights, kind="stable")
+    order = np.argsort(-state.mixture_weights, kind="stable")
     return {
         "mean_pose": alignment.rotate(mean_pose, angles)[order],
         "basis": alignment.rotate(basis, angles[:, None])[order],
-        "stddev": np.stack(stddevs)[order],
+        # EM may leave a direction to the noise, whose inverse deviation the lift needs.
+        "stddev": np.maximum(np.stack(stddevs), ppca.MIN_STDDEV)[order],
         "noise_stddev": np.array(noises)[order],
-        "mixture_weights": (mixture_weights / mixture_weights.sum())[order],
+        "mixture_weights": state.mixture_weights[order],
     }

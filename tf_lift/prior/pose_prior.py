@@ -8,13 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tf_lift import skeletons
-from tf_lift.prior import files, learning, ppca
+from tf_lift.prior import alignment as rotation
+from tf_lift.prior import arguments, files, learning, ppca, products
+from tf_lift.prior.checkpoint import learn
+from tf_lift.prior.statistics import PoseData, poses_array
 
 __all__ = ["DEFAULT_MAX_ITERATIONS", "DEFAULT_NOISE_STDDEV", "PosePrior"]
-
-# How far from orthonormal a basis may be: float32 files pass, a scaled or transposed
-# basis (errors of order 1) does not.
-ORTHONORMAL_TOLERANCE = 1e-3
 
 # Noise (mm) of a prior that is learnt. The most likely noise is that of the subjects at
 # hand, whose bones the bases know by heart: 3 to 13 mm by component. Subjects held out of
@@ -25,6 +24,10 @@ DEFAULT_NOISE_STDDEV = 16.0
 # the subjects at hand, and lifts unseen ones worse. MPJPE / PA-MPJPE over two folds of
 # held-out CMU subjects and two seeds: 66.9 / 50.7 mm after 1 iteration, 79.6 / 55.2 after 5.
 DEFAULT_MAX_ITERATIONS = 1
+
+
+# Poses whose density at all rotations is computed at once: 180 rotations take 3 MB.
+LIKELIHOOD_CHUNK = 2048
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,8 +87,7 @@ class PosePrior:
             array = files.as_float64(getattr(self, name), name)
             array.setflags(write=False)
             object.__setattr__(self, name, array)
-        self._check_shapes()
-        self._check_values()
+        arguments.check_prior(self)
 
     @property
     def mixture_size(self) -> int:
@@ -114,8 +116,11 @@ class PosePrior:
         noise_stddev: float | None = DEFAULT_NOISE_STDDEV,
         max_iterations: int = DEFAULT_MAX_ITERATIONS,
         tolerance: float = 1e-3,
+        alignment: str = "likelihood",
+        mirror: bool = True,
         skeleton: str = "h36m17",
         credit: str = "",
+        checkpoint=None,
         on_progress: Callable[[str, float, float], None] | None = None,
     ) -> "PosePrior":
         """Learns a prior from poses.
@@ -123,7 +128,8 @@ class PosePrior:
         Joint 0 of every pose is moved to the origin. Every pose is used as it is and
         mirrored. A single PPCA model is grown rank by rank while the poses are turned
         about the vertical to fit it; its clusters start EM for the mixture
-        (`tf_lift.prior.learning`).
+        (`tf_lift.prior.learning`). Poses are read chunk by chunk and never copied: beside
+        an array of floats that holds them, learning needs a few numbers per pose.
 
         Args:
             poses: Array of shape `[N, L, 3]`, mm, z up, wherever they stand and face;
@@ -140,14 +146,21 @@ class PosePrior:
                 one that lifts people it has not seen.
             tolerance: EM stops when an iteration raises the mean log-likelihood of a pose
                 by less.
+            alignment: "likelihood": as said above; "facing": poses are only turned to
+                face one way; "none": they stay as they stand.
+            mirror: Whether every pose counts mirrored as well.
             skeleton: Name of the joints' convention, one of `tf_lift.skeletons`.
             credit: Text to keep with the prior.
+            checkpoint: File that keeps the state of the learning, written once a minute
+                and on Ctrl-C. Where it exists, learning goes on from it, to the same
+                prior as if it had never stopped. It stays when learning ends.
             on_progress: Called as `on_progress(stage, fraction, log_likelihood)` with the
                 stage "align" or "mixture", the fraction of it that is done, and the mean
                 log-likelihood of a pose, which never falls within "mixture".
 
         Raises:
-            ValueError: If an argument has a wrong shape or size or is not finite.
+            ValueError: If an argument has a wrong shape or size or is not finite, or if
+                the checkpoint is damaged or of other poses or settings.
 
         References:
             Tipping and Bishop. Mixtures of Probabilistic Principal Component Analysers.
@@ -159,41 +172,35 @@ class PosePrior:
         (1, 8, 17, 3)
         """
         joints = skeletons.get(skeleton)
-        poses = files.as_float64(poses, "poses")
-        learning.check_arguments(
-            poses, groups, joints, mixture_size, num_bases, noise_stddev, max_iterations
+        poses = poses_array(poses)
+        settings = learning.Settings(
+            mixture_size, num_bases, seed, noise_stddev, tolerance, alignment
         )
-        arrays = learning.fit_mixture(
-            poses - poses[:, :1],
-            np.ones(len(poses)) if groups is None else learning.balanced_weights(groups),
-            mixture_size,
-            num_bases,
-            seed,
-            joints,
-            noise_stddev,
-            max_iterations,
-            tolerance,
-            on_progress or (lambda stage, fraction, log_likelihood: None),
-        )
-        return cls(**arrays, skeleton=skeleton, credit=credit)
+        arguments.check_fit(poses, groups, joints, settings, max_iterations)
+        weights = np.ones(len(poses)) if groups is None else learning.balanced_weights(groups)
+        data = PoseData(poses, weights / weights.sum(), joints, mirror)
+        state = learn(data, settings, max_iterations, checkpoint, on_progress)
+        return cls(**learning.arrays(state, joints), skeleton=skeleton, credit=credit)
 
     @classmethod
     def load(cls, path=None) -> "PosePrior":
-        """Reads a prior from a file.
+        """Reads a prior that ships with the package, or one from a file.
 
         Args:
-            path: File written by `save`, or the `.mat` file of the paper's authors
-                (`mu`, `e`, `sigma`; it has no mixture weights: they are taken as
-                uniform); `None` for the prior that ships with the package.
+            path: Name of a prior that ships, such as "cmu" (a text without folder and
+                ending); or a file written by `save`, or the `.mat` file of the paper's
+                authors (`mu`, `e`, `sigma`; it has no mixture weights: they are taken as
+                uniform); `None` for the default of those that ship.
 
         Raises:
-            ValueError: If the file is no such file, is damaged, or its arrays disagree.
+            ValueError: If there is no prior of that name, or if the file is no such file,
+                is damaged, or its arrays disagree.
             FileNotFoundError: If there is no such file.
 
-        >>> PosePrior.load().skeleton
+        >>> PosePrior.load("cmu").skeleton
         'h36m17'
         """
-        path = files.DEFAULT_PATH if path is None else pathlib.Path(path)
+        path = files.locate(path)
         reader = files.read_mat if path.suffix.lower() == ".mat" else files.read_npz
         fields = reader(path)
         try:
@@ -268,60 +275,21 @@ class PosePrior:
             )
         if num_rotations < 1:
             raise ValueError(f"`num_rotations` must be at least 1. Received: {num_rotations}")
-        total = np.full(len(poses), -np.inf)
-        for angle in 2.0 * np.pi * np.arange(num_rotations) / num_rotations:
-            cosine, sine = np.cos(angle), np.sin(angle)
-            x, y, z = np.moveaxis(poses, -1, 0)
-            turned = np.stack([cosine * x - sine * y, sine * x + cosine * y, z], axis=-1)
-            for k in range(self.mixture_size):
-                density = ppca.log_density(
-                    turned.reshape(len(poses), -1),
-                    self.mean_pose[k].ravel(),
-                    self.basis[k].reshape(self.num_bases, -1),
-                    self.stddev[k],
-                    self.noise_stddev[k],
-                )
-                total = np.logaddexp(total, density + np.log(self.mixture_weights[k]))
-        return total - np.log(num_rotations)
+        angles = 2.0 * np.pi * np.arange(num_rotations) / num_rotations
+        total = np.empty(len(poses))
+        for start in range(0, len(poses), LIKELIHOOD_CHUNK):
+            rows = slice(start, start + LIKELIHOOD_CHUNK)
+            total[rows] = self._rotated_density(poses[rows], angles)
+        return total
 
-    def _check_shapes(self):
-        if self.basis.ndim != 4 or self.basis.shape[-1] != 3 or 0 in self.basis.shape:
-            raise ValueError(
-                "`basis` must have shape [mixture_size, num_bases, num_joints, 3]. "
-                f"Received: basis.shape={self.basis.shape}"
-            )
-        size, num_bases, num_joints, _ = self.basis.shape
-        expected = {
-            "mean_pose": (size, num_joints, 3),
-            "stddev": (size, num_bases),
-            "noise_stddev": (size,),
-            "mixture_weights": (size,),
-        }
-        for name, shape in expected.items():
-            actual = getattr(self, name).shape
-            if actual != shape:
-                raise ValueError(
-                    f"`{name}` must have shape {list(shape)} to fit "
-                    f"basis.shape={self.basis.shape}. Received: {name}.shape={actual}"
-                )
-        if skeletons.get(self.skeleton).num_joints != num_joints:
-            raise ValueError(
-                f"`basis` must have {skeletons.get(self.skeleton).num_joints} joints for the "
-                f"skeleton {self.skeleton!r}. Received: basis.shape={self.basis.shape}"
-            )
-
-    def _check_values(self):
-        for name in ("stddev", "noise_stddev", "mixture_weights"):
-            smallest = getattr(self, name).min()
-            if smallest <= 0.0:
-                raise ValueError(f"`{name}` must be positive. Received: a value of {smallest:g}")
-        total = self.mixture_weights.sum()
-        if abs(total - 1.0) > 1e-6:
-            raise ValueError(f"`mixture_weights` must sum to 1. Received: a sum of {total:g}")
-        flat = self.basis.reshape(self.mixture_size, self.num_bases, -1)
-        error = np.abs(flat @ flat.swapaxes(1, 2) - np.eye(self.num_bases)).max()
-        if error > ORTHONORMAL_TOLERANCE:
-            raise ValueError(
-                "`basis` must be orthonormal over joints and coordinates. Received: "
-                f"products of basis poses that are off by up to {error:g}"
-            )
+    def _rotated_density(self, poses, angles):
+        waves = np.stack([np.ones_like(angles), np.cos(angles), np.sin(angles)])
+        waves = np.concatenate([waves, np.cos(2.0 * angles)[None], np.sin(2.0 * angles)[None]])
+        total = np.full([len(angles), len(poses)], -np.inf)
+        for k in range(self.mixture_size):
+            basis = self.basis[k].reshape(self.num_bases, -1)
+            deviations = basis, self.stddev[k], self.noise_stddev[k]
+            harmonics = rotation.distance_harmonics(poses, self.mean_pose[k].ravel(), *deviations)
+            density = ppca.log_density_at(products.product(harmonics.T, waves).T, *deviations)
+            total = np.logaddexp(total, density + np.log(self.mixture_weights[k]))
+        return np.logaddexp.reduce(total, axis=0) - np.log(len(angles))

@@ -3,10 +3,19 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["log_density", "maximum_likelihood", "principal_axes", "squared_distance"]
+from tf_lift.prior import products
 
-# Standard deviation (mm) that a direction keeps when the noise explains all of its
-# variance: small enough to do nothing, large enough that its inverse is harmless.
+__all__ = [
+    "MIN_STDDEV",
+    "log_density",
+    "log_density_at",
+    "maximum_likelihood",
+    "principal_axes",
+    "squared_distance",
+]
+
+# Standard deviation (mm) that a direction of a prior keeps when the noise explains all of
+# its variance: small enough to do nothing, large enough that its inverse is harmless.
 MIN_STDDEV = 0.1
 
 
@@ -32,12 +41,30 @@ def log_density(vectors, mean, basis, stddev, noise_stddev) -> NDArray[np.float6
     >>> log_density(np.zeros([1, 2]), np.zeros(2), np.eye(2)[:1], np.zeros(1), 1.0).round(6)
     array([-1.837877])
     """
+    distances = squared_distance(np.asarray(vectors) - mean, basis, stddev, noise_stddev)
+    return log_density_at(distances, basis, stddev, noise_stddev)
+
+
+def log_density_at(distances, basis, stddev, noise_stddev) -> NDArray[np.float64]:
+    """Computes the log density of vectors whose squared Mahalanobis distance is known.
+
+    Args:
+        distances: Array of any shape, dimensionless.
+        basis: Array of shape `[J, D]`, orthonormal rows.
+        stddev: Array of shape `[J]`, mm.
+        noise_stddev: Standard deviation of the isotropic noise, mm.
+
+    Returns:
+        Array of the shape of `distances`.
+
+    >>> float(log_density_at(0.0, np.eye(2)[:1], np.zeros(1), 1.0).round(6))
+    -1.837877
+    """
     num_dimensions = np.shape(basis)[-1]
     variances = np.square(stddev) + noise_stddev**2
     num_left = num_dimensions - len(variances)
     log_determinant = np.log(variances).sum() + num_left * np.log(noise_stddev**2)
-    distance = squared_distance(np.asarray(vectors) - mean, basis, stddev, noise_stddev)
-    return -0.5 * (distance + log_determinant + num_dimensions * np.log(2.0 * np.pi))
+    return -0.5 * (distances + log_determinant + num_dimensions * np.log(2.0 * np.pi))
 
 
 def squared_distance(residuals, basis, stddev, noise_stddev) -> NDArray[np.float64]:
@@ -55,11 +82,13 @@ def squared_distance(residuals, basis, stddev, noise_stddev) -> NDArray[np.float
     >>> float(squared_distance(np.array([3.0, 2.0]), np.eye(2)[:1], np.zeros(1), 1.0))
     13.0
     """
-    coefficients = residuals @ np.transpose(basis)
+    shape = np.shape(residuals)
+    residuals = np.reshape(residuals, [-1, shape[-1]])
+    coefficients = products.product(residuals, np.transpose(basis))
     # What the basis does not span is weighed by the noise alone.
     shrink = 1.0 / noise_stddev**2 - 1.0 / (np.square(stddev) + noise_stddev**2)
-    total = np.einsum("...d,...d->...", residuals, residuals)
-    return total / noise_stddev**2 - np.square(coefficients) @ shrink
+    total = np.einsum("nd,nd->n", residuals, residuals) / noise_stddev**2
+    return (total - np.einsum("nj,nj,j->n", coefficients, coefficients, shrink)).reshape(shape[:-1])
 
 
 def principal_axes(covariance) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -89,8 +118,10 @@ def maximum_likelihood(covariance, num_bases, noise_stddev=None, min_noise_stdde
     """Fits one PPCA model to a covariance.
 
     With `noise_stddev=None` the noise variance is the mean of the eigenvalues that the
-    basis leaves out, the maximum-likelihood solution; a given value is held fixed, for
-    which the maximum-likelihood loadings have the same form.
+    basis leaves out, the maximum-likelihood solution. A given value, or a bound that is
+    above that mean, is held fixed: the most likely loadings then have the same form, and
+    a direction whose variance is below the noise has a deviation of 0. So in each of the
+    three cases no other model is more likely.
 
     Args:
         covariance: Array of shape `[D, D]`, mm^2.
@@ -113,5 +144,4 @@ def maximum_likelihood(covariance, num_bases, noise_stddev=None, min_noise_stdde
     if noise_stddev is None:
         noise_stddev = max(np.sqrt(eigenvalues[num_bases:].mean()), min_noise_stddev)
     variances = eigenvalues[:num_bases] - noise_stddev**2
-    stddev = np.sqrt(np.maximum(variances, MIN_STDDEV**2))
-    return axes[:num_bases], stddev, noise_stddev
+    return axes[:num_bases], np.sqrt(np.maximum(variances, 0.0)), noise_stddev
