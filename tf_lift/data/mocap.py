@@ -84,16 +84,18 @@ def load_poses(path, skeleton: str = "h36m17") -> MocapPoses:
             raise ValueError(f"must hold an array `poses`. Received: {found}")
         poses = content["poses"]
         _check_values(poses, expected)
-        _check_names(content.get("joint_names"), expected)
+        check_names(content.get("joint_names"), expected)
         pose_checks.check_unit(poses, expected)
         pose_checks.check_upright(poses, expected)
         pose_checks.check_sides(poses, expected)
-        labels = {name: _labels(content, name, len(poses)) for name in ("subject", "clip")}
-        fps = _fps(content.get("fps"), len(poses))
+        of_pose = {name: labels(content, name, len(poses)) for name in ("subject", "clip")}
+        fps = _common(rates(content.get("fps"), len(poses)))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     credit = str(content.get("credit", content.get("license", "")))
-    return MocapPoses(poses.astype(np.float32), skeleton=skeleton, credit=credit, fps=fps, **labels)
+    return MocapPoses(
+        poses.astype(np.float32), skeleton=skeleton, credit=credit, fps=fps, **of_pose
+    )
 
 
 def save_poses(path, data: MocapPoses, frame=None, fps=None) -> None:
@@ -125,7 +127,7 @@ def save_poses(path, data: MocapPoses, frame=None, fps=None) -> None:
         "fps": np.full(count, rate, np.float32) if fps is None else np.asarray(fps, np.float32),
     }
     for name in arrays:
-        _labels(arrays, name, count)
+        labels(arrays, name, count)
     arrays = {"poses": np.asarray(data.poses, np.float32)} | arrays
     arrays["joint_names"] = np.array(skeleton.joint_names)
     arrays["parents"] = np.array(skeleton.parents, np.int32)
@@ -156,7 +158,16 @@ def _check_values(poses, skeleton):
     pose_checks.check_finite(poses)
 
 
-def _check_names(names, skeleton):
+def check_names(names: NDArray | None, skeleton: skeletons.Skeleton) -> None:
+    """Checks that names of joints, in any spelling, have the sides of a skeleton's.
+
+    Args:
+        names: Array of shape `[L]`, or `None`, which passes.
+        skeleton: Skeleton that the joints should have.
+
+    Raises:
+        ValueError: If the number is another, or left and right are exchanged.
+    """
     if names is None:
         return
     if names.shape != (skeleton.num_joints,):
@@ -179,28 +190,52 @@ def _side(name):
     return ""
 
 
-def _labels(content, name, num_poses):
-    labels = content.get(name)
-    if labels is None:
-        return None
-    if labels.shape != (num_poses,):
+def labels(content: dict[str, NDArray], name: str, num_poses: int) -> NDArray | None:
+    """Returns an array that has one label for each pose, or `None` where it is absent.
+
+    Args:
+        content: Arrays of a file.
+        name: Name of the one that is wanted.
+        num_poses: Number of poses.
+
+    Raises:
+        ValueError: If it has another shape.
+    """
+    found = content.get(name)
+    if found is not None and found.shape != (num_poses,):
         raise ValueError(
             f"`{name}` must have shape [{num_poses}], one label for each pose. "
-            f"Received: {name}.shape={labels.shape}"
+            f"Received: {name}.shape={found.shape}"
         )
-    return labels
+    return found
 
 
-def _fps(values, num_poses):
-    if values is None:
+def rates(fps: NDArray | None, num_poses: int) -> NDArray[np.float64] | None:
+    """Returns the poses per second of each pose's clip, `[N]`, or `None` where not told.
+
+    Args:
+        fps: A number, or one for each pose, NaN where unknown; or `None`.
+        num_poses: Number of poses.
+
+    Raises:
+        ValueError: If it has another shape, or is not positive.
+
+    >>> rates(np.array(10.0), num_poses=2)
+    array([10., 10.])
+    """
+    if fps is None:
         return None
-    if values.dtype.kind not in "fiu" or values.shape not in ((), (num_poses,)):
+    if fps.dtype.kind not in "fiu" or fps.shape not in ((), (num_poses,)):
         raise ValueError(
-            f"`fps` must be a number, or one for each pose. Received: fps.shape={values.shape}, "
-            f"{values.dtype}"
+            f"`fps` must be a number, or one for each pose. Received: fps.shape={fps.shape}, "
+            f"{fps.dtype}"
         )
-    different = np.unique(values)
-    if np.any(different <= 0.0):
-        raise ValueError(f"`fps` must be positive. Received: {different.min():g}")
-    # NaN is what `save_poses` writes where the rate is unknown.
+    if np.any(fps <= 0.0):
+        raise ValueError(f"`fps` must be positive. Received: {fps.min():g}")
+    return np.full(num_poses, fps, np.float64)
+
+
+def _common(values):
+    """Returns the one rate that all poses have, `None` where there is none."""
+    different = np.unique(values) if values is not None else np.array([np.nan])
     return float(different[0]) if len(different) == 1 and np.isfinite(different[0]) else None

@@ -1,0 +1,151 @@
+"""`tf-lift convert-mocap`."""
+
+import pathlib
+from typing import Annotated
+
+import typer
+
+from tf_lift.cli.application import app
+
+
+@app.command("convert-mocap")
+def convert_mocap(
+    files: Annotated[
+        list[pathlib.Path],
+        typer.Argument(
+            help="Motion capture, any number: .bvh, .amc (with .asf), .c3d, Human3.6M .cdf, npz "
+            "of this library or of VideoPose3D; folders; patterns in quotes.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        pathlib.Path,
+        typer.Option(
+            "--output", "-o", help="File to write: .npz, or for one clip .bvh, .c3d or .csv."
+        ),
+    ] = pathlib.Path("poses.npz"),
+    fps: Annotated[
+        float | None,
+        typer.Option(help="Poses per second. [default: 10 for .npz, else all frames]"),
+    ] = None,
+    skeleton: Annotated[
+        str, typer.Option(help="Skeleton of the poses; `own` keeps the file's (not for .npz).")
+    ] = "h36m17",
+    map: Annotated[  # noqa: A002
+        str | None,
+        typer.Option(
+            help="JSON or YAML file that tells which joints make which, or cmu_asf or cgspeed_bvh. "
+            "[default: known by the joints' names]"
+        ),
+    ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            help="Unit of the files: mm, cm, m, inch, foot, cmu, or a number of mm. [default: "
+            "what the file says]"
+        ),
+    ] = None,
+    up: Annotated[
+        str | None,
+        typer.Option(help="Axis that points up: x, y, z, -x, -y or -z. [default: found]"),
+    ] = None,
+    source_fps: Annotated[
+        float | None,
+        typer.Option(help="Frames per second of the files. [default: what the file says]"),
+    ] = None,
+    asf: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="Skeleton of the .amc files. [default: found beside them]"),
+    ] = None,
+    drop_bad_frames: Annotated[
+        bool,
+        typer.Option(
+            "--drop-bad-frames", help="Leave out frames with a joint missing, and standstills."
+        ),
+    ] = False,
+    credit: Annotated[
+        str | None,
+        typer.Option(help="Licence or credit to keep with the poses. [default: that of npz files]"),
+    ] = None,
+) -> int:
+    """Converts motion capture of any format to poses of one skeleton, mm, z up.
+
+    Files that cannot be read, or cannot be human, are skipped and told at the end: exit
+    code 1 if there were any, 2 if nothing could be written.
+    """
+    from rich import progress
+    from rich.console import Console
+
+    from tf_lift.data import conversion
+
+    console = Console()
+    result = conversion.convert(
+        files,
+        output,
+        fps=fps,
+        skeleton=skeleton,
+        map=map,
+        unit=unit,
+        up=up,
+        source_fps=source_fps,
+        asf_path=asf,
+        drop_bad_frames=drop_bad_frames,
+        credit=credit,
+        track=lambda paths: progress.track(paths, "Files", console=console, transient=True),
+    )
+    if result.clips:
+        console.print(_clip_table(result))
+    if result.skipped:
+        console.print(_skipped_table(result))
+    if result.output is None:
+        raise ValueError("no clip could be read; nothing was written")
+    console.print(
+        f"{len(result.clips)} clips, {result.num_poses} poses of {skeleton}"
+        f"{f'; {len(result.skipped)} skipped' if result.skipped else ''}; wrote {result.output}",
+        highlight=False,
+    )
+    return 1 if result.skipped else 0
+
+
+# So many clips are listed one by one; of more, those with something to tell.
+_MOST_LISTED = 30
+
+
+def _clip_table(result):
+    from rich import box, table, text
+
+    clips = result.clips
+    if len(clips) > _MOST_LISTED:
+        clips = [clip for clip in clips if clip.notes]
+    sheet = table.Table(box=box.SIMPLE, title="Clips" if clips == result.clips else "Notes")
+    for name, justify in (
+        ("clip", "left"),
+        ("subject", "left"),
+        ("frames", "right"),
+        ("fps", "right"),
+        ("poses", "right"),
+        ("note", "left"),
+    ):
+        sheet.add_column(name, justify=justify, overflow="fold")
+    for clip in clips:
+        # Plain text: rich would take "[T, 3]" for its own markup.
+        sheet.add_row(
+            text.Text(clip.clip),
+            text.Text(clip.subject),
+            str(clip.num_frames),
+            f"{clip.source_fps:g}",
+            str(clip.num_poses),
+            text.Text("; ".join(clip.notes)),
+        )
+    return sheet
+
+
+def _skipped_table(result):
+    from rich import box, table, text
+
+    sheet = table.Table(box=box.SIMPLE, title="Skipped")
+    sheet.add_column("file", overflow="fold")
+    sheet.add_column("why", overflow="fold")
+    for skipped in result.skipped:
+        sheet.add_row(text.Text(str(skipped.path)), text.Text(skipped.reason))
+    return sheet
