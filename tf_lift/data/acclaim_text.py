@@ -213,7 +213,8 @@ def parse_amc(text: str, skeleton: AsfSkeleton) -> tuple[list[NDArray[np.float64
     rows: dict[str, list] = {name: [] for name in widths}
     degrees = skeleton.degrees
     frames: list[int] = []
-    number, line_of_row = 0, {name: [] for name in widths}
+    line_of_row: dict[str, list[int]] = {name: [] for name in widths}
+    number = 0
 
     def close(after):
         missing = [name for name in widths if len(rows[name]) < len(frames)]

@@ -80,8 +80,8 @@ def frame_rate(frame_time: str, line: int) -> float:
         frame_time: Seconds, as written.
         line: Its line, for the message.
 
-    >>> frame_rate(".0083333", 1), frame_rate("0.0333667", 1)
-    (120.0, 29.97000722876...)
+    >>> frame_rate(".0083333", 1), round(frame_rate("0.0333667", 1), 3)
+    (120.0, 29.97)
     """
     seconds = _float(frame_time)
     if not 0.0 < seconds < np.inf:
