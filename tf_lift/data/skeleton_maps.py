@@ -215,9 +215,14 @@ def guess(joint_names, target: str = "h36m17") -> SkeletonMap:
     maps = _candidates(target)
     column = _columns(joint_names)
     missing = {found.name: [n for n in found.sources if n not in column] for found in maps}
-    for found in maps:
-        if not missing[found.name]:
+    fitting = [found for found in maps if not missing[found.name]]
+    for found in fitting:
+        # The 32 joints of Human3.6M have the names of the 17 among them, as others may.
+        known = skeletons.SKELETONS.get(found.name)
+        if known is not None and set(known.joint_names) == set(joint_names):
             return found
+    if fitting:
+        return fitting[0]
     closest = min(
         maps, key=lambda found: len(missing[found.name]) / len(found.sources), default=None
     )
