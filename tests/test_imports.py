@@ -23,6 +23,8 @@ ALLOWED = {
     "data": {"ops", "skeletons"},
     "prior": {"ops", "skeletons", "data"},
     "lifting": {"ops", "prior", "skeletons"},
+    "cameras": {"ops"},
+    "camera_lifting": {"cameras", "lifting", "ops"},
     "losses": {"ops"},
     "metrics": {"ops"},
     "layers": {"ops", "prior", "skeletons"},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 __all__ = [
+    "Camera",
     "PosePrior",
     "__version__",
     "build_lifting_cpm",
@@ -15,6 +16,7 @@ __all__ = [
     "export_saved_model",
     "layers",
     "lift",
+    "lift_with_camera",
     "losses",
     "metrics",
     "models",
@@ -31,16 +33,20 @@ _IS_COMMAND_LINE = pathlib.PurePath(*sys.argv[:1]).stem == "tf-lift"
 
 if TYPE_CHECKING or not _IS_COMMAND_LINE:
     from tf_lift import data, layers, losses, metrics, models, ops, prior, skeletons
+    from tf_lift.camera_lifting import lift_with_camera
+    from tf_lift.cameras import Camera
     from tf_lift.export import export_saved_model
     from tf_lift.lifting import lift
     from tf_lift.models import build_lifting_cpm
     from tf_lift.prior import PosePrior
 else:
     _MODULE_OF = {
+        "Camera": "tf_lift.cameras",
         "PosePrior": "tf_lift.prior",
         "build_lifting_cpm": "tf_lift.models",
         "export_saved_model": "tf_lift.export",
         "lift": "tf_lift.lifting",
+        "lift_with_camera": "tf_lift.camera_lifting",
     }
 
     def __getattr__(name):

@@ -1,0 +1,156 @@
+"""Lens distortion with OpenCV's five coefficients, and its inverse."""
+
+import numpy as np
+import tensorflow as tf
+
+from tf_lift.ops import dtypes, shapes
+
+__all__ = ["NUM_STEPS", "distort", "undistort"]
+
+# Newton steps of `undistort`. Lenses as they are calibrated take 4 to 6 to the last bit;
+# towards the edge of what a polynomial can undo its slope goes to zero and every step only
+# halves the error, which 20 steps bring below 1e-6 of what it was.
+NUM_STEPS = 20
+
+# Places between the optical axis and a point where the distortion must be invertible.
+_NUM_SAMPLES = 16
+
+
+def distort(points, distortion) -> tf.Tensor:
+    """Applies lens distortion to points of the image plane at focal length 1.
+
+    With r^2 = x^2 + y^2 and c = 1 + k1 r^2 + k2 r^4 + k3 r^6,
+
+        x_d = c x + 2 p1 x y + p2 (r^2 + 2 x^2)
+        y_d = c y + p1 (r^2 + 2 y^2) + 2 p2 x y.
+
+    Args:
+        points: Tensor of shape `[..., L, 2]`: (x / z, y / z) of the camera frame.
+        distortion: Tensor of shape `[..., 5]`: k1, k2, p1, p2, k3, in OpenCV's order.
+
+    Returns:
+        Tensor of shape `[..., L, 2]`.
+
+    Raises:
+        ValueError: If a shape does not fit.
+
+    References:
+        Brown. Decentering distortion of lenses. Photogrammetric Engineering 1966.
+
+    >>> distort([[0.5, 0.0]], [0.4, 0.0, 0.0, 0.0, 0.0]).numpy().round(3)
+    array([[0.55, 0.  ]], dtype=float32)
+    """
+    with tf.name_scope("distort"):
+        points, coefficients = _arguments(points, distortion)
+        x, y = tf.unstack(points, axis=-1)
+        return tf.stack(_distorted(x, y, coefficients), -1)
+
+
+def undistort(points, distortion, num_steps=NUM_STEPS) -> tf.Tensor:
+    """Inverts `distort` by Newton's method.
+
+    The result, distorted again, is the input to 1e-11 (float64) or 1e-5 (float32) of
+    1 + |point|; times a focal length in pixels below 1e5, that is 1e-6 px in float64. A
+    point that no point is distorted to, or only one beyond the place where the lens folds
+    the image over, becomes NaN.
+
+    The gradient is that of the implicit function, by one linear 2 x 2 system at the
+    solution: exact at any number of steps, without keeping the steps. It reaches the
+    coefficients as well. First order only.
+
+    Args:
+        points: Tensor of shape `[..., L, 2]`, at focal length 1.
+        distortion: Tensor of shape `[..., 5]`: k1, k2, p1, p2, k3.
+        num_steps: Number of Newton steps.
+
+    Returns:
+        Tensor of shape `[..., L, 2]`: (x / z, y / z) of the camera frame; NaN, with zero
+        gradient, where there is no inverse.
+
+    Raises:
+        ValueError: If a shape does not fit.
+
+    >>> undistort([[0.55, 0.0]], [0.4, 0.0, 0.0, 0.0, 0.0]).numpy().round(3)
+    array([[0.5, 0. ]], dtype=float32)
+    >>> undistort([[0.9, 0.0]], [-0.4, 0.0, 0.0, 0.0, 0.0]).numpy()  # 0.61 is the most.
+    array([[nan, nan]], dtype=float32)
+    """
+    with tf.name_scope("undistort"):
+        points, coefficients = _arguments(points, distortion)
+        x, y = _solve(tf.stop_gradient(points), _stop_gradient(coefficients), num_steps)
+        defined = _is_inverse(x, y, tf.stop_gradient(points), _stop_gradient(coefficients))
+        x, y = tf.where(defined, x, 0), tf.where(defined, y, 0)
+        # For f(x, k) = d the implicit function has dx = J^-1 (dd - f_k dk): just the gradient
+        # of one more Newton step x - J^-1 (f(x, k) - d) with x and J held fixed.
+        solved = _newton_step(
+            x, y, points, coefficients, _jacobian(x, y, _stop_gradient(coefficients))
+        )
+        return tf.where(defined[..., tf.newaxis], tf.stack(solved, -1), float("nan"))
+
+
+def _arguments(points, distortion):
+    """Returns points and the coefficients, each of them with an axis for the points."""
+    points, distortion = dtypes.to_common_float(points, distortion)
+    shapes.check_shape(points, "points", None, 2)
+    shapes.check_shape(distortion, "distortion", 5)
+    return points, tf.unstack(distortion[..., tf.newaxis, :], num=5, axis=-1)
+
+
+def _stop_gradient(tensors):
+    return [tf.stop_gradient(tensor) for tensor in tensors]
+
+
+def _distorted(x, y, coefficients):
+    k1, k2, p1, p2, k3 = coefficients
+    square = x**2 + y**2
+    radial = 1 + square * (k1 + square * (k2 + square * k3))
+    return (
+        radial * x + 2 * p1 * x * y + p2 * (square + 2 * x**2),
+        radial * y + p1 * (square + 2 * y**2) + 2 * p2 * x * y,
+    )
+
+
+def _jacobian(x, y, coefficients):
+    """Returns the derivatives (x_d by x, x_d by y = y_d by x, y_d by y)."""
+    k1, k2, p1, p2, k3 = coefficients
+    square = x**2 + y**2
+    radial = 1 + square * (k1 + square * (k2 + square * k3))
+    slope = k1 + square * (2 * k2 + square * 3 * k3)
+    return (
+        radial + 2 * slope * x**2 + 2 * p1 * y + 6 * p2 * x,
+        2 * slope * x * y + 2 * p1 * x + 2 * p2 * y,
+        radial + 2 * slope * y**2 + 6 * p1 * y + 2 * p2 * x,
+    )
+
+
+def _newton_step(x, y, points, coefficients, jacobian):
+    xx, xy, yy = jacobian
+    distorted_x, distorted_y = _distorted(x, y, coefficients)
+    error_x, error_y = distorted_x - points[..., 0], distorted_y - points[..., 1]
+    inverse = tf.math.divide_no_nan(tf.ones_like(xx), xx * yy - xy**2)
+    return (
+        x - inverse * (yy * error_x - xy * error_y),
+        y - inverse * (xx * error_y - xy * error_x),
+    )
+
+
+def _solve(points, coefficients, num_steps):
+    # The distorted point is where a barrel's Newton steps grow to the solution from below
+    # and a cushion's fall to it from above, with no overshoot either way.
+    x, y = tf.unstack(points + 0 * coefficients[0][..., tf.newaxis], axis=-1)
+    for _ in range(num_steps):
+        x, y = _newton_step(x, y, points, coefficients, _jacobian(x, y, coefficients))
+    return x, y
+
+
+def _is_inverse(x, y, points, coefficients):
+    """Whether (x, y) is distorted to the points, and nothing folds between it and the axis."""
+    distorted_x, distorted_y = _distorted(x, y, coefficients)
+    error = tf.maximum(tf.abs(distorted_x - points[..., 0]), tf.abs(distorted_y - points[..., 1]))
+    tolerance = 1e-11 if points.dtype == tf.float64 else 1e-5
+    # NaN compares false.
+    defined = error <= tolerance * (1 + tf.reduce_max(tf.abs(points), -1))
+    for fraction in np.arange(1, _NUM_SAMPLES + 1) / _NUM_SAMPLES:
+        xx, xy, yy = _jacobian(fraction * x, fraction * y, coefficients)
+        defined &= (xx * yy > xy**2) & (xx + yy > 0)
+    return defined
