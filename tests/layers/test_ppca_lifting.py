@@ -21,7 +21,7 @@ def test_layer_contract(tiny_prior, tmp_path, scale):
         lambda: PPCALifting(tiny_prior, num_rotations=8, pitches=(0.0, 0.2), scale=scale),
         landmarks,
         tmp_path,
-        num_non_trainable=8,
+        num_non_trainable=9,
         # Of the pose nothing depends on the gain that this check trains, at a free scale.
         fit_output="landmarks",
         rtol=1e-4,

@@ -337,24 +337,21 @@ def test_scale_that_is_not_positive_is_nan(tiny_prior, rng):
     np.testing.assert_array_equal(result["mixture_index"][1:], [-1, -1])
 
 
-def test_negative_scale_is_no_candidate(tiny_prior, rng):
-    """A person who lies fits standing ones badly, and half of them through a negative scale."""
+def test_scale_is_positive_for_people_unlike_the_prior(tiny_prior, rng):
+    """People who lie or stand on their heads fit no upright pose; some scale is likeliest."""
     tables = build_tables(tiny_prior, ROTATIONS, dtype="float64")
-    landmarks = make_landmarks(tiny_prior, rng, 10)[..., ::-1]
+    standing = make_landmarks(tiny_prior, rng, 5)
+    landmarks = np.concatenate([standing[..., ::-1], -standing])
     result = lifting.lift(landmarks, tables)
+    assert np.all(result["scale"] > 0) and np.all(np.isfinite(result["energy"]))
     for i in range(10):
-        candidates = reference.lift(landmarks[i], tiny_prior, num_rotations=ROTATIONS)
-        assert 0 < len(candidates) < 2 * ROTATIONS
-        np.testing.assert_allclose(result["joints_3d"][i], candidates[0]["joints_3d"], atol=1e-6)
-
-
-def test_no_positive_scale_gives_mean_pose(tiny_prior, rng):
-    """A person upside down fits every rotation through a negative scale alone."""
-    landmarks = -make_landmarks(tiny_prior, rng, 1)
-    assert not reference.lift(landmarks[0], tiny_prior, num_rotations=ROTATIONS)
-    result = lifting.lift(landmarks, build_tables(tiny_prior, ROTATIONS, dtype="float64"))
-    np.testing.assert_allclose(result["joints_3d"][0], mean_pose(tiny_prior), atol=1e-9)
-    assert result["scale"][0] == 0 and result["energy"][0] == np.inf
+        best = reference.lift(landmarks[i], tiny_prior, num_rotations=ROTATIONS)[0]
+        np.testing.assert_allclose(result["joints_3d"][i], best["joints_3d"], atol=1e-6)
+    # The least-squares scale would be negative: no pose of the prior is upside down.
+    along = np.sum(standing[..., 1] * landmarks[5:, :, 1], 1)
+    assert np.all(along < 0) and np.all(
+        result["energy"][5:] > 100 * tiny_prior.noise_stddev[0] ** 2
+    )
 
 
 def test_exact_tie_is_deterministic(tiny_prior):
@@ -395,38 +392,27 @@ def test_stddev_equals_posterior_sampling(tiny_prior, rng):
     assert result["joints_3d_stddev"][0, 0] == 0
 
 
-def test_free_scale_stddev_equals_linearised_posterior(tiny_prior, rng):
-    """At a free scale: the delta method on X = M b / s, b's covariance from lstsq's matrix."""
+def test_free_scale_stddev_equals_laplace_posterior(tiny_prior, rng):
+    """At a free scale: the inverse Hessian of the cost in latents, scale and position."""
     single = _single(tiny_prior)
     tables = build_tables(single, 1, dtype="float64")
     matrix = reference.rotation(0.0)
-    shape = single.sample(1, seed=3)[0]
-    landmarks = 0.5 * (shape @ matrix[:2].T) + 7
+    landmarks = 0.5 * (single.sample(1, seed=3)[0] @ matrix[:2].T) + 7
+    landmarks += rng.normal(0, 5, landmarks.shape)
     result = lifting.lift(landmarks, tables)
     loadings = single.basis[0] * single.stddev[0][:, None, None]
-    full = np.concatenate([loadings, single.mean_pose])  # [J + 1, L, 3], world
-    design = np.stack([(w @ matrix[:2].T).reshape(-1) for w in full], 1)
+    design = np.stack([(w @ matrix[:2].T).reshape(-1) for w in loadings], 1)
     shift = np.tile(np.eye(2), [17, 1])
-    noise = single.noise_stddev[0]
-    normal = np.concatenate([design, shift], 1)
-    penalty = np.diag([noise**2] * single.num_bases + [0] * 3)
-    scale = float(result["scale"])
-    covariance = (scale * noise) ** 2 * np.linalg.inv(normal.T @ normal + penalty)
-    solution = np.linalg.solve(normal.T @ normal + penalty, normal.T @ landmarks.reshape(-1))
-
-    def joints(solution):
-        b = solution[:-2]
-        return np.tensordot(b / b[-1], full - full[:, :1], 1)
-
-    jacobian = np.stack(
-        [
-            (joints(solution + step) - joints(solution - step)) / 2e-6
-            for step in 1e-6 * np.eye(len(solution))
-        ],
-        -1,
-    )
-    variance = np.einsum("lci,ij,lcj->l", jacobian, covariance, jacobian) + 3 * noise**2
-    np.testing.assert_allclose(result["joints_3d_stddev"][1:], np.sqrt(variance[1:]), rtol=1e-5)
+    noise, inverse_scale = single.noise_stddev[0], 1 / float(result["scale"])
+    # Half the cost is |u y - p - D z - t|^2 / (2 noise^2) + |z|^2 / 2 - 32 log u.
+    rows = np.concatenate([-design, -shift, landmarks.reshape(-1, 1)], 1) / noise
+    ridge = np.diag([1.0] * 4 + [0.0] * 2 + [32 / inverse_scale**2])
+    covariance = np.linalg.inv(rows.T @ rows + ridge)
+    # The scale's joint part belongs to latents that follow it; keep latents alone.
+    covariance = covariance[:4, :4]
+    rooted = loadings - loadings[:, :1]
+    variance = np.einsum("jlc,ji,ilc->l", rooted, covariance, rooted) + 3 * noise**2
+    np.testing.assert_allclose(result["joints_3d_stddev"][1:], np.sqrt(variance[1:]), rtol=1e-8)
 
 
 def _single(prior):

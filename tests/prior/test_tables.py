@@ -10,25 +10,23 @@ from tf_lift.prior import build_tables
 
 
 @pytest.mark.parametrize("scale", [None, 1.0])
-def test_quadratic_form_is_the_energy(tiny_prior, rng, scale):
+def test_search_tables_give_the_energy(tiny_prior, rng, scale):
     tables = build_tables(tiny_prior, 5, (0.0, 0.3), scale is None, "float64")
     landmarks = 0.5 * tiny_prior.sample(1, seed=2)[0][:, [0, 2]] * [1, -1]
     centred = landmarks - (landmarks.mean(0) if scale is None else 0)
-    features = rotation_search.quadratic_features(tf.constant(centred[None]), scale is None)
-    energy = (features @ tables.quadratic)[0].numpy()
+    square = (rotation_search.quadratic_features(centred[None]) @ tables.quadratic)[0]
+    product = centred.reshape(-1) @ tables.linear
     index = 0
     for k in range(2):
         for pitch in (0.0, 0.3):
             for n in range(5):
                 matrix = reference.rotation(2 * np.pi * n / 5, pitch)
                 found = reference.candidate(landmarks, tiny_prior, k, matrix, scale=scale)
-                if found is not None:
-                    squared_scale = found["scale"] ** 2
-                    np.testing.assert_allclose(
-                        energy[index], found["energy"] * squared_scale, rtol=1e-7
-                    )
+                u = 1 / found["scale"]
+                energy = u**2 * square[index] - 2 * u * product[index] + tables.constant[index]
+                np.testing.assert_allclose(energy, found["energy"], rtol=1e-7)
                 index += 1
-    assert index == len(energy)
+    assert index == len(square)
 
 
 def test_tables_are_built_once_and_read_only(tiny_prior):
@@ -45,11 +43,11 @@ def test_first_use_inside_a_graph(tiny_prior):
     @tf.function
     def trace():
         tables = build_tables(tiny_prior, 9, (0.01,))
-        shapes.append(tables.matrix.shape)
-        return tf.constant(tables.matrix)
+        shapes.append(tables.regression.shape)
+        return tf.constant(tables.regression)
 
-    np.testing.assert_array_equal(trace(), build_tables(tiny_prior, 9, (0.01,)).matrix)
-    assert shapes == [(18, 5, 17, 2)]
+    np.testing.assert_array_equal(trace(), build_tables(tiny_prior, 9, (0.01,)).regression)
+    assert shapes == [(18, 4, 34)]
 
 
 @pytest.mark.parametrize(

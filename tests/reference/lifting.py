@@ -18,8 +18,8 @@ def rotation(angle, pitch=0.0):
 def candidate(landmarks, prior, k, matrix, weights=None, scale=None):
     """Solves one component at one rotation; rows of weight 0 are left out.
 
-    Returns a dict of energy (mm^2), scale, joints_3d, landmarks and the cost
-    energy / noise^2 + log det of the visible landmarks' covariance - 2 log weight.
+    Returns a dict of energy (mm^2), scale, joints_3d, landmarks and the cost, minus twice
+    the log of the weight times the density of the visible landmarks (up to a constant).
     """
     num_joints = prior.num_joints
     weights = np.ones(num_joints) if weights is None else np.asarray(weights, float)
@@ -29,54 +29,45 @@ def candidate(landmarks, prior, k, matrix, weights=None, scale=None):
     mean = (prior.mean_pose[k] @ project.T).reshape(-1)
     basis = np.stack([(e @ project.T).reshape(-1) for e in prior.basis[k]], 1)
     noise = prior.noise_stddev[k]
-    penalty = np.diag(noise / prior.stddev[k])
-    num_bases = len(penalty)
-    shift = np.tile(np.eye(2), [num_joints, 1])
     y = landmarks.reshape(-1)
-
-    if scale is None:
-        # Unknowns: s, s a, t.
-        rows = np.concatenate([mean[:, None], basis, shift], 1)
-        system = np.concatenate(
-            [
-                root * rows[seen],
-                np.concatenate([np.zeros([num_bases, 1]), penalty, np.zeros([num_bases, 2])], 1),
-            ]
-        )
-        right = np.concatenate([root[:, 0] * y[seen], np.zeros(num_bases)])
-        solution = np.linalg.lstsq(system, right, rcond=None)[0]
-        scale_found = solution[0]
-        if scale_found <= 0:
-            return None
-        coefficients = solution[1 : 1 + num_bases] / scale_found
-        projected = rows @ solution
-        energy = np.sum((system @ solution - right) ** 2) / scale_found**2
-    else:
-        system = np.concatenate([root * basis[seen], penalty])
-        right = np.concatenate([root[:, 0] * (y / scale - mean)[seen], np.zeros(num_bases)])
-        coefficients = np.linalg.lstsq(system, right, rcond=None)[0]
-        projected = scale * (mean + basis @ coefficients)
-        energy = np.sum((system @ coefficients - right) ** 2)
-        scale_found = scale
-    joints = prior.mean_pose[k] + np.tensordot(coefficients, prior.basis[k], 1)
-    joints = joints @ matrix.T
+    shift = np.tile(np.eye(2), [num_joints, 1])
 
     covariance = basis[seen] @ np.diag(prior.stddev[k] ** 2) @ basis[seen].T
     covariance += noise**2 * np.diag(1 / np.repeat(weights, 2)[seen])
+    whitened = root * covariance * root.T
     if scale is None:
         # The landmarks' density is that of what a translation cannot change: the
         # orthogonal complement of the shifts, in the metric of the weights.
-        whitened = root * covariance * root.T
         complement = np.linalg.svd(root * shift[seen])[0][:, 2:]
-        log_det = np.linalg.slogdet(complement.T @ whitened @ complement)[1]
+        whitened = complement.T @ whitened @ complement
+        seen_y, seen_mean = (complement.T @ (root[:, 0] * part[seen]) for part in (y, mean))
+        # (u y - p)' S^-1 (u y - p) - 2 d log u is least where its derivative is zero.
+        square = seen_y @ np.linalg.solve(whitened, seen_y)
+        product = seen_mean @ np.linalg.solve(whitened, seen_y)
+        inverse_scale = np.max(np.roots([square, -product, -len(seen_y)]))
+        volume = len(seen_y) * np.log(inverse_scale)
     else:
-        log_det = np.linalg.slogdet(root * covariance * root.T)[1]
+        shift = shift[:, :0]
+        inverse_scale, volume = 1 / scale, 0.0
+
+    # Unknowns at that scale: a, t.
+    rows = np.concatenate([basis, shift], 1)
+    num_bases, num_shifts = basis.shape[1], shift.shape[1]
+    penalty = np.diag(noise / prior.stddev[k])
+    penalty = np.concatenate([penalty, np.zeros([num_bases, num_shifts])], 1)
+    system = np.concatenate([root * rows[seen], penalty])
+    right = np.concatenate([root[:, 0] * (inverse_scale * y - mean)[seen], np.zeros(num_bases)])
+    solution = np.linalg.lstsq(system, right, rcond=None)[0]
+    energy = np.sum((system @ solution - right) ** 2)
+    joints = prior.mean_pose[k] + np.tensordot(solution[:num_bases], prior.basis[k], 1)
+    joints = joints @ matrix.T
+    log_det = np.linalg.slogdet(whitened)[1]
     return {
         "energy": energy,
-        "scale": scale_found,
+        "scale": 1 / inverse_scale,
         "joints_3d": joints - joints[0],
-        "landmarks": projected.reshape(-1, 2),
-        "cost": energy / noise**2 + log_det - 2 * np.log(prior.mixture_weights[k]),
+        "landmarks": ((mean + rows @ solution) / inverse_scale).reshape(-1, 2),
+        "cost": energy / noise**2 + log_det - 2 * volume - 2 * np.log(prior.mixture_weights[k]),
     }
 
 
@@ -96,8 +87,7 @@ def lift(
             for n in range(num_rotations):
                 angle = 2 * np.pi * n / num_rotations
                 found = candidate(landmarks, prior, k, rotation(angle, pitch), weights, scale)
-                if found is not None:
-                    found |= {"mixture_index": k, "rotation_angle": angle, "pitch": pitch}
-                    candidates.append(found)
+                found |= {"mixture_index": k, "rotation_angle": angle, "pitch": pitch}
+                candidates.append(found)
     key = "cost" if selection == "posterior" else "energy"
     return sorted(candidates, key=lambda found: found[key])

@@ -11,10 +11,11 @@ __all__ = ["PPCALifting"]
 # The fields of `LiftTables` that are arrays of every candidate, kept as weights.
 _TABLES = (
     "quadratic",
-    "matrix",
-    "offset",
-    "covariance",
+    "linear",
+    "constant",
     "directions",
+    "regression",
+    "variance",
     "noise_stddev",
     "mixture_cost",
     "normaliser",
@@ -119,14 +120,14 @@ class PPCALifting(tf.keras.layers.Layer):
 
     def _table_shapes(self):
         num_candidates = self.mixture_size * len(self.pitches) * self.num_rotations
-        size = self.num_bases + 1
-        rows = 2 * self.num_joints + (self.scale is not None)
+        rows = 2 * self.num_joints
         return {
             "quadratic": (rows * (rows + 1) // 2, num_candidates),
-            "matrix": (num_candidates, size, self.num_joints, 2),
-            "offset": (num_candidates, size),
-            "covariance": (num_candidates, size, size),
-            "directions": (num_candidates, self.num_joints, 3, size),
+            "linear": (rows, num_candidates),
+            "constant": (num_candidates,),
+            "directions": (num_candidates, self.num_joints, 3, self.num_bases + 1),
+            "regression": (num_candidates, self.num_bases, rows),
+            "variance": (num_candidates, self.num_joints),
             "noise_stddev": (num_candidates,),
             "mixture_cost": (num_candidates,),
             "normaliser": (num_candidates,),

@@ -14,12 +14,13 @@ class LiftTables:
     of pitches * number of rotation angles. Tensors share one floating type.
 
     Attributes:
-        quadratic: `[F, M]`; `quadratic_features(landmarks) @ quadratic` is the energy of
-            each candidate before the division by the squared scale.
-        matrix: `[M, J + 1, L, 2]`, see `ppca.PPCAFit`.
-        offset: `[M, J + 1]`, see `ppca.PPCAFit`.
-        covariance: `[M, J + 1, J + 1]`, see `ppca.PPCAFit`.
+        quadratic: `[L (2L + 1), M]`; `quadratic_features(y) @ quadratic` is y'My of each
+            candidate, M the inverse covariance of its landmarks times noise^2.
+        linear: `[2L, M]`; `y @ linear` is p'My, p the projected mean pose.
+        constant: `[M]`; p'Mp, mm^2.
         directions: `[M, L, 3, J + 1]`; R [W, mu] in the camera frame, mm.
+        regression: `[M, J, 2L]`, see `ppca.PPCAFit`.
+        variance: `[M, L]`, see `ppca.PPCAFit`.
         noise_stddev: `[M]`, mm.
         mixture_cost: `[M]`; -2 log of the mixture weight.
         normaliser: `[M]`; log-determinant plus `mixture_cost`, all landmarks visible.
@@ -29,10 +30,11 @@ class LiftTables:
     """
 
     quadratic: Any
-    matrix: Any
-    offset: Any
-    covariance: Any
+    linear: Any
+    constant: Any
     directions: Any
+    regression: Any
+    variance: Any
     noise_stddev: Any
     mixture_cost: Any
     normaliser: Any

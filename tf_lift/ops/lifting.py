@@ -1,5 +1,7 @@
 """The differentiable lift: 2D landmarks to the 3D pose of a mixture of PPCA models."""
 
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
@@ -11,25 +13,24 @@ __all__ = ["lift"]
 def lift(landmarks, tables, visibility=None, scale=None, selection="posterior", name="lift"):
     """Lifts 2D landmarks to 3D by an exhaustive search of components and rotations.
 
-    For every mixture component and rotation R the latents z (and, where no `scale` is
-    given, a scale s > 0 and a translation t) minimise
+    For every mixture component and rotation R the landmarks y are explained by latents z,
+    and where no `scale` is given by a scale s > 0 and a translation t, with
 
-        energy = (|y - s Pi R (mu + W z) - t|**2 + noise**2 |s z|**2) / s**2,
+        energy = |(y - t) / s - Pi R (mu + W z)|**2 + noise**2 |z|**2,
 
-    summed over the visible landmarks y. The best candidate's model gives the results.
+    summed over the visible landmarks. z and t minimise it; s is the most likely one, see
+    `scale_estimation`. The best candidate's model gives the results.
 
-    Gradient: the winner is held fixed; with it, `landmarks` and `scale` of the result
-    are linear in the input at a free scale, and `joints_3d` is their quotient. For
-    `landmarks` this is the paper's eq. 8: the upstream gradient g returns as H g, H the
-    symmetric matrix that projects the input. `visibility` and `joints_3d_stddev` carry
-    no gradient.
+    Gradient: the winner is held fixed; all else, the scale included, is differentiated.
+    At a given scale this is, for `landmarks`, the paper's eq. 8: the upstream gradient g
+    returns as H g, H the symmetric matrix that projects the input. `visibility` and
+    `joints_3d_stddev` carry no gradient.
 
     Degenerate input gives a defined result, never a pose that only looks like one:
 
-    - landmarks that determine no scale (fewer than two visible at different places, or
-      none in front of the camera): the mean pose of the heaviest component at angle
-      zero, scale 0, energy infinite, landmarks all at the mean of the visible ones, and
-      no gradient of the pose;
+    - landmarks that determine no scale (fewer than two visible at different places): the
+      mean pose of the heaviest component at angle zero, scale 0, energy infinite,
+      landmarks all at the mean of the visible ones, and no gradient of the pose;
     - no landmark visible at a given scale: the mean pose, energy 0, no gradient;
     - a visible landmark that is not finite, a negative or NaN weight, a given scale that
       is not positive: every floating result of that pose is NaN, `mixture_index` is -1,
@@ -43,7 +44,7 @@ def lift(landmarks, tables, visibility=None, scale=None, selection="posterior", 
             relative to the prior's). `None`: all are visible, the fast path.
         scale: Pixels per millimetre, a number or `[...]`; the landmarks are then relative
             to the projection of the prior's origin. `None`: scale and position are free.
-        selection: "posterior" or "energy", see `rotation_search.search`.
+        selection: "posterior" or "energy", see `rotation_search.cost`.
         name: Name of the operation.
 
     Returns:
@@ -107,70 +108,59 @@ def lift(landmarks, tables, visibility=None, scale=None, selection="posterior", 
 def _lift_batch(landmarks, tables, weights, scale, selection):
     """`lift` for one batch dimension; all arguments have it."""
     landmarks, weights, valid = _without_invalid(landmarks, weights, scale)
-    if scale is not None:
-        scale = tf.where(valid, scale, 1)[:, tf.newaxis, tf.newaxis]
-        landmarks = landmarks / scale
-
-    indices, normaliser = rotation_search.search(landmarks, tables, weights, selection)
-    directions = tf.gather(tables.directions, indices)
-    noise_stddev = tf.gather(tables.noise_stddev, indices)
-    if weights is None:
-        matrix, offset, covariance = (
-            tf.gather(table, indices) for table in (tables.matrix, tables.offset, tables.covariance)
-        )
-        weights = tf.ones_like(landmarks[..., 0])
+    seen = tf.ones_like(landmarks[..., 0]) if weights is None else weights
+    if scale is None:
+        centre, unit, usable = _frame(landmarks, seen)
+        # Nothing usable: landmarks of zero have the mean pose.
+        landmarks = tf.where(usable[:, tf.newaxis, tf.newaxis], landmarks - centre, 0)
     else:
-        matrix, offset, covariance, _ = ppca.fit(
-            directions, weights[:, tf.newaxis], noise_stddev, tables.free_scale
-        )
-    mean = ppca.mean_weights(weights, tables.free_scale)
+        centre, unit = tf.zeros_like(landmarks[:, :1]), tf.where(valid, scale, 1)
+        usable = tf.ones_like(valid)
+    landmarks /= unit[:, tf.newaxis, tf.newaxis]
 
-    # The exact ranking of the few best of the search.
-    coefficients, _, energy = ppca.exact_energy(
-        tf.stop_gradient(landmarks)[:, tf.newaxis],
-        directions,
-        weights[:, tf.newaxis],
-        noise_stddev,
-        matrix,
-        offset,
-        tables.free_scale,
-    )
-    precision = 1 / noise_stddev**2 if selection == "posterior" else tf.ones_like(noise_stddev)
-    score = energy * precision + normaliser
-    best = tf.argmin(score, -1, output_type=tf.int32)
-    usable = tf.reduce_min(score, -1) < float("inf")
-    if tables.free_scale:
-        usable &= ~_coincident(landmarks, weights, mean)
-
-    # Nothing usable: the mean pose of the heaviest component at its first rotation.
+    # The exact ranking of the few best of the search, without a gradient.
+    fixed = tf.stop_gradient(landmarks)
+    costs = rotation_search.search(fixed, tables, weights, selection)
+    num_candidates = min(rotation_search.NUM_CANDIDATES, tables.directions.shape[0])
+    indices = tf.math.top_k(-costs, num_candidates).indices
     heaviest = tf.argmin(tables.mixture_cost, output_type=tf.int32)
-    winner = tf.where(usable, tf.gather(indices, best, batch_dims=1), heaviest)
-    winner_directions = tf.gather(tables.directions, winner)
-    lifted = _read_out(
-        landmarks,
-        tf.gather(matrix, best, batch_dims=1),
-        tf.gather(offset, best, batch_dims=1),
-        winner_directions,
-        weights,
-        mean,
-        tf.gather(tables.noise_stddev, winner),
-        usable,
-        tables.free_scale,
+    indices = tf.where(usable[:, tf.newaxis], indices, heaviest)
+    candidates = _gather_candidates(tables, indices, seen, weights is not None)
+    poses = _lift_candidates(fixed, candidates, tables.free_scale)
+    costs = rotation_search.cost(
+        poses.energy,
+        poses.inverse_scale,
+        candidates.noise_stddev**2,
+        candidates.normaliser,
+        ppca.dimensions(seen, tables.free_scale)[:, tf.newaxis],
+        selection,
     )
-    spread = _posterior_stddev(
-        coefficients, covariance, directions, noise_stddev, score, best, usable, winner_directions
+    best = tf.argmin(costs, -1, output_type=tf.int32)
+    winner = tf.gather(indices, best, batch_dims=1)
+
+    chosen = _Candidates(
+        *(tf.gather(part, best[:, tf.newaxis], batch_dims=1) for part in candidates)
     )
+    pose = ppca.PPCAPose(
+        *(part[:, 0] for part in _lift_candidates(landmarks, chosen, tables.free_scale))
+    )
+    projected = pose.joints_3d[..., :2]
+    if scale is None:
+        scale = tf.where(usable, unit / pose.inverse_scale, 0)
+        projected -= tf.einsum("bl,blc->bc", ppca.mean_weights(seen, True), projected)[
+            :, tf.newaxis
+        ]
     angle_index = winner % tables.num_rotations
     pitch_index = winner // tables.num_rotations % len(tables.pitches)
     result = {
-        "joints_3d": lifted[1],
-        "landmarks": lifted[0] if scale is None else lifted[0] * scale,
+        "joints_3d": pose.joints_3d - pose.joints_3d[:, :1],
+        "landmarks": centre + scale[:, tf.newaxis, tf.newaxis] * projected,
         "rotation_angle": tf.cast(angle_index, landmarks.dtype)
         * (2 * np.pi / tables.num_rotations),
         "pitch": tf.gather(tf.constant(tables.pitches, landmarks.dtype), pitch_index),
-        "scale": lifted[2] if scale is None else scale[:, 0, 0],
-        "energy": lifted[3],
-        "joints_3d_stddev": tf.stop_gradient(spread),
+        "scale": scale,
+        "energy": tf.where(usable, pose.energy, float("inf")),
+        "joints_3d_stddev": _posterior_stddev(poses, candidates, costs, best, usable),
     }
     result = {key: _where_valid(valid, value) for key, value in result.items()}
     mixture_index = winner // (tables.num_rotations * len(tables.pitches))
@@ -193,13 +183,19 @@ def _without_invalid(landmarks, weights, scale):
     return tf.where(seen[..., tf.newaxis], landmarks, 0), weights, valid
 
 
-def _coincident(landmarks, weights, mean):
-    """Whether the visible landmarks differ by no more than rounding: any scale is noise."""
-    visible = tf.cast(weights > 0, landmarks.dtype)[..., tf.newaxis]
+def _frame(landmarks, weights):
+    """Returns the centre and size of landmarks, and whether they are more than one point.
+
+    The size is without gradient: no result depends on the unit of the landmarks.
+    """
+    mean = ppca.mean_weights(weights, True)
     centre = tf.einsum("bl,blc->bc", mean, landmarks)[:, tf.newaxis]
+    visible = tf.cast(weights > 0, landmarks.dtype)[..., tf.newaxis]
     spread = tf.reduce_max(visible * tf.abs(landmarks - centre), [1, 2])
     size = tf.reduce_max(visible * tf.abs(landmarks), [1, 2])
-    return spread <= 8 * float(np.finfo(landmarks.dtype.as_numpy_dtype).eps) * size
+    # Points that differ by no more than rounding: any scale is noise.
+    usable = spread > 8 * float(np.finfo(landmarks.dtype.as_numpy_dtype).eps) * size
+    return centre, tf.stop_gradient(tf.where(usable, spread, 1)), usable
 
 
 def _where_valid(valid, tensor):
@@ -207,104 +203,65 @@ def _where_valid(valid, tensor):
     return tf.where(valid, tensor, float("nan"))
 
 
-def _read_out(
-    landmarks, matrix, offset, directions, weights, mean, noise_stddev, usable, free_scale
-):
-    """Returns the winner's landmarks, joints, scale and energy, with their gradient."""
-    design = directions[:, :, :2]
-    design -= tf.einsum("bl,blcj->bcj", mean, design)[:, tf.newaxis]
-    rooted = directions - directions[:, :1]
+class _Candidates(NamedTuple):
+    """The constants of some candidates of each pose: see `LiftTables` and `ppca.PPCAFit`."""
 
-    # The forward pass, for y the landmarks less their mean m'y, D the centred design and
-    # M the directions less those of joint 0:
-    #
-    #   b = P y + b0 = (s z, s),   y^ = D b + m'y,   X = M b / s,
-    #   energy = (w |y - y^|^2 + noise^2 |s z|^2) / s^2.
-    #
-    # All else depends on the winner alone, which is held fixed. For upstream gradients
-    # (g, G, h, e) of (y^, X, s, energy) the gradient of b collects
-    #
-    #   D'g + M'G / s   and, at the scale,   h - (G.X) / s - 2 e energy / s,
-    #
-    # and y receives P' times that, m sum(g) through the mean, and 2 e w (y - y^) / s^2:
-    # b minimises the energy's numerator, so only its explicit dependence on y counts
-    # (envelope theorem). P' D' = D P = H is symmetric: eq. 8.
-    @tf.custom_gradient
-    def read_out(landmarks):
-        coefficients, residuals, energy = ppca.exact_energy(
-            landmarks, directions, weights, noise_stddev, matrix, offset, free_scale
-        )
-        safe_scale = tf.where(usable, coefficients[:, -1], 1)
-        latents = tf.where(usable[:, tf.newaxis], coefficients[:, :-1], 0)
-        latents /= safe_scale[:, tf.newaxis]
-        shape = tf.concat([latents, tf.ones_like(latents[:, :1])], -1)
-        joints_3d = tf.einsum("blcj,bj->blc", rooted, shape)
-        scale = tf.where(usable, safe_scale, 0)
-        centre = tf.einsum("bl,blc->bc", mean, landmarks)[:, tf.newaxis]
-        projected = centre + scale[:, tf.newaxis, tf.newaxis] * tf.einsum(
-            "blcj,bj->blc", design, shape
-        )
-        energy = tf.where(usable, energy, float("inf"))
-
-        def gradient(upstream_landmarks, upstream_joints, upstream_scale, upstream_energy):
-            upstream_energy = tf.where(usable, upstream_energy, 0)
-            finite_energy = tf.where(usable, energy, 0)
-            adjoint = tf.einsum("blcj,blc->bj", design, upstream_landmarks)
-            adjoint += (
-                tf.einsum("blcj,blc->bj", rooted, upstream_joints) / safe_scale[:, tf.newaxis]
-            )
-            through_scale = tf.reduce_sum(upstream_joints * joints_3d, [1, 2])
-            through_scale += 2 * upstream_energy * finite_energy
-            at_scale = (
-                adjoint[:, -1:] + (upstream_scale - through_scale / safe_scale)[:, tf.newaxis]
-            )
-            adjoint = tf.concat([adjoint[:, :-1], at_scale], -1)
-            adjoint = tf.where(usable[:, tf.newaxis], adjoint, 0)
-            explicit = 2 * (upstream_energy / safe_scale**2)[:, tf.newaxis, tf.newaxis]
-            explicit *= weights[..., tf.newaxis] * residuals
-            through_mean = tf.reduce_sum(upstream_landmarks, 1, keepdims=True)
-            return (
-                tf.einsum("bjlc,bj->blc", matrix, adjoint)
-                + mean[..., tf.newaxis] * through_mean
-                + explicit
-            )
-
-        return (projected, joints_3d, scale, energy), gradient
-
-    return read_out(landmarks)
+    directions: tf.Tensor
+    regression: tf.Tensor
+    variance: tf.Tensor
+    noise_stddev: tf.Tensor
+    normaliser: tf.Tensor
+    weights: tf.Tensor
 
 
-def _posterior_stddev(
-    coefficients, covariance, directions, noise_stddev, score, best, usable, winner_directions
-):
-    """Returns the posterior standard deviation of each joint, mm.
-
-    The variance within each near-best candidate (of X = M b / s with b's posterior
-    covariance, plus the noise of the prior), and the spread between the candidates,
-    weighted by their posterior; the prior's own deviation where nothing is usable.
-    """
-    rooted = directions - directions[:, :, :1]
-    scale = coefficients[..., -1]
-    safe_scale = tf.where(scale > 0, scale, 1)
-    joints_3d = tf.einsum("bnlcj,bnj->bnlc", rooted, coefficients)
-    joints_3d /= safe_scale[..., tf.newaxis, tf.newaxis]
-    # X's derivative by the coefficients, times s: M, less X at the scale.
-    derivative = tf.concat([rooted[..., :-1], rooted[..., -1:] - joints_3d[..., tf.newaxis]], -1)
-    within = tf.reduce_sum(
-        tf.einsum("bnlcj,bnji->bnlci", derivative, covariance) * derivative, [-2, -1]
+def _gather_candidates(tables, indices, weights, weighted):
+    """Returns the constants of `indices` `[B, N]`, solved for the weights where there are."""
+    directions, noise_stddev = (
+        tf.gather(table, indices) for table in (tables.directions, tables.noise_stddev)
     )
-    within = (within + _AXES) * noise_stddev[..., tf.newaxis] ** 2
-    posterior = tf.nn.softmax(-score / 2)[..., tf.newaxis]
+    weights = weights[:, tf.newaxis]
+    if weighted:
+        fit = ppca.fit(directions, weights, noise_stddev, tables.free_scale)
+        normaliser = fit.log_determinant + tf.gather(tables.mixture_cost, indices)
+        regression, variance = fit.regression, fit.variance
+    else:
+        regression, variance, normaliser = (
+            tf.gather(table, indices)
+            for table in (tables.regression, tables.variance, tables.normaliser)
+        )
+    weights = tf.repeat(weights, indices.shape[1], axis=1)
+    return _Candidates(directions, regression, variance, noise_stddev, normaliser, weights)
+
+
+def _lift_candidates(landmarks, candidates, free_scale):
+    return ppca.lift_pose(
+        landmarks[:, tf.newaxis],
+        candidates.directions,
+        candidates.weights,
+        candidates.noise_stddev,
+        candidates.regression,
+        free_scale,
+    )
+
+
+def _posterior_stddev(poses, candidates, costs, best, usable):
+    """Returns the posterior standard deviation of each joint, mm, without a gradient.
+
+    The variance within each near-best candidate, of its latents and its scale, and the
+    spread between the candidates, weighted by their probability; the prior's own
+    deviation where nothing is usable.
+    """
+    joints_3d, growth = (part - part[:, :, :1] for part in (poses.joints_3d, poses.growth))
+    within = poses.inverse_scale_variance[..., tf.newaxis] * tf.reduce_sum(growth**2, -1)
+    within += candidates.variance
     chosen = tf.gather(joints_3d, best, batch_dims=1)[:, tf.newaxis]
     between = tf.reduce_sum((joints_3d - chosen) ** 2, -1)
+    posterior = tf.nn.softmax(-costs / 2)[..., tf.newaxis]
     variance = tf.reduce_sum(posterior * (within + between), 1)
-    prior_directions = winner_directions - winner_directions[:, :1]
-    prior_variance = tf.reduce_sum(prior_directions[..., :-1] ** 2, [-2, -1])
-    prior_variance += _AXES * noise_stddev[:, :1] ** 2
+    loadings = (candidates.directions - candidates.directions[:, :, :1])[:, 0, ..., :-1]
+    prior_variance = tf.reduce_sum(loadings**2, [-2, -1])
+    prior_variance += 3 * candidates.noise_stddev[:, :1] ** 2
     variance = tf.where(usable[:, tf.newaxis], variance, prior_variance)
     # Joint 0 is the origin by definition.
-    return tf.sqrt(variance) * tf.cast(tf.range(variance.shape[-1]) > 0, variance.dtype)
-
-
-# The prior's noise is that of each coordinate; three make a joint.
-_AXES = 3.0
+    variance *= tf.cast(tf.range(variance.shape[-1]) > 0, variance.dtype)
+    return tf.stop_gradient(tf.sqrt(variance))

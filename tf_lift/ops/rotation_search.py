@@ -4,8 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops import ppca
+from tf_lift.ops.scale_estimation import most_likely_inverse_scale
 
-__all__ = ["NUM_CANDIDATES", "SELECTIONS", "quadratic_features", "search"]
+__all__ = ["NUM_CANDIDATES", "SELECTIONS", "cost", "quadratic_features", "search"]
 
 SELECTIONS = ("posterior", "energy")
 
@@ -19,134 +20,125 @@ _CHUNK = 32
 
 
 def search(landmarks, tables, weights=None, selection="posterior"):
-    """Finds the best candidates of each pose, and the best of all.
+    """Returns the cost of every component at every rotation.
 
-    Every component is tried at every rotation. With all landmarks visible this is one
-    matrix product of the landmarks' quadratic features with `tables.quadratic`; with
-    weights, the weighted normal equations of every candidate are solved.
+    With M the inverse covariance of a candidate's landmarks, times noise^2, and p its
+    projected mean pose, all that matters of landmarks y is y'My and p'My. With all
+    landmarks visible these are two matrix products, of the quadratic features of y and of
+    y, with constants; with weights, the normal equations of every candidate are solved.
 
     Args:
-        landmarks: `[B, L, 2]`.
+        landmarks: `[B, L, 2]`: less their weighted mean and of size about 1 at a free
+            scale, in mm at a given one.
         tables: `LiftTables`.
         weights: `[B, L]`, >= 0, or `None` for all visible.
-        selection: "posterior" ranks by energy / noise^2 + log-determinant - 2 log mixture
-            weight; "energy" by the energy alone, as the paper's eq. 2.
+        selection: See `cost`.
 
     Returns:
-        Indices `[B, NUM_CANDIDATES]` of the candidates by their search score, best
-        first, and the normaliser of each to add to its energy / noise^2 (zero for
-        "energy"). No gradient flows through either.
+        `[B, M]`, the lower the better.
 
     References:
         Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, eq. 2.
+        docs/method.md, section 2.
     """
-    landmarks = tf.stop_gradient(landmarks)
     if weights is None:
-        score, normaliser = _search_visible(landmarks, tables, selection)
+        flat = tf.reshape(landmarks, [-1, 2 * tables.num_joints])
+        square = tf.matmul(quadratic_features(landmarks), tables.quadratic)
+        product = tf.matmul(flat, tables.linear)
+        constant, normaliser = tables.constant, tables.normaliser
+        dimensions = ppca.dimensions(tf.ones_like(landmarks[..., 0]), tables.free_scale)
     else:
-        score, normaliser = _search_weighted(
-            landmarks, tf.stop_gradient(weights), tables, selection
-        )
-    num_candidates = min(NUM_CANDIDATES, tables.directions.shape[0])
-    _, indices = tf.math.top_k(-score, num_candidates)
-    return indices, tf.gather(normaliser, indices, batch_dims=1)
+        square, product, constant, log_determinant = _solve_all(landmarks, weights, tables)
+        normaliser = log_determinant + tables.mixture_cost
+        dimensions = ppca.dimensions(weights, tables.free_scale)
+    noise_variance, dimensions = tables.noise_stddev**2, dimensions[:, tf.newaxis]
+    if not tables.free_scale:
+        inverse_scale = tf.ones_like(square)
+    else:
+        # What rounding may leave of y'My, which is positive, of landmarks of size 1.
+        square = tf.maximum(square, float(np.finfo(square.dtype.as_numpy_dtype).eps))
+        inverse_scale = most_likely_inverse_scale(square, product, noise_variance, dimensions)
+    energy = inverse_scale * (inverse_scale * square - 2 * product) + constant
+    return cost(energy, inverse_scale, noise_variance, normaliser, dimensions, selection)
 
 
-def quadratic_features(landmarks, free_scale):
+def cost(energy, inverse_scale, noise_variance, normaliser, dimensions, selection):
+    """Returns what the candidates are compared by.
+
+    Args:
+        energy: mm^2; all arguments broadcast.
+        inverse_scale: mm per unit of the landmarks.
+        noise_variance: mm^2.
+        normaliser: Log-determinant less twice the log of the mixture weight.
+        dimensions: Number of free coordinates of the landmarks.
+        selection: "posterior", minus twice the log of the candidate's probability; or
+            "energy", the energy alone, as in the paper's eq. 2.
+
+    References:
+        docs/method.md, equation 12.
+    """
+    if selection == "energy":
+        return energy
+    return energy / noise_variance + normaliser - 2 * dimensions * tf.math.log(inverse_scale)
+
+
+def quadratic_features(landmarks):
     """Returns the products of all pairs of coordinates, each pair once.
-
-    At a given scale a coordinate 1 is appended, so that linear and constant terms are
-    among the products.
 
     Args:
         landmarks: `[B, L, 2]`.
-        free_scale: Whether the quadratic form is homogeneous.
 
     Returns:
-        `[B, D (D + 1) / 2]`, D = 2L, or 2L + 1 at a given scale.
+        `[B, L (2L + 1)]`.
 
-    >>> quadratic_features(tf.constant([[[2.0, 3.0]]]), True).numpy()
+    >>> quadratic_features(tf.constant([[[2.0, 3.0]]])).numpy()
     array([[4., 6., 9.]], dtype=float32)
     """
     flat = tf.reshape(landmarks, [-1, 2 * landmarks.shape[-2]])
-    if not free_scale:
-        flat = tf.concat([flat, tf.ones_like(flat[:, :1])], -1)
     rows, columns = np.triu_indices(flat.shape[-1])
     return tf.gather(flat, rows, axis=-1) * tf.gather(flat, columns, axis=-1)
 
 
-def _search_visible(landmarks, tables, selection):
-    if tables.free_scale:
-        landmarks -= tf.reduce_mean(landmarks, -2, keepdims=True)
-    energy = tf.matmul(quadratic_features(landmarks, tables.free_scale), tables.quadratic)
-    if tables.free_scale:
-        num_candidates, num_rows = tables.matrix.shape[0], 2 * tables.num_joints
-        scale_rows = tf.reshape(tables.matrix[:, -1], [num_candidates, num_rows])
-        scale = tf.matmul(tf.reshape(landmarks, [-1, num_rows]), scale_rows, transpose_b=True)
-        energy = _over_squared_scale(energy, scale)
-    if selection == "energy":
-        return energy, tf.zeros_like(energy)
-    normaliser = tf.broadcast_to(tables.normaliser, tf.shape(energy))
-    return energy / tables.noise_stddev**2 + normaliser, normaliser
-
-
-def _over_squared_scale(energy, scale):
-    """A person cannot be mirrored through a point: candidates with s <= 0 are out."""
-    usable = scale > 0
-    return tf.where(usable, energy / tf.where(usable, scale, 1) ** 2, float("inf"))
-
-
-def _search_weighted(landmarks, weights, tables, selection):
-    mean = ppca.mean_weights(weights, tables.free_scale)
-    landmarks -= tf.einsum("bl,blc->bc", mean, landmarks)[:, tf.newaxis]
+def _solve_all(landmarks, weights, tables):
+    """Returns y'My, p'My, p'Mp and the log-determinant of every candidate, `[B, M]` each."""
     design = tables.directions[:, :, :2]
-    shape = design.shape
-    size = shape[-1]
+    num_candidates, num_joints, _, size = design.shape
     # Sums over the landmarks become matrix products with these, made once a call:
     # [L, M (J + 1)^2], [L, 2 M (J + 1)] and [2L, M (J + 1)].
-    grams = tf.reshape(tf.einsum("mlcj,mlci->lmji", design, design), [shape[1], -1])
-    means = tf.reshape(tf.transpose(design, [1, 2, 0, 3]), [shape[1], -1])
-    products = tf.reshape(tf.transpose(design, [1, 2, 0, 3]), [2 * shape[1], -1])
-    identity = tf.eye(size - 1, dtype=design.dtype)
+    grams = tf.reshape(tf.einsum("mlcj,mlci->lmji", design, design), [num_joints, -1])
+    means = tf.reshape(tf.transpose(design, [1, 2, 0, 3]), [num_joints, -1])
+    products = tf.reshape(means, [2 * num_joints, -1])
     noise_variance = tables.noise_stddev**2
+    ridge = noise_variance[:, tf.newaxis, tf.newaxis] * tf.eye(size - 1, dtype=design.dtype)
 
-    def score_chunk(chunk):
+    def solve_chunk(chunk):
         landmarks, weights = chunk
         total = tf.reduce_sum(weights, -1)[:, tf.newaxis, tf.newaxis, tf.newaxis]
-        gram = tf.reshape(tf.matmul(weights, grams), [-1, shape[0], size, size])
+        gram = tf.reshape(tf.matmul(weights, grams), [-1, num_candidates, size, size])
         if tables.free_scale:
-            sums = tf.reshape(tf.matmul(weights, means), [-1, 2, shape[0], size])
+            sums = tf.reshape(tf.matmul(weights, means), [-1, 2, num_candidates, size])
             for axis in range(2):
                 outer = sums[:, axis, :, :, tf.newaxis] * sums[:, axis, :, tf.newaxis, :]
                 gram -= tf.math.divide_no_nan(outer, total)
-        weighted = tf.reshape(weights[..., tf.newaxis] * landmarks, [-1, 2 * shape[1]])
-        product = tf.reshape(tf.matmul(weighted, products), [-1, shape[0], size])
+        weighted = tf.reshape(weights[..., tf.newaxis] * landmarks, [-1, 2 * num_joints])
+        product = tf.reshape(tf.matmul(weighted, products), [-1, num_candidates, size])
         square = tf.reduce_sum(weights[..., tf.newaxis] * landmarks**2, [1, 2])[:, tf.newaxis]
 
-        inner = gram[..., :-1, :-1] + noise_variance[:, tf.newaxis, tf.newaxis] * identity
-        factor = tf.linalg.cholesky(inner)
+        factor = tf.linalg.cholesky(gram[..., :-1, :-1] + ridge)
         sides = tf.stack([gram[..., :-1, -1], product[..., :-1]], -1)
         whitened = tf.linalg.triangular_solve(factor, sides)
         mean_part, landmark_part = whitened[..., 0], whitened[..., 1]
-        mean_square = gram[..., -1, -1]
-        pivot = mean_square - tf.reduce_sum(mean_part**2, -1)
-        cross = product[..., -1] - tf.reduce_sum(mean_part * landmark_part, -1)
-        square -= tf.reduce_sum(landmark_part**2, -1)
-        if tables.free_scale:
-            scale = tf.where(pivot > 1e-5 * mean_square, tf.math.divide_no_nan(cross, pivot), 0)
-            energy = _over_squared_scale(square - scale * cross, scale)
-        else:
-            energy = square - 2 * cross + pivot
         log_determinant = 2 * tf.reduce_sum(tf.math.log(tf.linalg.diag_part(factor)), -1)
-        visible = tf.reduce_sum(tf.cast(weights > 0, weights.dtype), -1, keepdims=True)
-        dimensions = tf.maximum(2 * visible - 2, 0) if tables.free_scale else 2 * visible
+        dimensions = ppca.dimensions(weights, tables.free_scale)[:, tf.newaxis]
         log_determinant += (dimensions - (size - 1)) * tf.math.log(noise_variance)
-        return energy, log_determinant + tables.mixture_cost
+        return (
+            square - tf.reduce_sum(landmark_part**2, -1),
+            product[..., -1] - tf.reduce_sum(mean_part * landmark_part, -1),
+            gram[..., -1, -1] - tf.reduce_sum(mean_part**2, -1),
+            log_determinant,
+        )
 
-    energy, normaliser = _map_chunks(score_chunk, landmarks, weights, shape[0])
-    if selection == "energy":
-        return energy, tf.zeros_like(energy)
-    return energy / noise_variance + normaliser, normaliser
+    return _map_chunks(solve_chunk, landmarks, weights, num_candidates)
 
 
 def _map_chunks(function, landmarks, weights, num_candidates):
@@ -161,10 +153,5 @@ def _map_chunks(function, landmarks, weights, num_candidates):
     weights = tf.reshape(tf.pad(weights, padding), tf.stack([-1, chunk, num_joints]))
     landmarks.set_shape([None, None, num_joints, 2])
     weights.set_shape([None, None, num_joints])
-    energy, normaliser = tf.map_fn(
-        function, (landmarks, weights), fn_output_signature=(landmarks.dtype, landmarks.dtype)
-    )
-    return (
-        tf.reshape(energy, [-1, num_candidates])[:batch],
-        tf.reshape(normaliser, [-1, num_candidates])[:batch],
-    )
+    results = tf.map_fn(function, (landmarks, weights), fn_output_signature=(landmarks.dtype,) * 4)
+    return tuple(tf.reshape(result, [-1, num_candidates])[:batch] for result in results)

@@ -62,13 +62,12 @@ def build_tables(prior, num_rotations=80, pitches=(0.0,), free_scale=True, dtype
             tf.constant(noise_stddev),
             free_scale,
         )
-        matrix, offset, covariance, log_determinant = (part.numpy() for part in fit)
+        regression, variance, log_determinant = (part.numpy() for part in fit)
     arrays = {
-        "quadratic": _quadratic(directions, matrix, free_scale),
-        "matrix": matrix,
-        "offset": offset,
-        "covariance": covariance,
+        **_search_tables(directions, regression, free_scale),
         "directions": directions,
+        "regression": regression,
+        "variance": variance,
         "noise_stddev": noise_stddev,
         "mixture_cost": mixture_cost,
         "normaliser": log_determinant + mixture_cost,
@@ -81,26 +80,27 @@ def build_tables(prior, num_rotations=80, pitches=(0.0,), free_scale=True, dtype
     )
 
 
-def _quadratic(directions, matrix, free_scale):
-    """Returns the energy's quadratic form `[F, M]`, off-diagonal entries doubled.
+def _search_tables(directions, regression, free_scale):
+    """Returns the constants of y'My, p'My and p'Mp, M = C - D Q.
 
-    With H = D P the energy is y' (C - H) y at a free scale (C centres; division by the
-    squared scale remains), and (y - p)' (I - H) (y - p) at a given one, p the mean pose.
+    C subtracts the mean of each coordinate where the position is free, D are the
+    projected loadings so centred and Q their regression.
     """
-    num_candidates, num_joints, _, size = directions.shape
-    num_rows = 2 * num_joints
+    num_candidates, num_joints = directions.shape[:2]
     design = directions[:, :, :2]
-    identity = np.eye(num_rows)
+    form = np.eye(2 * num_joints)
     if free_scale:
         design = design - design.mean(1, keepdims=True)
-        identity = identity - np.kron(np.ones([num_joints, num_joints]) / num_joints, np.eye(2))
-    design = design.reshape(num_candidates, num_rows, size)
-    form = identity - design @ matrix.reshape(num_candidates, size, num_rows)
-    if not free_scale:
-        mean = design[:, :, -1:]
-        linear = -form @ mean
-        constant = -np.swapaxes(mean, 1, 2) @ linear
-        form = np.block([[form, linear], [np.swapaxes(linear, 1, 2), constant]])
+        form = form - np.kron(np.ones([num_joints, num_joints]) / num_joints, np.eye(2))
+    design = design.reshape(num_candidates, 2 * num_joints, -1)
+    form = form - design[:, :, :-1] @ regression
     form = (form + np.swapaxes(form, 1, 2)) / 2
-    rows, columns = np.triu_indices(form.shape[-1])
-    return np.where(rows == columns, 1.0, 2.0)[:, np.newaxis] * form[:, rows, columns].T
+    mean = design[:, :, -1]
+    linear = np.einsum("mij,mj->mi", form, mean)
+    rows, columns = np.triu_indices(2 * num_joints)
+    return {
+        # Each pair of coordinates is among the features once.
+        "quadratic": np.where(rows == columns, 1.0, 2.0)[:, np.newaxis] * form[:, rows, columns].T,
+        "linear": linear.T,
+        "constant": np.einsum("mi,mi->m", mean, linear),
+    }
