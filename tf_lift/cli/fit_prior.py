@@ -20,26 +20,46 @@ def fit_prior(
     output: Annotated[
         pathlib.Path, typer.Option("--output", "-o", help="npz file to write.")
     ] = pathlib.Path("prior.npz"),
-    mixture_size: Annotated[int, typer.Option(help="Number of PPCA models.")] = 3,
-    num_bases: Annotated[int, typer.Option(help="Number of basis poses of each.")] = 25,
+    mixture_size: Annotated[
+        str, typer.Option(help="Number of PPCA models; auto: chosen by people held out.")
+    ] = "3",
+    num_bases: Annotated[
+        str, typer.Option(help="Number of basis poses of each; auto: likewise.")
+    ] = "25",
     seed: Annotated[int, typer.Option(help="Seed of the clustering.")] = 0,
     balance: Annotated[
         str, typer.Option(help="What counts the same, however many poses: clip, subject, none.")
     ] = "clip",
     noise_stddev: Annotated[
-        float, typer.Option(help="Noise of each coordinate in mm; 0 for the most likely.")
-    ] = 16.0,
+        str,
+        typer.Option(help="Noise of each coordinate in mm; 0 for the most likely; auto: as above."),
+    ] = "16",
     max_iterations: Annotated[
         int, typer.Option(help="Most iterations of EM; more fit these subjects, not others.")
     ] = 1,
+    select_by: Annotated[
+        str, typer.Option(help="What auto goes by: likelihood of people held out, or lifting.")
+    ] = "likelihood",
+    time_limit: Annotated[
+        float, typer.Option(help="Minutes that auto may take; at least one part is held out.")
+    ] = 20.0,
+    checkpoint: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="State of unfinished learning. [default: OUTPUT.partial]"),
+    ] = None,
+    skeleton: Annotated[str, typer.Option(help="Order of the joints.")] = "h36m17",
     credit: Annotated[
         str | None,
         typer.Option(help="Text to keep with the prior. [default: the licence text in POSES]"),
     ] = None,
 ) -> None:
-    """Learns a pose prior, a mixture of PPCA models, from motion-capture poses."""
+    """Learns a pose prior, a mixture of PPCA models, from motion-capture poses.
+
+    Ctrl-C keeps what is learnt so far: the same command goes on from there.
+    """
     from rich.console import Console
 
+    from tf_lift.cli import prior_sizes
     from tf_lift.data import mocap
     from tf_lift.prior import report
 
@@ -47,21 +67,45 @@ def fit_prior(
         raise ValueError(f"`--output` must end in .npz. Received: {str(output)!r}")
     if not output.absolute().parent.is_dir():
         raise ValueError(f"`--output` must lie in a folder that exists. Received: {str(output)!r}")
-    data = mocap.load_poses(poses)
+    checkpoint = checkpoint or output.with_name(f"{output.name}.partial")
+    sizes = prior_sizes.parse(mixture_size, num_bases, noise_stddev)
+    data = mocap.load_poses(poses, skeleton)
+    groups = data.groups(balance)
     console = Console()
-    prior, log_likelihood = report.fit_with_progress(
+    sizes = prior_sizes.settle(
         console,
-        data.poses,
-        groups=data.groups(balance),
-        mixture_size=mixture_size,
-        num_bases=num_bases,
+        sizes,
+        data,
+        checkpoint=checkpoint,
+        groups=groups,
+        select_by=select_by,
         seed=seed,
-        noise_stddev=noise_stddev or None,
         max_iterations=max_iterations,
-        skeleton=data.skeleton,
-        credit=data.credit if credit is None else credit,
+        max_seconds=60.0 * time_limit,
     )
+    if checkpoint.exists():
+        console.print(f"Going on from {checkpoint}", soft_wrap=True)
+    try:
+        prior, log_likelihood = report.fit_with_progress(
+            console,
+            data.poses,
+            groups=groups,
+            seed=seed,
+            max_iterations=max_iterations,
+            skeleton=data.skeleton,
+            credit=data.credit if credit is None else credit,
+            checkpoint=checkpoint,
+            **sizes,
+        )
+    except KeyboardInterrupt:
+        if checkpoint.exists():
+            console.print(
+                f"What is learnt so far is in {checkpoint}; the same command goes on from there.",
+                soft_wrap=True,
+            )
+        raise
     prior.save(output)
+    checkpoint.unlink(missing_ok=True)
     console.print(report.table(prior))
     console.print(
         f"{len(data.poses)} poses, each also mirrored; mean log-likelihood of a pose "
