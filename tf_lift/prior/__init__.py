@@ -3,7 +3,6 @@
 from tf_lift.prior.conversion import convert
 from tf_lift.prior.pose_prior import PosePrior
 from tf_lift.prior.selection import select
-from tf_lift.prior.selection import select
 from tf_lift.prior.tables import build_tables
 
 __all__ = ["PosePrior", "build_tables", "convert", "select"]
