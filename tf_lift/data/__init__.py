@@ -7,6 +7,7 @@ processes of their own without TensorFlow.
 import importlib
 
 __all__ = [
+    "array_pickle",
     "asf_amc",
     "atomic",
     "augmentation",

@@ -100,7 +100,7 @@ def _variable(path):
             f"{path}: must be a readable CDF file, or it is truncated ({error})"
         ) from error
     if pose is None:
-        raise ValueError(f"{path}: must hold the variable `Pose`. Received: {names}")
+        raise ValueError(f"{path}: must hold the variable `Pose`. Received: {names or 'none'}")
     pose = np.asarray(pose)
     if pose.dtype.kind not in "fiu":
         raise ValueError(f"{path}: `Pose` must be numbers. Received: {pose.dtype}")

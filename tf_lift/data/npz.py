@@ -49,7 +49,7 @@ def write(path, arrays: dict[str, Any]) -> None:
         ValueError: If an array would need pickling.
         OSError: If the file cannot be written.
     """
-    converted = {name: np.asarray(array) for name, array in arrays.items()}
+    converted: dict[str, Any] = {name: np.asarray(array) for name, array in arrays.items()}
     objects = [name for name, array in converted.items() if array.dtype.hasobject]
     if objects:
         raise ValueError(f"`arrays` must be numbers or texts. Received: objects in {objects}")

@@ -79,7 +79,7 @@ def read(
         OSError: If it cannot be opened.
     """
     path = pathlib.Path(path)
-    options = {"unit_mm": None if unit is None else frames.unit_length(unit), "up": up}
+    unit_mm = None if unit is None else frames.unit_length(unit)
     suffix = path.suffix.lower()
     if path.is_dir():
         raise ValueError(f"{path}: no file of it ends in {', '.join(SUFFIXES)}")
@@ -88,18 +88,18 @@ def read(
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
     if suffix == ".amc":
-        rate = {} if fps is None else {"fps": fps}
-        return [asf_amc.read(path, asf_path, **rate, **options)]
+        motion = asf_amc.read(path, asf_path, unit_mm=unit_mm, up=up)
+        return [_with_fps(motion, fps)]
     if suffix == ".bvh":
-        return [_with_fps(bvh.read(path, **options), fps)]
+        return [_with_fps(bvh.read(path, unit_mm=unit_mm, up=up), fps)]
     if suffix == ".c3d":
-        return [c3d.read(path, fps=fps, **options)]
+        return [c3d.read(path, unit_mm=unit_mm, up=up, fps=fps)]
     if suffix == ".cdf":
-        return [h36m_cdf.read(path, fps=fps, **options)]
+        return [h36m_cdf.read(path, unit_mm=unit_mm, up=up, fps=fps)]
     if suffix == ".npz":
         if "positions_3d.npy" in _members(path):
-            return videopose3d.read(path, fps=fps, **options)
-        return _read_poses(path, fps=fps, **options)
+            return videopose3d.read(path, unit_mm=unit_mm, up=up, fps=fps)
+        return _read_poses(path, unit_mm, up, fps)
     hint = " (a skeleton without motion: give its .amc files)" if suffix == ".asf" else ""
     raise ValueError(f"{path}: must end in {', '.join(SUFFIXES)}. Received: {suffix!r}{hint}")
 

@@ -1,12 +1,9 @@
 """Reads VideoPose3D's npz files: `positions_3d`, a dictionary by subject and action.
 
-The dictionary is stored as a pickle. A pickle can run any program when it is opened, so
-this reader opens it with a loader that knows arrays, dictionaries, lists, texts and numbers
-and refuses all else.
+The dictionary is stored as a pickle, which `array_pickle` opens without running anything.
 """
 
 import io
-import pickle
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tf_lift.data import frames, gaps, h36m_cdf
+from tf_lift.data import array_pickle, frames, gaps, h36m_cdf
 from tf_lift.data.motion import Motion
 
 __all__ = ["read"]
@@ -97,58 +94,8 @@ def _unpickle(content: bytes) -> Any:
         raise ValueError(
             f"`positions_3d` must be a dictionary. Received: an array of shape {shape}, {dtype}"
         )
-    try:
-        # What Python 2 wrote is read too: its arrays are texts in Latin-1.
-        loaded = _ArraysOnly(stream, encoding="latin1").load()
-    except pickle.UnpicklingError as error:
-        raise ValueError(f"`positions_3d` cannot be read: {error}") from error
-    except Exception as error:
-        # A damaged pickle raises whatever the step that it damaged raises.
-        raise ValueError(f"`positions_3d` is damaged ({type(error).__name__}: {error})") from error
+    loaded = array_pickle.load(stream.read())
     return loaded.item() if isinstance(loaded, np.ndarray) and loaded.size == 1 else loaded
-
-
-def _encode(text, encoding="latin1"):
-    if encoding != "latin1":
-        raise pickle.UnpicklingError(f"it holds text in {encoding!r}, not an array")
-    return text.encode("latin1")
-
-
-def _from_buffer(buffer, dtype, shape, order):
-    return np.frombuffer(buffer, dtype=dtype).reshape(shape, order=order)
-
-
-# The functions that pickles of NumPy 1 and 2 call to make an array or a number.
-_RECONSTRUCT: Any = np.empty(0).__reduce__()[0]
-_SCALAR: Any = np.float64(0.0).__reduce__()[0]
-_KNOWN = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): _encode,
-} | {
-    (f"numpy.{core}.{module}", name): function
-    for core in ("core", "_core")
-    for module, name, function in (
-        ("multiarray", "_reconstruct", _RECONSTRUCT),
-        ("multiarray", "scalar", _SCALAR),
-        ("numeric", "_frombuffer", _from_buffer),
-    )
-}
-
-
-class _ArraysOnly(pickle.Unpickler):
-    """Opens pickles of arrays, dictionaries, lists, texts and numbers, and no others."""
-
-    def find_class(self, module, name):
-        if (module, name) not in _KNOWN:
-            raise pickle.UnpicklingError(
-                f"it must hold arrays in dictionaries only, since a pickle may run any program. "
-                f"Received: {module}.{name}"
-            )
-        return _KNOWN[module, name]
-
-    def persistent_load(self, pid):
-        raise pickle.UnpicklingError("it refers to something outside of the file")
 
 
 def _clips(path, content) -> Iterator[tuple[str, str, np.ndarray]]:
