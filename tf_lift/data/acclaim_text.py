@@ -56,7 +56,7 @@ def read_asf(path) -> AsfSkeleton:
         ValueError: If the file is damaged or cut short, with its line.
         OSError: If it cannot be opened.
     """
-    text = pathlib.Path(path).read_text(encoding="utf-8", errors="replace")
+    text = pathlib.Path(path).read_text(encoding="utf-8-sig", errors="replace")
     try:
         return _skeleton(_sections(text))
     except ValueError as error:
@@ -266,7 +266,7 @@ def parse_amc(text: str, skeleton: AsfSkeleton) -> tuple[list[NDArray[np.float64
 
 def _checked(rows, name, frames, lines):
     try:
-        values = np.array(rows, dtype="U").astype(np.float64)
+        values = np.array(rows, dtype=np.float64)
     except ValueError:
         values = np.array([[_float(word) for word in row] for row in rows])
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))

@@ -41,7 +41,7 @@ def read(
     amc_path = pathlib.Path(amc_path)
     asf_path = find_asf(amc_path) if asf_path is None else pathlib.Path(asf_path)
     skeleton = acclaim_text.read_asf(asf_path)
-    text = amc_path.read_text(encoding="utf-8", errors="replace")
+    text = amc_path.read_text(encoding="utf-8-sig", errors="replace")
     try:
         numbers, degrees = acclaim_text.parse_amc(text, skeleton)
         rotations, places = _local_motion(skeleton, numbers, degrees)

@@ -47,8 +47,8 @@ def find_unit_mm(positions, parents) -> float:
         if low <= length * frames.unit_length(unit) <= high:
             return frames.unit_length(unit)
     raise ValueError(
-        f"`unit_mm` must be given: the longest path along the bones is {length:.4g} units, which "
-        f"is {low:g} to {high:g} mm in none of {list(UNITS)}. Received: unit_mm=None"
+        f"the unit (`unit_mm`) must be given: the longest path along the bones is {length:.4g} "
+        f"units, which is {low:g} to {high:g} mm in none of {list(UNITS)}. Received: None"
     )
 
 

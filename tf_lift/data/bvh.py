@@ -61,7 +61,7 @@ def read(
         Sheffield, 2001, section 4.
     """
     path = pathlib.Path(path)
-    text = path.read_text(encoding="utf-8", errors="replace")
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
     try:
         hierarchy, values, fps = bvh_text.parse(text)
         if mend and cgspeed.is_damaged(hierarchy):

@@ -156,7 +156,7 @@ class _Words:
     def expect(self, expected):
         word = self.take(repr(expected))
         if "".join(word.split()).lower() != expected.lower():
-            raise ValueError(f"line {self.line}: must be {expected!r}. Received: {word!r}")
+            raise ValueError(f"line {self.line}: must be {expected!r}. Received: {word[:40]!r}")
 
     def number(self, what):
         word = self.take(what)
@@ -188,11 +188,12 @@ def _hierarchy(words):
     open_joints: list[int] = []
     while (word := words.take("JOINT, End Site, OFFSET, CHANNELS or MOTION").upper()) != "MOTION":
         if word in ("ROOT", "JOINT", "END"):
+            line = words.line
             label = words.until_brace("the name of the joint and '{'")
             if (word == "ROOT") == bool(open_joints):
-                raise ValueError(f"line {words.line}: {word} {label} must not be here")
+                raise ValueError(f"line {line}: {word} {label} must not be here")
             parents.append(open_joints[-1] if open_joints else -1)
-            names.append(_new_name(word, label, names, parents[-1], words.line))
+            names.append(_new_name(word, label, names, parents[-1], line))
             open_joints.append(len(offsets))
             offsets.append([])
             channels.append(())
@@ -278,8 +279,8 @@ def _values(lines, line_before, hierarchy, num_frames):
     if len(words) != num_frames * width:
         filled = np.flatnonzero(counts)
         odd = filled[counts[filled] != width]
-        # One frame a line is the rule: then the line that is short or long is known.
-        if len(filled) == num_frames and len(odd):
+        # Where most lines hold a frame, the one that is short or long is known.
+        if len(filled) == num_frames and 0 < len(odd) <= len(filled) / 2:
             raise ValueError(
                 f"line {line_before + 1 + odd[0]}: frame {np.searchsorted(filled, odd[0])} of "
                 f"{num_frames} must have {width} numbers. Received: {counts[odd[0]]}"
@@ -294,7 +295,7 @@ def _values(lines, line_before, hierarchy, num_frames):
             f"Received: {len(words)} numbers, enough for {len(words) / width:.10g} frames"
         )
     try:
-        values = np.array(words, dtype="U").astype(np.float64)
+        values = np.array(words, dtype=np.float64)
     except ValueError:
         values = np.array([_float(word) for word in words])
     bad = np.flatnonzero(~np.isfinite(values))
