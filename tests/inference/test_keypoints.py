@@ -92,9 +92,58 @@ def test_csv_with_header(tmp_path):
     np.testing.assert_allclose(found.scores[0, order], SCORES[0, order])
 
 
+def _write_columns(path, names, values):
+    header = [f"{name}_{part}" for name in names for part in "xy"]
+    rows = [header, *([f"{value:.17g}" for value in row.ravel()] for row in values)]
+    path.write_text("\n".join(",".join(row) for row in rows))
+
+
+@pytest.mark.parametrize("name", skeletons.SKELETONS)
+def test_csv_of_all_joints_is_of_their_skeleton(tmp_path, name, rng):
+    names = skeletons.get(name).joint_names
+    values = rng.standard_normal([3, len(names), 2])
+    order = rng.permutation(len(names))
+    _write_columns(tmp_path / "a.csv", [names[j] for j in order], values[:, order])
+    found = keypoints.read_keypoints(tmp_path / "a.csv")
+    assert found.skeleton == name
+    np.testing.assert_array_equal(found.landmarks, values)
+
+
+def test_csv_of_joints_of_several_skeletons(tmp_path, rng):
+    """`head_top` is the crown in LSP, and at the height of the ears in the prior."""
+    names = [name for name in skeletons.LSP_14.joint_names if name != "neck"]
+    values = rng.standard_normal([2, len(names), 2])
+    _write_columns(tmp_path / "a.csv", names, values)
+    assert keypoints.read_keypoints(tmp_path / "a.csv").skeleton == "h36m17"
+    found = keypoints.read_keypoints(tmp_path / "a.csv", "lsp14")
+    assert found.skeleton == "lsp14"
+    np.testing.assert_array_equal(found.landmarks[:, 13], values[:, 12])
+    assert np.isnan(found.landmarks[:, 12]).all()
+    with pytest.raises(ValueError, match="are not those of coco17"):
+        keypoints.read_keypoints(tmp_path / "a.csv", "coco17")
+    with pytest.raises(ValueError, match="`skeleton` must be one of"):
+        keypoints.read_keypoints(tmp_path / "a.csv", "spider")
+
+
+@pytest.mark.parametrize(("joints", "name"), [(18, "openpose18"), (25, "openpose25"), (15, None)])
+def test_openpose_people(tmp_path, joints, name, rng):
+    values = rng.uniform(0.1, 1.0, [2, joints, 3])
+    values[1, 4] = 0
+    people = [{"person_id": [-1], "pose_keypoints_2d": row.ravel().tolist()} for row in values]
+    (tmp_path / "a.json").write_text(json.dumps({"version": 1.3, "people": people}))
+    found = keypoints.read_keypoints(tmp_path / "a.json")
+    assert found.skeleton == name
+    np.testing.assert_array_equal(found.scores, values[..., 2])
+    assert np.isnan(found.landmarks[1, 4]).all()
+    np.testing.assert_array_equal(found.landmarks[0], values[0, :, :2])
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
+        ("a.json", '{"people": []}', "no people"),
+        ("a.json", '{"people": [{"hand": []}]}', "no 'pose_keypoints_2d'"),
+        ("a.json", '{"people": [{"pose_keypoints_2d": [1, 2]}]}', "must hold keypoints"),
         ("a.json", "{", "must hold keypoints"),
         ("a.json", "{}", "neither .landmarks. nor"),
         ("a.json", "[1, 2]", "neither .landmarks. nor"),

@@ -120,6 +120,45 @@ def test_bad_arguments(tiny_prior, landmarks, options, message):
         poses.lift_landmarks(landmarks, tiny_prior, **options)
 
 
+def test_every_skeleton_lifts(tiny_prior, rng):
+    """What is seen is what the report says, and joints that are exact stay where they were."""
+    world = tiny_prior.sample(3, seed=3)
+    landmarks = 0.2 * np.stack([world[..., 0], -world[..., 2]], -1) + [300, 200]
+    for name in skeletons.SKELETONS:
+        seen = skeletons.convert(landmarks, "h36m17", name).points
+        for ear in {"left_ear", "right_ear"} & set(skeletons.get(name).joint_names):
+            index = skeletons.get(name).joint_names.index(ear)
+            seen[:, index] = landmarks[:, NAMES.index("head_top")]
+        found = poses.lift_landmarks(seen, tiny_prior, name)
+        assert found.conversion == skeletons.report(name, "h36m17")
+        shown = {joint for joint, ok in zip(NAMES, found.visibility[0], strict=True) if ok}
+        assert set(NAMES) - shown == set(found.conversion.missing)
+        moved = np.abs(found.landmarks - landmarks)[found.visibility].max()
+        # The middle of the hips stands in for the pelvis.
+        assert moved < 20
+        assert np.isfinite(found.joints_3d).all()
+
+
+def test_approximate_joints_on_demand(tiny_prior, openpose):
+    without = poses.lift_landmarks(openpose[1], tiny_prior, "openpose18")
+    with_thorax = poses.lift_landmarks(openpose[1], tiny_prior, "openpose18", approximate=True)
+    thorax = NAMES.index("thorax")
+    assert not without.visibility[:, thorax].any()
+    assert with_thorax.visibility[:, thorax].all()
+    neck = openpose[1][:, [2, 5]].mean(1)
+    np.testing.assert_allclose(with_thorax.landmarks[:, thorax], neck)
+    assert with_thorax.conversion.approximate == ("thorax",)
+
+
+def test_scores_that_are_no_numbers_are_missing(tiny_prior, openpose):
+    scores = np.full([5, 18], 0.8)
+    scores[0, 3], scores[1, 3], scores[2, 3] = np.nan, np.inf, -0.5
+    found = poses.lift_landmarks(openpose[1], tiny_prior, "openpose18", scores, min_score=0.0)
+    elbow = NAMES.index("right_elbow")
+    assert found.visibility[:, elbow].tolist() == [False, False, False, True, True]
+    assert (found.scores[:3, elbow] == 0).all()
+
+
 def test_json_holds_everything(tiny_prior, openpose, tmp_path):
     found = poses.lift_landmarks(openpose[1], tiny_prior, "openpose18")
     path = poses.write_json(found.to_dict(), tmp_path / "new" / "poses.json")
@@ -127,6 +166,8 @@ def test_json_holds_everything(tiny_prior, openpose, tmp_path):
     assert content["skeleton"] == "h36m17"
     assert content["joint_names"] == list(NAMES)
     assert content["parents"][3] == 2
+    assert content["landmarks_skeleton"] == "openpose18"
+    assert content["missing_joints"] == ["spine", "thorax", "neck_nose"]
     assert content["versions"]["tf_lift"] == tf_lift.__version__
     assert len(content["poses"]) == 5
     for name, array in found.arrays().items():

@@ -79,6 +79,22 @@ def test_frames_without_a_person_are_null(prior_path, landmarks, tmp_path, capsy
     assert content[2]["joints_3d"][0] == [None, None, None]
 
 
+def test_missing_joints_are_told(prior_path, landmarks, tmp_path, capsys):
+    np.save(tmp_path / "in.npy", landmarks)
+    output = tmp_path / "out.json"
+    assert _run(tmp_path / "in.npy", prior_path, output, "--skeleton", "coco17") == 0
+    line = "coco17 has 14 of the 17 joints of h36m17; missing: spine, thorax, neck_nose"
+    assert f"{line} (inferred by the prior)\n" in capsys.readouterr().out
+    options = ("--skeleton", "coco17", "--approximate")
+    assert _run(tmp_path / "in.npy", prior_path, output, *options) == 0
+    line = "15 of the 17 joints of h36m17; approximate: thorax; missing: spine, neck_nose (inf"
+    assert line in capsys.readouterr().out
+    assert json.loads(output.read_text())["missing_joints"] == ["spine", "neck_nose"]
+    # Its own joints lack nothing, and nothing is said.
+    assert _run(output, prior_path, tmp_path / "again.json") == 0
+    assert "joints of" not in capsys.readouterr().out
+
+
 def test_given_scale(prior_path, landmarks, tmp_path):
     np.save(tmp_path / "in.npy", landmarks)
     options = ["--skeleton", "coco17", "--scale", "0.2", "--num-rotations", "40"]
@@ -90,7 +106,10 @@ def test_given_scale(prior_path, landmarks, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "`skeleton` must be given .*17 joints, as of .'h36m17', 'coco17', 'mpi_inf_3dhp17'. skel"),
+        (
+            [],
+            "must be given .*17 joints, as of .'h36m17', 'coco17', 'mpi_inf_3dhp17'. skeleton",
+        ),
         (["--skeleton", "openpose18"], r"`landmarks` must have shape \[N, 18, 2\]"),
         (["--skeleton", "mpii"], "`skeleton` must be one of"),
         (["--skeleton", "coco17", "--batch-size", "0"], "`batch_size` must be at least 1"),
