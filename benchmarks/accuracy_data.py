@@ -11,7 +11,7 @@ import tf_lift
 from benchmarks import accuracy_views as views
 from tf_lift.data import mocap
 
-__all__ = ["SPLITS", "TestData", "TrainingData", "default_poses", "load", "split"]
+__all__ = ["BY_CLIP", "SPLITS", "TestData", "TrainingData", "default_poses", "load", "split"]
 
 # Subjects of CMU's motion capture that are held out, one set per split, none twice. Subjects
 # 14, 29 and 1 have 57 % of the frames: 1 is held out in the second split, 14 (everyday
@@ -23,6 +23,8 @@ SPLITS = (
     (3, 10, 17, 26, 27, 32, 55, 88, 104),
     (14,),
 )
+# The condition with the same number of views of every clip.
+BY_CLIP = "clean_by_clip"
 _DEFAULT_POSES = "data/cmu/cmu_h36m17_train.npz"
 
 
@@ -102,14 +104,17 @@ class TestData:
     """The views that methods are tested on.
 
     Attributes:
-        views: `accuracy_views.Views` by the name of the condition, all of the same poses
-            from the same sides.
-        num_clips: Number of clips that the poses are from.
+        views: `accuracy_views.Views` by the name of the condition: of the same poses from the
+            same sides, drawn from all that are held out, and under `BY_CLIP` of others, the
+            same number of every clip, all landmarks exact.
+        num_poses: Number of poses that are held out.
+        num_clips: Number of their clips.
     """
 
     __test__ = False  # No test for pytest to collect.
 
     views: dict[str, views.Views]
+    num_poses: int
     num_clips: int
 
 
@@ -145,8 +150,8 @@ def split(
     Args:
         data: Poses with subjects.
         number: Index into `SPLITS`.
-        num_test: Number of test views: the same number of each clip, and where a clip has
-            fewer poses, they are seen from several sides.
+        num_test: Number of test views; where there are fewer poses, they are seen from
+            several sides.
         seed: Seed.
 
     Raises:
@@ -169,22 +174,30 @@ def split(
         poses[learnt], clip[learnt], subject[learnt], data.skeleton, seed + number
     )
     rng = np.random.default_rng([seed, number])
-    chosen = np.flatnonzero(held_out)[_balanced(clip[held_out], num_test, rng)]
-    clean = views.make_views(poses[chosen], rng)
+    tested, tested_clip = poses[held_out], clip[held_out]
+    clean = views.make_views(tested[_evenly(len(tested), num_test, rng)], rng)
     conditions = {
         condition.name: views.corrupt(clean, condition.num_missing, condition.noise_px, rng)
         for condition in views.CONDITIONS
     }
-    return training, TestData(conditions, len(np.unique(clip[chosen])))
+    conditions[BY_CLIP] = views.make_views(tested[_by_clip(tested_clip, num_test, rng)], rng)
+    return training, TestData(conditions, len(tested), len(np.unique(tested_clip)))
 
 
-def _balanced(clip, count, rng):
+def _evenly(size, count, rng):
+    """`count` indices below `size`, each as rarely as can be."""
+    return np.concatenate([rng.permutation(size) for _ in range(-(-count // size))])[:count]
+
+
+def _by_clip(clip, count, rng):
     """Indices of `count` poses, as many of each clip, each pose as rarely as can be."""
     names = rng.permutation(np.unique(clip))
-    members = [rng.permutation(np.flatnonzero(clip == name)) for name in names]
-    return np.array(
+    shares = np.bincount(np.arange(count) % len(names), minlength=len(names))
+    members = [np.flatnonzero(clip == name) for name in names]
+    return np.concatenate(
         [
-            members[index % len(names)][index // len(names) % len(members[index % len(names)])]
-            for index in range(count)
+            own[_evenly(len(own), share, rng)]
+            for own, share in zip(members, shares, strict=True)
+            if share
         ]
     )

@@ -17,8 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 import tf_lift
-from benchmarks import martinez
 from benchmarks.accuracy_data import TrainingData
+from benchmarks.martinez import NetworkConfig, train
 
 __all__ = [
     "CORRUPTION",
@@ -122,8 +122,8 @@ def _mean_pose(training, options):
     return Predictor(lambda landmarks, *_: np.tile(pose, [len(landmarks), 1, 1]))
 
 
-@register("linear", "Linear regression", "baseline")
 @register("linear_corrupted", "Linear regression, corrupted", "baseline", corruption=CORRUPTION)
+@register("linear", "Linear regression", "baseline")
 def _linear(training, options, corruption=None):
     rng = np.random.default_rng(training.seed)
     views = training.draw_views(_NUM_LINEAR_VIEWS, rng, corruption=corruption)
@@ -147,7 +147,6 @@ def _linear(training, options, corruption=None):
 _NETWORK_OPTIONS = ("network_steps", "network_mirroring")
 
 
-@register("network", "Network", "network", _NETWORK_OPTIONS)
 @register(
     "network_corrupted",
     "Network, corrupted",
@@ -155,6 +154,7 @@ _NETWORK_OPTIONS = ("network_steps", "network_mirroring")
     _NETWORK_OPTIONS,
     corruption=CORRUPTION,
 )
+@register("network", "Network", "network", _NETWORK_OPTIONS)
 def _network(training, options, corruption=None):
     """Martinez et al. 2017: see `martinez`."""
     rng = np.random.default_rng(training.seed)
@@ -171,8 +171,8 @@ def _network(training, options, corruption=None):
         inputs = encode(views.landmarks, views.visibility, with_visibility)
         return inputs, ((views.joints_3d - mean) / stddev).reshape(count, -1)
 
-    config = martinez.NetworkConfig(steps=options.network_steps, seed=training.seed)
-    network, budget = martinez.train(draw, config)
+    config = NetworkConfig(steps=options.network_steps, seed=training.seed)
+    network, budget = train(draw, config)
 
     def predict(landmarks, visibility, noise_px):
         inputs = tf.constant(encode(landmarks, visibility, with_visibility))
@@ -185,8 +185,8 @@ def _network(training, options, corruption=None):
 _PAPER_PRIOR = {"noise_stddev": None, "max_iterations": 100}
 
 
-@register("paper_k1", "Grid of the paper, K=1", "paper", mixture_size=1)
 @register("paper_k3", "Grid of the paper, K=3", "paper", mixture_size=3)
+@register("paper_k1", "Grid of the paper, K=1", "paper", mixture_size=1)
 def _paper(training, options, mixture_size):
     prior = training.prior(mixture_size=mixture_size, **_PAPER_PRIOR)
     return Predictor(lifter(prior, selection="energy"))

@@ -15,6 +15,7 @@ _HEADINGS = {
     "noise_2": "2 px noise",
     "noise_5": "5",
     "noise_10": "10",
+    "clean_by_clip": "by clip",
 }
 
 
@@ -67,7 +68,8 @@ def write_docs(path, results: dict, command: str, figure) -> None:
         f"Made by `{command}` on {machine['processor']}, {machine['cores']} cores, with "
         f"TensorFlow {versions.get('tensorflow', 'unknown')}.",
         "Means over the splits, mm. The first three columns are of all landmarks, exact; the "
-        "others are MPJPE with so many landmarks missing, or so much noise on a person of 300 px.",
+        "others are MPJPE with so many landmarks missing, with so much noise on a person of "
+        "300 px, and with all clips counting the same.",
         table(results),
         f"![MPJPE of every method against missing landmarks and noise]({figure})",
         _by_split(results),
