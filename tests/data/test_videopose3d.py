@@ -3,6 +3,7 @@
 import os
 import pathlib
 import pickle
+import zipfile
 
 import mocap_files
 import numpy as np
@@ -88,7 +89,6 @@ def test_functions_in_the_pickle_are_refused(tmp_path, function):
 @pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
 def test_every_protocol_of_pickles_is_read(tmp_path, protocol):
     # As NumPy writes an npy file of objects; Python 2 wrote protocols 0 to 2.
-    import zipfile
 
     content = np.array({"S1": {"Walking": POSES / 1000, "Sitting": [p / 1000 for p in POSES]}})
     header = np.lib.format.header_data_from_array_1_0(content)
@@ -109,7 +109,6 @@ def test_what_numpy_1_wrote_is_read(tmp_path):
             stream, {"descr": "|O", "fortran_order": False, "shape": ()}
         )
         stream.write(old)
-    import zipfile
 
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.write(stream_path, "positions_3d.npy")
@@ -162,7 +161,6 @@ def test_damaged_pickles_are_named(tmp_path, rng):
         for place in rng.integers(0, 250, 2):
             damaged[place] = rng.integers(256)
         path = tmp_path / "a.npz"
-        import zipfile
 
         with zipfile.ZipFile(path, "w") as archive, archive.open("positions_3d.npy", "w") as file:
             np.lib.format.write_array_header_1_0(

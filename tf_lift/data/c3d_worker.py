@@ -5,6 +5,7 @@ process that may die read. Run as `python c3d_worker.py FILE`; prints an npz.
 """
 
 import io
+import os
 import sys
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 
 def main(path: str) -> bytes:
     """Reads a file and returns an npz of what `c3d` needs of it."""
+    _limit_memory(4 * 2**30 + 30 * os.path.getsize(path))
     # Here, so that who collects the modules of the library needs no ezc3d.
     import ezc3d
 
@@ -41,6 +43,17 @@ def main(path: str) -> bytes:
         y_screen=str(values("Y_SCREEN", [""])[0]),
     )
     return stream.getvalue()
+
+
+def _limit_memory(size):
+    """Keeps a damaged file that asks for all memory from getting it."""
+    try:
+        import resource
+    except ImportError:
+        return  # Windows.
+    hard = resource.getrlimit(resource.RLIMIT_AS)[1]
+    if hard == resource.RLIM_INFINITY or size < hard:
+        resource.setrlimit(resource.RLIMIT_AS, (size, hard))
 
 
 def _is_part(key, name):
