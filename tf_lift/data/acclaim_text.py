@@ -244,7 +244,8 @@ def parse_amc(text: str, skeleton: AsfSkeleton) -> tuple[list[NDArray[np.float64
             if name not in widths:
                 raise ValueError(
                     f"line {number}: frame {frames[-1]} has the bone {name!r}, which does not "
-                    "move in the skeleton or is not in it. Is the ASF file another person's?"
+                    "move in the skeleton or is not in it. Is the ASF file another person's, or "
+                    "the clip cut short?"
                 )
             if len(words) - 1 != widths[name] or len(rows[name]) == len(frames):
                 raise ValueError(
