@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import pathlib
 
 import numpy as np
 import pytest
@@ -109,6 +110,21 @@ MISSING = {
 @pytest.mark.parametrize("pair", MISSING, ids="-".join)
 def test_missing_joints(pair):
     assert " ".join(skeletons.report(*pair).missing) == MISSING[pair]
+
+
+def test_the_documented_counts():
+    """The table of docs/skeletons.md: joints that are there, + those that stand in."""
+    text = (pathlib.Path(__file__).parents[2] / "docs" / "skeletons.md").read_text("utf-8")
+    table = text.partition("| from \\ to |")[2].partition("\n\n")[0].splitlines()
+    header, _, *rows = ([cell.strip() for cell in row.strip("|").split("|")] for row in table)
+    assert header == NAMES
+    assert [name for name, *_ in rows] == NAMES
+    for source, *cells in rows:
+        for target, cell in zip(NAMES, cells, strict=True):
+            on_demand = len(skeletons.report(source, target, approximate=True).approximate)
+            there = skeletons.get(target).num_joints
+            there -= len(skeletons.report(source, target).missing)
+            assert cell == f"{there}+{on_demand}".removesuffix("+0"), (source, target)
 
 
 def test_report_tells_what_is_made_of_what():
