@@ -120,11 +120,12 @@ def _frozen_note(frozen, fps, drop_bad_frames):
 
 
 def _check_human(poses, target, up):
+    # First: what is in another order is seldom as long as a person.
+    pose_checks.check_sides(poses, target)
     try:
         pose_checks.check_unit(poses, target)
     except ValueError as error:
         raise ValueError(f"{error}; `--unit` tells the file's own unit") from error
-    pose_checks.check_sides(poses, target)
     if up is None:
         try:
             pose_checks.check_upright(poses, target)

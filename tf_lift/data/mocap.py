@@ -85,9 +85,10 @@ def load_poses(path, skeleton: str = "h36m17") -> MocapPoses:
         poses = content["poses"]
         _check_values(poses, expected)
         check_names(content.get("joint_names"), expected)
+        # First: what is in another order is seldom as long as a person.
+        pose_checks.check_sides(poses, expected)
         pose_checks.check_unit(poses, expected)
         pose_checks.check_upright(poses, expected)
-        pose_checks.check_sides(poses, expected)
         of_pose = {name: labels(content, name, len(poses)) for name in ("subject", "clip")}
         fps = _common(rates(content.get("fps"), len(poses)))
     except ValueError as error:
