@@ -147,12 +147,7 @@ def to_skeleton(
         matrix = map.matrix(motion.joint_names)
     except ValueError as error:
         raise ValueError(f"{motion.clip or 'clip'}: {error}") from error
-    # Sums over the few joints that play a part: NaN elsewhere would spread in a product.
-    poses = np.empty([motion.num_frames, len(matrix), 3])
-    for joint, weights in enumerate(matrix):
-        used = np.flatnonzero(weights)
-        poses[:, joint] = np.einsum("s,tsd->td", weights[used], motion.positions[:, used])
-    return poses
+    return matrix @ motion.positions
 
 
 def get(name: str) -> SkeletonMap:
