@@ -133,7 +133,9 @@ def test_what_is_no_person_is_refused(change, message):
 
 def test_someone_who_lies_passes_where_up_is_told():
     lying = mocap_files.walk(20)[..., [2, 1, 0]] * [1, 1, -1]
-    assert len(clip_poses.take(clip(lying), H36M, up="z").poses) == 20
+    taken = clip_poses.take(clip(lying), H36M, up="z")
+    assert len(taken.poses) == 20
+    assert taken.notes[0].startswith("`--up z` or lying? `poses` must have z up. Received: 0%")
 
 
 def test_own_joints_are_kept_as_they_are():

@@ -100,7 +100,8 @@ def convert_mocap(
     if result.output is None:
         raise ValueError("no clip could be read; nothing was written")
     console.print(
-        f"{len(result.clips)} clips, {result.num_poses} poses of {skeleton}"
+        f"{len(result.clips)} clip{'s' if len(result.clips) > 1 else ''}, "
+        f"{result.num_poses} poses of {skeleton}"
         f"{f'; {len(result.skipped)} skipped' if result.skipped else ''}; wrote {result.output}",
         highlight=False,
     )

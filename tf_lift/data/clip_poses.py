@@ -48,7 +48,8 @@ def take(
         target: Skeleton that is wanted; `None` keeps the clip's own joints, unchecked.
         joint_map: As for `skeleton_maps.to_skeleton`.
         fps: Poses per second; `None` for all frames.
-        up: Anything but `None` leaves out the check that z is up.
+        up: The axis that was told to be up; if given, poses that are not upright are no
+            reason to refuse the clip, but noted.
         drop_bad_frames: Whether to leave out frames in which a joint is missing, instead
             of refusing the clip, and standstills, instead of telling of them.
 
@@ -89,7 +90,7 @@ def take(
         raise ValueError("no frame is left that has all joints")
     chosen, places = chosen[good], places[good]
     if target is not None:
-        _check_human(poses[chosen], target, up)
+        notes += _check_human(poses[chosen], target, up)
     return ClipPoses(
         poses=poses[chosen],
         frame=places,
@@ -120,19 +121,22 @@ def _frozen_note(frozen, fps, drop_bad_frames):
 
 
 def _check_human(poses, target, up):
+    """Raises ValueError for what is no person, and returns notes on what may be none."""
     # First: what is in another order is seldom as long as a person.
     pose_checks.check_sides(poses, target)
     try:
         pose_checks.check_unit(poses, target)
     except ValueError as error:
         raise ValueError(f"{error}; `--unit` tells the file's own unit") from error
-    if up is None:
-        try:
-            pose_checks.check_upright(poses, target)
-        except ValueError as error:
+    try:
+        pose_checks.check_upright(poses, target)
+    except ValueError as error:
+        if up is None:
             raise ValueError(
                 f"{error}; `--up` tells the file's own axis, or that someone lies"
             ) from error
+        return [f"`--up {up}` or lying? {error}"]
+    return []
 
 
 def frame_choice(num_frames: int, source_fps: float, fps: float | None) -> NDArray[np.int_]:

@@ -110,7 +110,7 @@ def convert(
         map: Which joints of the files make which of the skeleton: a JSON or YAML file or
             what else `skeleton_maps.to_skeleton` takes; by default known from the names.
         unit: Unit of the files, as in `readers.read`, like `up`, `source_fps`, `asf_path`.
-        up: Axis that points up in the files; if given, it is not checked.
+        up: Axis that points up in the files; if given, people who lie are no error.
         source_fps: Frames per second of the files.
         asf_path: Skeleton of AMC files.
         drop_bad_frames: Whether to leave out frames in which a joint is missing, for which
