@@ -1,9 +1,11 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from reference import ppca as oracle
 
 from tf_lift import PosePrior, skeletons
-from tf_lift.prior import alignment, clustering, learning
+from tf_lift.prior import alignment, clustering, learning, ppca, statistics
 
 SKELETON = skeletons.H36M_17
 ARRAYS = ("mean_pose", "basis", "stddev", "noise_stddev", "mixture_weights")
@@ -23,24 +25,59 @@ def fit_with_history(poses, **arguments):
     return prior, history
 
 
-@pytest.mark.parametrize("noise_stddev", [None, 20.0])
-@pytest.mark.parametrize("mixture_size", [1, 3])
-def test_likelihood_never_falls(poses, mixture_size, noise_stddev):
+# 200 mm is above most deviations of the bases, which the noise then takes over; 20 bases are
+# more than the poses have, so that an estimated noise is that of all the other coordinates.
+@pytest.mark.parametrize("noise_stddev", [None, 20.0, 200.0])
+@pytest.mark.parametrize(("mixture_size", "num_bases"), [(1, 6), (3, 6), (3, 20)])
+def test_likelihood_never_falls(poses, mixture_size, num_bases, noise_stddev):
     _, history = fit_with_history(
         poses,
         mixture_size=mixture_size,
-        num_bases=6,
+        num_bases=num_bases,
         noise_stddev=noise_stddev,
-        tolerance=0.0,
-        max_iterations=40,
+        tolerance=-1.0,
+        max_iterations=25,
         groups=np.arange(400) % 7,
     )
 
     values = np.array([value for stage, _, value in history if stage == "mixture"])
+    assert len(values) == 25
     # A sum of 800 terms of size 300 in float64 is exact to about 1e-11.
     assert (np.diff(values) > -1e-10).all()
-    if mixture_size > 1:
+    if (mixture_size, num_bases) == (3, 6) and noise_stddev != 200.0:
         assert values[-1] > values[0] + 0.1
+
+
+def test_likelihood_never_falls_on_people(shared_path):
+    with np.load(shared_path("data/cmu/cmu_h36m17_train.npz")) as content:
+        poses = content["poses"][::40]
+
+    for noise_stddev in (None, 16.0):
+        _, history = fit_with_history(
+            poses,
+            mixture_size=4,
+            num_bases=8,
+            noise_stddev=noise_stddev,
+            tolerance=-1.0,
+            max_iterations=15,
+        )
+        values = np.array([value for stage, _, value in history if stage == "mixture"])
+        assert (np.diff(values) > -1e-10).all()
+        assert values[-1] > values[0] + 1.0
+
+
+def test_poses_that_a_basis_spans_exactly_keep_a_noise(tiny_prior):
+    poses = tiny_prior.sample(100, seed=6)
+
+    prior, history = fit_with_history(
+        poses, mixture_size=2, num_bases=30, noise_stddev=None, tolerance=-1.0, max_iterations=20
+    )
+
+    values = np.array([value for stage, _, value in history if stage == "mixture"])
+    # The noise is at its bound of 0.1 mm, by which rounding of 1e-10 mm^2 is divided twice.
+    assert (np.diff(values) > -1e-6).all()
+    np.testing.assert_allclose(prior.noise_stddev, learning.MIN_NOISE_STDDEV)
+    assert prior.stddev.min() == pytest.approx(ppca.MIN_STDDEV)
 
 
 @pytest.mark.parametrize("noise_stddev", [None, 20.0])
@@ -143,6 +180,95 @@ def test_mirrored_poses_give_the_same_prior(poses):
         np.testing.assert_allclose(getattr(first, name), getattr(second, name), atol=1e-6)
 
 
+def test_statistics_stand_for_mirrored_poses(poses):
+    # The mirrored poses given as poses, in place of their statistics.
+    both = np.concatenate([poses, alignment.mirror(poses, SKELETON)])
+    arguments = {"mixture_size": 3, "num_bases": 5, "max_iterations": 4, "tolerance": -1.0}
+
+    by_statistics, history = fit_with_history(poses, **arguments)
+    by_poses, history_of_poses = fit_with_history(both, mirror=False, **arguments)
+
+    np.testing.assert_allclose(history[-1][2], history_of_poses[-1][2], rtol=1e-9)
+    for name in ARRAYS:
+        np.testing.assert_allclose(getattr(by_statistics, name), getattr(by_poses, name), atol=1e-6)
+    alone = PosePrior.fit(poses, mirror=False, **arguments)
+    assert np.abs(alone.mean_pose - by_statistics.mean_pose).max() > 1.0
+
+
+@pytest.mark.parametrize("chunk", [7, 150])
+def test_chunks_change_nothing_but_rounding(poses, monkeypatch, chunk):
+    arguments = {"mixture_size": 2, "num_bases": 5, "max_iterations": 5, "tolerance": -1.0}
+    whole, history = fit_with_history(poses, **arguments)
+    monkeypatch.setattr(statistics, "CHUNK", chunk)
+
+    parts, history_of_parts = fit_with_history(poses, **arguments)
+
+    np.testing.assert_allclose(history[-1][2], history_of_parts[-1][2], rtol=1e-9)
+    for name in ARRAYS:
+        np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), atol=1e-6)
+
+
+def test_the_number_of_threads_changes_no_bit(poses, monkeypatch):
+    monkeypatch.setattr(statistics, "CHUNK", 32)
+    arguments = {"mixture_size": 2, "num_bases": 5, "max_iterations": 3}
+    priors = []
+    for count in (1, 5):
+        monkeypatch.setattr(statistics.os, "cpu_count", lambda count=count: count)
+        priors.append(PosePrior.fit(poses, **arguments))
+
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(priors[0], name), getattr(priors[1], name))
+
+
+def test_memory_does_not_grow_with_copies_of_the_poses(tiny_prior, monkeypatch):
+    monkeypatch.setattr(statistics, "CHUNK", 512)
+    poses = np.tile(tiny_prior.sample(1000, seed=1).astype(np.float32), [20, 1, 1])
+    tracemalloc.start()
+    try:
+        PosePrior.fit(poses[:10_000], mixture_size=2, num_bases=2)
+        small = tracemalloc.get_traced_memory()[1]
+        tracemalloc.reset_peak()
+        PosePrior.fit(poses, mixture_size=2, num_bases=2)
+        large = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+    # Clustering keeps two points of J numbers, everything else a few numbers a pose. A copy
+    # would take 204 bytes a pose, and 408 in float64.
+    assert (large - small) / 10_000 < 150
+
+
+def test_growth_on_few_poses_ends_with_all(poses, monkeypatch):
+    arguments = {"mixture_size": 2, "num_bases": 5, "max_iterations": 20}
+    _, history = fit_with_history(poses, **arguments)
+    monkeypatch.setattr(learning, "MAX_GROWTH_POSES", 150)
+
+    prior, history_of_few = fit_with_history(poses, **arguments)
+
+    # Five ranks, then the rounds with all poses.
+    assert [stage for stage, *_ in history_of_few].count("align") == 6
+    assert history_of_few[-1][2] == pytest.approx(history[-1][2], abs=1.0)
+    assert prior.mean_pose.shape == (2, 17, 3)
+
+
+@pytest.mark.parametrize("kind", ["facing", "none"])
+def test_poses_can_stay_as_they_stand(poses, kind):
+    prior, history = fit_with_history(poses, mixture_size=1, num_bases=5, alignment=kind)
+
+    centred = poses - poses[:, :1]
+    if kind == "facing":
+        centred = alignment.rotate(centred, alignment.facing_angles(centred, SKELETON))
+    both = np.concatenate([centred, alignment.mirror(centred, SKELETON)])
+    expected = both.mean(axis=0)
+    angle = alignment.facing_angles(expected, SKELETON)
+    np.testing.assert_allclose(prior.mean_pose[0], alignment.rotate(expected, angle), atol=1e-9)
+    assert [stage for stage, *_ in history] == ["align", "mixture"]
+    if kind == "none":
+        # Mean and covariance of poses that face anywhere: less likely than aligned ones.
+        aligned = fit_with_history(poses, mixture_size=1, num_bases=5)[1]
+        assert history[-1][2] < aligned[-1][2] - 10.0
+
+
 def test_a_group_counts_as_much_as_another(poses):
     # Group 0 has twice the poses of group 1: as if those of group 1 came twice.
     few, many = poses[:100], poses[100:300]
@@ -243,6 +369,9 @@ def _symmetric_truth(rng, tiny_prior):
         ({"noise_stddev": np.nan}, "`noise_stddev` must be positive.*nan"),
         ({"max_iterations": 0}, "`max_iterations` must be at least 1.*0"),
         ({"skeleton": "octopus"}, "`skeleton` must be one of.*octopus"),
+        ({"mixture_size": "auto"}, "`mixture_size` must be an integer.*'auto'.*prior.select"),
+        ({"num_bases": 5.0}, "`num_bases` must be an integer.*5.0"),
+        ({"alignment": "up"}, "`alignment` must be one of.*'up'"),
     ],
 )
 def test_bad_arguments_are_named(rng, change, message):

@@ -40,19 +40,23 @@ def test_a_covariance_of_ppca_is_recovered(rng):
     np.testing.assert_allclose(found_noise, noise_stddev, rtol=1e-10)
 
 
-@pytest.mark.parametrize("noise_stddev", [None, 1.2, 3.0])
-def test_no_other_model_near_is_more_likely(rng, noise_stddev):
+# Fixed noises below, between and above the deviations of the bases (about 6, 7 and 8), and an
+# estimated one that is held up by its bound.
+@pytest.mark.parametrize(
+    ("noise_stddev", "bound"), [(None, 0.0), (1.2, 0.0), (3.0, 0.0), (7.0, 0.0), (None, 7.0)]
+)
+def test_no_other_model_near_is_more_likely(rng, noise_stddev, bound):
     data = rng.standard_normal([60, 8]) * np.arange(1.0, 9.0)
     matrix = np.cov(data.T)
-    basis, stddev, noise = ppca.maximum_likelihood(matrix, 3, noise_stddev)
+    basis, stddev, noise = ppca.maximum_likelihood(matrix, 3, noise_stddev, bound)
     best = oracle.expected_log_likelihood(matrix, oracle.covariance(basis, stddev, noise))
 
     for _ in range(200):
         other = np.linalg.qr((basis + 0.05 * rng.standard_normal(basis.shape)).T)[0].T
-        other_stddev = stddev * np.exp(0.05 * rng.standard_normal(3))
-        other_noise = (
-            noise * np.exp(0.05 * rng.standard_normal()) if noise_stddev is None else noise
-        )
+        other_stddev = np.abs(stddev + 0.2 * rng.standard_normal(3))
+        other_noise = noise
+        if noise_stddev is None:
+            other_noise = max(noise * np.exp(0.05 * rng.standard_normal()), bound)
         for candidate in [
             (other, stddev, noise),
             (basis, other_stddev, noise),

@@ -124,6 +124,14 @@ class PoseData:
         with futures.ThreadPoolExecutor(min(len(chunks), os.cpu_count() or 1)) as pool:
             yield from pool.map(run, chunks)
 
+    def subset(self, most: int, seed: int) -> "PoseData":
+        """Returns at most so many of the poses, chosen at random; itself where they are few."""
+        if len(self.poses) <= most:
+            return self
+        rows = np.sort(np.random.default_rng(seed).permutation(len(self.poses))[:most])
+        weights = self.weights[rows]
+        return dataclasses.replace(self, poses=self.poses[rows], weights=weights / weights.sum())
+
     def with_mirrored(self, moments: Moments) -> Moments:
         """Adds the mirrored poses to the moments of poses that each count in full."""
         return moments + moments.mirrored(self.skeleton) if self.mirror else moments
