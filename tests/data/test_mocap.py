@@ -32,7 +32,7 @@ def test_poses_with_all_that_may_come_with_them(write, poses):
     np.testing.assert_array_equal(data.groups("subject"), subject)
     np.testing.assert_array_equal(data.groups("clip"), clip)
     assert data.groups("none") is None
-    assert (data.credit, data.skeleton) == ("free", "h36m17")
+    assert (data.credit, data.skeleton, data.fps) == ("free", "h36m17", 10.0)
 
 
 def test_poses_alone(write, poses):
@@ -41,6 +41,7 @@ def test_poses_alone(write, poses):
     assert data.poses.dtype == np.float32
     assert data.groups("clip") is None
     assert data.credit == ""
+    assert data.fps is None
     with pytest.raises(ValueError, match="`balance` must be one of.*'weather'"):
         data.groups("weather")
 
@@ -63,6 +64,7 @@ def test_people_who_lie_down_now_and_then_are_fine(write, poses):
         (lambda p: p / 10.0, "`poses` must be in millimetres.*centimetres"),
         (lambda p: p * 0.0, "`poses` must be in millimetres.*Received: 0$"),
         (lambda p: p[..., [0, 2, 1]], "`poses` must have z up.*seems to be y"),
+        (lambda p: p[:, np.roll(np.arange(17), 1)], "joints of 'h36m17' in its order"),
         (lambda p: p * [1.0, 1.0, -1.0], "`poses` must have z up.*seems to be -z"),
     ],
 )
@@ -74,6 +76,9 @@ def test_bad_poses_are_named(write, poses, change, message):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
+        ({"fps": np.zeros(20)}, "`fps` must be positive. Received: 0"),
+        ({"fps": np.ones(19)}, r"`fps` must be a number, or one for each pose.*\(19,\)"),
+        ({"fps": "ten"}, "`fps` must be a number, or one for each pose.*<U3"),
         ({"clip": np.zeros(19)}, r"`clip` must have shape \[20\].*\(19,\)"),
         ({"subject": np.zeros([20, 1])}, r"`subject` must have shape \[20\].*\(20, 1\)"),
         ({"joint_names": NAMES[:16]}, r"`joint_names` must have shape \[17\].*\(16,\)"),
@@ -118,6 +123,49 @@ def test_a_damaged_member_is_found(write, poses):
         mocap.load_poses(path)
 
 
+@pytest.mark.parametrize(
+    ("fps", "common"),
+    [(np.full(20, 10.0), 10.0), (np.r_[np.ones(10), np.full(10, 2.0)], None), (np.nan, None)],
+)
+def test_the_rate_that_all_poses_have(write, poses, fps, common):
+    assert mocap.load_poses(write(poses=poses, fps=fps)).fps == common
+
+
+def test_what_is_saved_is_loaded(tmp_path, poses):
+    path = tmp_path / "poses.npz"
+    data = mocap.MocapPoses(poses, np.arange(20) // 10, np.repeat(["b", "a"], 10), credit="free")
+
+    mocap.save_poses(path, data, frame=np.arange(20) * 3, fps=np.repeat([5.0, 10.0], 10))
+
+    again = mocap.load_poses(path)
+    np.testing.assert_array_equal(again.poses, poses)
+    np.testing.assert_array_equal(again.subject, data.subject)
+    np.testing.assert_array_equal(again.clip, data.clip)
+    assert (again.credit, again.fps) == ("free", None)
+    with np.load(path, allow_pickle=False) as content:
+        np.testing.assert_array_equal(content["frame"], np.arange(20) * 3)
+        np.testing.assert_array_equal(content["fps"], np.repeat([5.0, 10.0], 10))
+        np.testing.assert_array_equal(content["joint_names"], NAMES)
+        assert tuple(content["parents"]) == skeletons.H36M_17.parents
+
+
+def test_frames_are_counted_within_clips(tmp_path, poses):
+    path = tmp_path / "poses.npz"
+    clip = np.array(["b"] * 3 + ["a"] * 4 + ["b"] * 13)
+    mocap.save_poses(path, mocap.MocapPoses(poses, clip=clip, fps=10.0))
+    with np.load(path) as content:
+        np.testing.assert_array_equal(content["frame"], [0, 1, 2, 0, 1, 2, 3, *range(3, 16)])
+        assert set(content["fps"]) == {10.0}
+        assert set(content["subject"]) == {""}
+    assert mocap.load_poses(path).fps == 10.0
+
+
+def test_labels_of_another_number_are_not_saved(tmp_path, poses):
+    with pytest.raises(ValueError, match=r"`frame` must have shape \[20\].*\(3,\)"):
+        mocap.save_poses(tmp_path / "a.npz", mocap.MocapPoses(poses), frame=[0, 1, 2])
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_cmu_file(shared_path):
     data = mocap.load_poses(shared_path("data/cmu/cmu_h36m17_train.npz"))
 
@@ -125,3 +173,4 @@ def test_the_cmu_file(shared_path):
     assert len(np.unique(data.groups("subject"))) == 19
     assert len(np.unique(data.groups("clip"))) == 256
     assert "mocap.cs.cmu.edu" in data.credit
+    assert data.fps == 10.0

@@ -85,14 +85,13 @@ class _Array(_Known):
 
     def array(self) -> NDArray:
         shape, dtype, fortran, data = self.state
-        order = "F" if fortran else "C"
         if dtype.hasobject:
             array = np.empty(len(data), object)
             array[:] = [_plain(value) for value in data]
         else:
             data = data.encode("latin1") if isinstance(data, str) else data
             array = np.frombuffer(data, dtype)
-        return array.reshape(shape, order=order)
+        return array.reshape(shape, order="F" if fortran else "C")
 
 
 class _Reconstruct(_Known):

@@ -74,7 +74,11 @@ def check_unit(poses: NDArray, skeleton: Skeleton, used_mm: float = 1.0) -> None
     lengths = {name: frames.UNITS[unit] * total / used_mm for unit, name in names.items()}
     fits = [name for name, length in lengths.items() if low <= length <= high]
     fits.sort(key=lambda name: abs(np.log(lengths[name] / ADULT_BONE_LENGTH_MM)))
-    hint = f" (it would fit {' or '.join(fits)})" if fits else ""
+    hint = ""
+    if fits:
+        hint = f" (it would fit {' or '.join(fits)})"
+    elif total > 0.0:
+        hint = f" ({total / ADULT_BONE_LENGTH_MM:.3g} times that of an adult)"
     raise ValueError(
         f"`poses` must be in millimetres, the bones of a body {low:g} to {high:g} mm "
         f"together. Received: {total:.4g}{hint}"
