@@ -204,10 +204,11 @@ def lifter(prior, **options) -> Callable[[np.ndarray, np.ndarray, np.ndarray], n
         return tf_lift.lift(landmarks, prior, visibility=visibility, **options)["joints_3d"]
 
     num_joints = prior.num_joints
-    landmarks_spec = tf.TensorSpec([None, num_joints, 2])
-    all_visible = tf.function(joints_3d, input_signature=[landmarks_spec])
-    some_visible = tf.function(
-        joints_3d, input_signature=[landmarks_spec, tf.TensorSpec([None, num_joints], tf.bool)]
+    signature = [tf.TensorSpec([None, num_joints, 2]), tf.TensorSpec([None, num_joints], tf.bool)]
+    # The lift needs no conversion of its code, which takes most of the time of a trace.
+    all_visible, some_visible = (
+        tf.function(joints_3d, input_signature=signature[:count], autograph=False)
+        for count in (1, 2)
     )
 
     def predict(landmarks, visibility, noise_px):
