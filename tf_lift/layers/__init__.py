@@ -4,5 +4,12 @@ from tf_lift.layers.belief_map_fusion import BeliefMapFusion
 from tf_lift.layers.belief_maps_to_landmarks import BeliefMapsToLandmarks
 from tf_lift.layers.landmarks_to_belief_maps import LandmarksToBeliefMaps
 from tf_lift.layers.ppca_lifting import PPCALifting
+from tf_lift.layers.trainable_ppca_lifting import TrainablePPCALifting
 
-__all__ = ["BeliefMapFusion", "BeliefMapsToLandmarks", "LandmarksToBeliefMaps", "PPCALifting"]
+__all__ = [
+    "BeliefMapFusion",
+    "BeliefMapsToLandmarks",
+    "LandmarksToBeliefMaps",
+    "PPCALifting",
+    "TrainablePPCALifting",
+]
