@@ -140,6 +140,9 @@ def test_report_tells_what_is_made_of_what():
     # The middle of the hips is known, so its own pelvis, somewhere near, is not taken.
     assert report.combined == ("pelvis", "head_top")
     assert str(report).endswith("joints of h36m17; approximate: spine, thorax, neck_nose")
+    # Its hip in the middle is the pelvis itself, and is seen without the hips.
+    assert skeletons.report("openpose25", "h36m17").combined == ("head_top",)
+    assert skeletons.report("openpose25", "mpii16").same[6:8] == ("pelvis", "thorax")
     assert str(skeletons.report("mpii16", "lsp14")) == "mpii16 has 14 of the 14 joints of lsp14"
 
 
