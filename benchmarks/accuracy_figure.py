@@ -22,8 +22,8 @@ _STYLES = {
     "ours": {"linestyle": "-", "linewidth": 2.0},
 }
 _MAPS = {"baseline": "Greys", "network": "Oranges", "paper": "Purples", "ours": "GnBu"}
-# Errors beyond this are of methods that were not made for the corruption.
-_MAX_ERROR = 200.0
+# Range of errors, in multiples of the lowest: what is beyond it was not made for the corruption.
+_RANGE = (0.5, 3.5)
 
 
 def draw(results: dict) -> Figure:
@@ -39,17 +39,18 @@ def draw(results: dict) -> Figure:
     grid = figure.subplots(2, 2, sharey="row")
     styles = _line_styles(results)
     for row, (metric, label) in zip(grid, _METRICS.items(), strict=True):
-        highest = 0.0
+        values = []
         for axes, (kind, axis_label) in zip(row, _COLUMNS.items(), strict=True):
             for name, errors in results["errors"].items():
                 points = _points(errors, kind, metric)
                 axes.plot(*zip(*points, strict=True), label=results["titles"][name], **styles[name])
-                highest = max(highest, *(y for _, y in points))
+                values += [y for _, y in points]
             axes.set_xlabel(axis_label)
             axes.grid(alpha=0.3)
             axes.set_xticks([x for x, _ in points])
         row[0].set_ylabel(label)
-        row[0].set_ylim(0.0, min(1.05 * highest, _MAX_ERROR))
+        low, high = (factor * min(values) for factor in _RANGE)
+        row[0].set_ylim(low, min(1.05 * max(values), high))
     handles, titles = grid[0, 0].get_legend_handles_labels()
     figure.legend(handles, titles, loc="outside lower center", ncols=3, frameon=False)
     return figure
@@ -77,7 +78,8 @@ def _line_styles(results):
         colours = colormaps[_MAPS[group]]
         markers = "osD^vP*X"
         for index, name in enumerate(names):
-            shade = 0.9 - 0.45 * index / max(len(names) - 1, 1) if len(names) > 1 else 0.75
+            # The last of a group, its best as a rule, is the darkest.
+            shade = 0.9 - 0.45 * (len(names) - 1 - index) / max(len(names) - 1, 1)
             styles[name] = {
                 **style,
                 "color": colours(shade),
