@@ -137,10 +137,13 @@ def _newton_step(x, y, points, coefficients, jacobian):
 def _solve(points, coefficients, num_steps):
     # The distorted point is where a barrel's Newton steps grow to the solution from below
     # and a cushion's fall to it from above, with no overshoot either way.
-    x, y = tf.unstack(points + 0 * coefficients[0][..., tf.newaxis], axis=-1)
-    for _ in range(num_steps):
-        x, y = _newton_step(x, y, points, coefficients, _jacobian(x, y, coefficients))
-    return x, y
+    start = tuple(tf.unstack(points + 0 * coefficients[0][..., tf.newaxis], axis=-1))
+    return tf.while_loop(
+        lambda x, y: True,
+        lambda x, y: _newton_step(x, y, points, coefficients, _jacobian(x, y, coefficients)),
+        start,
+        maximum_iterations=num_steps,
+    )
 
 
 def _is_inverse(x, y, points, coefficients):
@@ -150,7 +153,10 @@ def _is_inverse(x, y, points, coefficients):
     tolerance = 1e-11 if points.dtype == tf.float64 else 1e-5
     # NaN compares false.
     defined = error <= tolerance * (1 + tf.reduce_max(tf.abs(points), -1))
-    for fraction in np.arange(1, _NUM_SAMPLES + 1) / _NUM_SAMPLES:
-        xx, xy, yy = _jacobian(fraction * x, fraction * y, coefficients)
-        defined &= (xx * yy > xy**2) & (xx + yy > 0)
-    return defined
+    fractions = tf.constant(np.arange(1, _NUM_SAMPLES + 1) / _NUM_SAMPLES, points.dtype)
+    xx, xy, yy = _jacobian(
+        fractions * x[..., tf.newaxis],
+        fractions * y[..., tf.newaxis],
+        [coefficient[..., tf.newaxis] for coefficient in coefficients],
+    )
+    return defined & tf.reduce_all((xx * yy > xy**2) & (xx + yy > 0), -1)

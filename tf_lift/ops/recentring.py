@@ -41,13 +41,13 @@ def level_rotation(pitch, roll) -> tf.Tensor:
         return tf.matmul(tilt(-pitch), upright)
 
 
-def mean_ray(rays, weights=None) -> tf.Tensor:
+def mean_ray(rays, visibility=None) -> tf.Tensor:
     """Returns the direction in which a person stands: the mean of the landmarks' rays.
 
     Args:
-        rays: Tensor of shape `[..., L, 2]`, at focal length 1; where the weight is 0 or a
+        rays: Tensor of shape `[..., L, 2]`, at focal length 1; where the visibility is 0 or a
             coordinate is not finite it may hold anything.
-        weights: Tensor of shape `[..., L]`, >= 0; `None` for all the same.
+        visibility: Tensor of shape `[..., L]`, bool or weights >= 0; `None` for all visible.
 
     Returns:
         Tensor of shape `[..., 3]`, of length 1; the optical axis where no ray counts.
@@ -62,10 +62,10 @@ def mean_ray(rays, weights=None) -> tf.Tensor:
         rays = dtypes.to_float(rays)
         shapes.check_shape(rays, "rays", None, 2)
         counts = tf.reduce_all(tf.math.is_finite(rays), -1)
-        if weights is not None:
-            weights = tf.convert_to_tensor(weights)
-            shapes.check_shape(weights, "weights", rays.shape[-2])
-            counts &= tf.cast(weights, rays.dtype) > 0
+        if visibility is not None:
+            visibility = tf.convert_to_tensor(visibility)
+            shapes.check_shape(visibility, "visibility", rays.shape[-2])
+            counts &= tf.cast(visibility, rays.dtype) > 0
         rays = tf.where(counts[..., tf.newaxis], rays, 0)
         directions = _normalise(tf.concat([rays, tf.ones_like(rays[..., :1])], -1))
         # A landmark that is half as sure is still where the person is: all count the same.
