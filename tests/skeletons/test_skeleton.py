@@ -24,6 +24,7 @@ def test_bones_swap_and_points():
         ({"parents": (0, 0, 0)}, r"`parents` must lead.*\(0, 0, 0\)"),
         ({"parents": (-1, 0, 3)}, r"`parents` must lead.*\(-1, 0, 3\)"),
         ({"parents": (-2, 0, 0)}, r"`parents` must lead.*\(-2, 0, 0\)"),
+        ({"parents": (-1, 0, -2)}, r"`parents` must lead.*\(-1, 0, -2\)"),
         ({"sources": {"tail": (("hub",),)}}, r"`sources` must be of joints.*\['tail'\]"),
         ({"points": {"tail": "hub"}}, r"`points` must be of joints.*\['tail'\]"),
         (
