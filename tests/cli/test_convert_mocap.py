@@ -95,6 +95,13 @@ def test_many_clips_are_not_listed(folder, capsys):
     assert "S1_A7" not in output
 
 
+def test_defaults_are_told(capsys):
+    assert cli.main(["convert-mocap", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    for part in ("by default 10 for .npz", "by default found.", "[default: h36m17]"):
+        assert part in text
+
+
 def test_fit_prior_takes_the_poses(folder, capsys):
     assert cli.main(["convert-mocap", "01_01.bvh", "v.npz", "--fps", "50"]) == 0
     arguments = ["fit-prior", "poses.npz", "-o", "prior.npz"]

@@ -198,7 +198,7 @@ def test_own_joints_are_kept(folder):
         ({"skeleton": "own"}, "`skeleton` must be a known one for .npz"),
         ({"unit": "ell"}, "`unit` must be one of"),
         ({"up": "w"}, "`up` must be one of"),
-        ({"output": "out.csv"}, "`output` must end in .npz for several clips.* for 4 clips"),
+        ({"output": "out.csv"}, "`output` must end in .npz for several clips.*out.csv"),
     ],
 )
 def test_wrong_arguments_are_named_before_all_else(folder, arguments, message):

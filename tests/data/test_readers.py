@@ -123,6 +123,7 @@ def test_files_folders_and_patterns(tmp_path, monkeypatch):
     for name in ("b/2.bvh", "b/1.AMC", "b/1.asf", "b/deep/3.npz", "b/.hidden.bvh", "b/x.txt"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
+    (tmp_path / "b" / "folder.bvh").mkdir()
     for name in ("z.bvh", "a.bvh", "b[1].bvh", "out.npz", "alone.asf"):
         (tmp_path / name).touch()
 

@@ -26,7 +26,7 @@ def convert_mocap(
     ] = pathlib.Path("poses.npz"),
     fps: Annotated[
         float | None,
-        typer.Option(help="Poses per second. [default: 10 for .npz, else all frames]"),
+        typer.Option(help="Poses per second; by default 10 for .npz, else all frames."),
     ] = None,
     skeleton: Annotated[
         str, typer.Option(help="Skeleton of the poses; `own` keeps the file's (not for .npz).")
@@ -34,28 +34,28 @@ def convert_mocap(
     map: Annotated[  # noqa: A002
         str | None,
         typer.Option(
-            help="JSON or YAML file that tells which joints make which, or cmu_asf or cgspeed_bvh. "
-            "[default: known by the joints' names]"
+            help="JSON or YAML file that tells which joints make which, or cmu_asf or "
+            "cgspeed_bvh; by default known by the names of the joints."
         ),
     ] = None,
     unit: Annotated[
         str | None,
         typer.Option(
-            help="Unit of the files: mm, cm, m, inch, foot, cmu, or a number of mm. [default: "
-            "what the file says]"
+            help="Unit of the files: mm, cm, m, inch, foot, cmu, or a number of mm; by default "
+            "what the file says, for .bvh what makes a grown person."
         ),
     ] = None,
     up: Annotated[
         str | None,
-        typer.Option(help="Axis that points up: x, y, z, -x, -y or -z. [default: found]"),
+        typer.Option(help="Axis that points up: x, y, z, -x, -y or -z; by default found."),
     ] = None,
     source_fps: Annotated[
         float | None,
-        typer.Option(help="Frames per second of the files. [default: what the file says]"),
+        typer.Option(help="Frames per second of the files; by default what they say (.amc: 120)."),
     ] = None,
     asf: Annotated[
         pathlib.Path | None,
-        typer.Option(help="Skeleton of the .amc files. [default: found beside them]"),
+        typer.Option(help="Skeleton of the .amc files; by default found beside them."),
     ] = None,
     drop_bad_frames: Annotated[
         bool,
@@ -65,7 +65,9 @@ def convert_mocap(
     ] = False,
     credit: Annotated[
         str | None,
-        typer.Option(help="Licence or credit to keep with the poses. [default: that of npz files]"),
+        typer.Option(
+            help="Licence or credit to keep with the poses; by default that of npz files."
+        ),
     ] = None,
 ) -> int:
     """Converts motion capture of any format to poses of one skeleton, mm, z up.
@@ -101,7 +103,7 @@ def convert_mocap(
         raise ValueError("no clip could be read; nothing was written")
     console.print(
         f"{len(result.clips)} clip{'s' if len(result.clips) > 1 else ''}, "
-        f"{result.num_poses} poses of {skeleton}"
+        f"{result.num_poses} poses of {'the joints of the file' if skeleton == 'own' else skeleton}"
         f"{f'; {len(result.skipped)} skipped' if result.skipped else ''}; wrote {result.output}",
         highlight=False,
     )

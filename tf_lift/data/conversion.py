@@ -162,6 +162,10 @@ def convert(
                 skipped.append(Skipped(path, where + reason))
                 continue
             taken.append(poses)
+            if len(taken) > 1 and output.suffix.lower() != ".npz":
+                raise ValueError(
+                    f"`output` must end in .npz for several clips. Received: {str(output)!r}"
+                )
             reports.append(_report(path, motion, poses, reports))
         if len(taken) > num_before:
             credits[readers.credit_of(path)] = None
@@ -170,11 +174,6 @@ def convert(
     if output.suffix.lower() == ".npz":
         text = "\n".join(filter(None, credits)) if credit is None else credit
         _save(output, taken, reports, skeleton, text)
-    elif len(taken) > 1:
-        raise ValueError(
-            f"`output` must end in .npz for several clips. Received: {str(output)!r} for "
-            f"{len(taken)} clips"
-        )
     else:
         _write_single(output, taken[0], reports[0])
     return Conversion(tuple(reports), tuple(skipped), output)

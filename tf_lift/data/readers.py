@@ -33,7 +33,7 @@ def find_files(paths, leave_out=None) -> list[pathlib.Path]:
     found: dict[pathlib.Path, None] = {}
     for given in map(pathlib.Path, paths):
         if given.is_dir():
-            files = [file for file in given.rglob("*") if file.suffix.lower() in SUFFIXES]
+            files = [f for f in given.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file()]
         elif given.exists() or not glob.has_magic(str(given)):
             found[given] = None
             continue
