@@ -60,6 +60,18 @@ def test_what_is_written_is_read():
     assert text.count("End Site") == 3
 
 
+def test_several_roots_as_props_have_them():
+    prop = "ROOT Ball { OFFSET 1 2 3 CHANNELS 1 Xposition End Site { OFFSET 0 0 0 } }"
+    text = TEXT.replace("}\r\nMOTION", "}\r\n" + prop + "\r\nMOTION").replace("8e0", "8 9")
+    hierarchy, values, _ = bvh_text.parse(text.replace("-7 -8", "-7 -8 -9"))
+    assert hierarchy.joint_names[-1] == "Ball"
+    assert hierarchy.parents == (-1, 0, 1, 1, 0, -1)
+    again = bvh_text.parse(bvh_text.compose(hierarchy, values, 24.0))
+    assert again[0].parents == hierarchy.parents
+    assert again[2] == 24.0
+    np.testing.assert_array_equal(again[1][:, -1], [9, -9])
+
+
 @pytest.mark.parametrize(
     ("frame_time", "fps"),
     [

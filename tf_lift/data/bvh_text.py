@@ -132,7 +132,7 @@ def compose(hierarchy: Hierarchy, values: NDArray[np.float64], fps: float) -> st
 
 
 def _row(numbers):
-    # One format for the whole row is three times as fast as one for each number.
+    # One format for the whole row is twice as fast as one for each number.
     return " ".join(["%.6f"] * len(numbers)) % tuple(numbers.tolist())
 
 
