@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from benchmarks import records
+from benchmarks import accuracy_data, records
 
 __all__ = ["main", "tiled_poses"]
 
@@ -50,19 +50,15 @@ def main(arguments: list[str]) -> None:
 
 def _parse(arguments):
     parser = argparse.ArgumentParser("python -m benchmarks fit_prior", description=__doc__)
-    parser.add_argument("--poses", default=_default_poses(), help="npz file of real poses")
+    parser.add_argument(
+        "--poses", default=accuracy_data.default_poses(), help="npz file of real poses"
+    )
     parser.add_argument("--num-poses", type=int, default=1_000_000)
     parser.add_argument("--mixture-size", type=int, default=8)
     parser.add_argument("--num-bases", type=int, default=25)
     parser.add_argument("--max-iterations", type=int, default=10, help="iterations of EM")
     parser.add_argument("--json", help="file for the results")
     return parser.parse_args(arguments)
-
-
-def _default_poses():
-    project = pathlib.Path(__file__).resolve().parents[1]
-    shared = os.environ.get("TF_LIFT_SHARED") or project.parent / "shared"
-    return str(pathlib.Path(shared, "data/cmu/cmu_h36m17_train.npz"))
 
 
 def _write_poses(source, num_poses, path):

@@ -100,7 +100,8 @@ def fit_prior(
     except KeyboardInterrupt:
         if checkpoint.exists():
             console.print(
-                f"What is learnt so far is in {checkpoint}; the same command goes on from there.",
+                f"Interrupted. What is learnt so far is in {checkpoint}; the same command goes on "
+                "from there.",
                 soft_wrap=True,
             )
         raise
