@@ -197,28 +197,34 @@ def _ours_plain(training, options):
     return Predictor(lifter(training.prior(mixture_size=3)))
 
 
-def lifter(prior, **options) -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
-    """Returns `tf_lift.lift` with a prior and options as the `predict` of a `Predictor`."""
+def lifter(
+    prior, *, tells_noise: bool = False, **options
+) -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
+    """Returns `tf_lift.lift` as the `predict` of a `Predictor`.
 
-    def joints_3d(landmarks, visibility=None):
-        return tf_lift.lift(landmarks, prior, visibility=visibility, **options)["joints_3d"]
+    Args:
+        prior: `PosePrior`.
+        tells_noise: Whether the lift is told the noise, by `landmark_noise`.
+        **options: Further options of `tf_lift.lift`.
+    """
 
-    num_joints = prior.num_joints
-    signature = [tf.TensorSpec([None, num_joints, 2]), tf.TensorSpec([None, num_joints], tf.bool)]
     # The lift needs no conversion of its code, which takes most of the time of a trace.
-    all_visible, some_visible = (
-        tf.function(joints_3d, input_signature=signature[:count], autograph=False)
-        for count in (1, 2)
-    )
+    @tf.function(autograph=False)
+    def joints_3d(**tensors):
+        return tf_lift.lift(prior=prior, **tensors, **options)["joints_3d"]
 
     def predict(landmarks, visibility, noise_px):
         parts = []
         for first in range(0, len(landmarks), _BATCH_SIZE):
             part = slice(first, first + _BATCH_SIZE)
-            if visibility[part].all():
-                parts.append(all_visible(landmarks[part]))
-            else:
-                parts.append(some_visible(landmarks[part], visibility[part]))
+            tensors = {"landmarks": landmarks[part]}
+            # What says nothing is left out: its absence is the fast way.
+            if not visibility[part].all():
+                tensors["visibility"] = visibility[part]
+            if tells_noise and noise_px[part].any():
+                noise = noise_px[part, np.newaxis]
+                tensors["landmark_noise"] = np.broadcast_to(noise, visibility[part].shape)
+            parts.append(joints_3d(**{key: tf.constant(x) for key, x in tensors.items()}))
         return np.concatenate([part.numpy() for part in parts])
 
     return predict

@@ -109,6 +109,27 @@ def test_lifter_takes_poses_in_parts(split, tiny_prior, monkeypatch):
     np.testing.assert_allclose(parts, whole, atol=0.5)
 
 
+def test_lifter_tells_what_there_is_to_tell(split, tiny_prior, monkeypatch):
+    told = []
+
+    def lift(landmarks, prior, **tensors):
+        told.append(sorted(tensors))
+        noise = tensors.get("landmark_noise", tf.zeros(landmarks.shape[:2]))
+        return {"joints_3d": tf.stack([noise] * 3, axis=-1)}
+
+    monkeypatch.setattr(tf_lift, "lift", lift)
+    for tells_noise in (False, True):
+        predict_joints = accuracy_methods.lifter(tiny_prior, tells_noise=tells_noise, refine=True)
+        told.clear()
+        for name in ("clean", "missing_2", "noise_5"):
+            views = split[1].views[name]
+            noise = predict_joints(views.landmarks, views.visibility, views.noise_px)[..., 0]
+            expected = views.noise_px[:, None] if tells_noise else 0
+            np.testing.assert_allclose(noise, np.broadcast_to(expected, noise.shape))
+        calls = [["refine"], ["refine", "visibility"], ["landmark_noise", "refine"]]
+        assert told == (calls if tells_noise else calls[:2])
+
+
 def test_inputs_are_centred_and_of_unit_size():
     landmarks = np.array([[[10.0, 10.0], [13.0, 14.0], [np.nan, np.nan]]], np.float32)
     visibility = np.array([[True, True, False]])
