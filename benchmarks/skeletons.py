@@ -5,8 +5,9 @@ import argparse
 import numpy as np
 
 import tf_lift
-from benchmarks import accuracy_data, records
+from benchmarks import accuracy_data, records, skeletons_figure
 from tf_lift import skeletons
+from tf_lift.viewing import figures
 
 __all__ = ["evaluate", "main"]
 
@@ -31,6 +32,7 @@ def main(arguments):
     parser.add_argument("--prior", metavar="FILE", help="prior; the one that ships by default")
     parser.add_argument("--num-poses", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--figure", metavar="FILE", help="png file: where the marks are")
     options = parser.parse_args(arguments)
     if options.num_poses < 1:
         raise ValueError(f"`num_poses` must be at least 1. Received: {options.num_poses}")
@@ -40,7 +42,8 @@ def main(arguments):
     rng = np.random.default_rng(options.seed)
     chosen = _draw(data.clip, options.num_poses, rng)
     poses = data.poses[chosen].astype(np.float64)
-    results = evaluate(poses, tf_lift.PosePrior.load(options.prior), rng)
+    prior = tf_lift.PosePrior.load(options.prior)
+    results = evaluate(poses, prior, rng)
     print("landmarks | of 17 | MPJPE, mm | limbs | spine and head")
     for name, row in results["landmarks"].items():
         print(f"{name} | {row['joints']} | {row['mpjpe']:.1f} | ", end="")
@@ -48,6 +51,8 @@ def main(arguments):
     print("\nskeleton | landmarks converted: all, limbs | prior converted: all, limbs")
     for name, row in results["priors"].items():
         print(f"{name} | " + " | ".join(f"{a:.1f}, {b:.1f}" for a, b in row.values()))
+    if options.figure:
+        figures.save(skeletons_figure.draw(prior), options.figure)
     if options.json:
         command = " ".join(["python -m benchmarks skeletons", *arguments])
         records.write(options.json, "skeletons", results, command=command, seed=options.seed)

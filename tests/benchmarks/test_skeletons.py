@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from tf_lift import skeletons
 
@@ -18,8 +19,12 @@ def run(poses_file, tmp_path):
     return call
 
 
-def test_figures_of_every_skeleton(run, capsys):
-    record = run("--num-poses", "40", "--seed", "2")
+def test_figures_of_every_skeleton(run, capsys, tmp_path):
+    picture = tmp_path / "marks.png"
+    record = run("--num-poses", "40", "--seed", "2", "--figure", str(picture))
+    with Image.open(picture) as image:
+        colours = {tuple(colour) for colour in np.asarray(image.convert("RGB")).reshape(-1, 3)}
+    assert {(31, 95, 168), (200, 89, 11)} <= colours  # The prior's marks, and others'.
     rows = record["results"]["landmarks"]
     assert set(skeletons.SKELETONS) <= set(rows)
     for name in skeletons.SKELETONS:
