@@ -41,8 +41,8 @@ def test_units_cannot_be_confused():
 
 
 def test_a_size_that_fits_no_unit_is_told():
-    with pytest.raises(ValueError, match=r"path along the bones is 1.65 units.*1700 to 3300 mm"):
-        body_frame.find_unit_mm([[[0.0, 0, 0], [0, 0, 1.65]]], (-1, 0))
+    with pytest.raises(ValueError, match=r"path along the bones is 1.55 units.*1600 to 3300 mm"):
+        body_frame.find_unit_mm([[[0.0, 0, 0], [0, 0, 1.55]]], (-1, 0))
 
 
 @pytest.mark.parametrize("axis", ["y", "z"])

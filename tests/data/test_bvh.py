@@ -120,6 +120,30 @@ def test_position_channels_hold_the_place_or_what_it_adds_to_the_offset(rng, tmp
     np.testing.assert_allclose(clip.positions, expected(joints, rows), rtol=0, atol=1e-6)
 
 
+def test_hips_below_a_point_on_the_floor_do_not_tell(rng, tmp_path):
+    # Their OFFSET is from where the person happened to stand, longer than all bones together.
+    joints = [("Reference", None, (0, 0, 0), ALL)]
+    joints += [
+        (name, parent or "Reference", o, ALL if ch else ch) for name, parent, o, ch in PERSON
+    ]
+    joints[1] = ("Hips", "Reference", (1, 94, -900), ALL)
+    rows = random_rows(rng, joints)
+    place = np.array([c.endswith("position") for *_, ch in joints for c in ch])
+    rows[:, place] = np.concatenate([offset for _, _, offset, ch in joints if ch])
+    rows[:, 6:9] = rng.uniform(-1, 1, [7, 3]) + [0, 93, -9]
+    clip = read_text(tmp_path, to_text(joints, rows), unit_mm=1.0, up="z")
+    still = [(name, parent, (0, 0, 0) if ch else o, ch) for name, parent, o, ch in joints]
+    np.testing.assert_allclose(clip.positions, expected(still, rows), rtol=0, atol=1e-6)
+    hips_alone = [
+        (*joint[:3], joint[3] if index < 2 else joint[3][3:]) for index, joint in enumerate(joints)
+    ]
+    columns = [
+        c for index, (*_, ch) in enumerate(joints) for c in [index < 2] * 3 + [True] * 3 if ch
+    ]
+    clip = read_text(tmp_path, to_text(hips_alone, rows[:, columns]), unit_mm=1.0, up="z")
+    np.testing.assert_allclose(clip.positions, expected(still, rows), rtol=0, atol=1e-6)
+
+
 def test_the_position_of_a_root_alone_is_its_place(tmp_path):
     joints = [("Hips", None, (5, 95, 1), ALL), ("Head", "Hips", (0, 60, 0), ZXY)]
     clip = read_text(tmp_path, to_text(joints, [[4, 90, 2, 0, 0, 0, 0, 0, 0]]), unit_mm=1, up="z")
@@ -141,7 +165,7 @@ def test_the_file_with_an_error_is_named(rng, tmp_path, change, message):
 
 
 def test_an_unknown_unit_is_asked_for(rng, tmp_path):
-    joints = [(name, parent, np.array(o) * 7.5, ch) for name, parent, o, ch in PERSON]
+    joints = [(name, parent, np.array(o) * 6.5, ch) for name, parent, o, ch in PERSON]
     text = to_text(joints, random_rows(rng, PERSON))
     with pytest.raises(ValueError, match=r"09_01.bvh: the unit \(`unit_mm`\) must be given"):
         read_text(tmp_path, text)

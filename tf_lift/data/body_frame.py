@@ -11,9 +11,9 @@ from tf_lift.data import frames
 
 # Length of the bones from a hand to the opposite foot: 2.0 to 2.3 m in 17 joints, wrist to
 # ankle, of 19 people in CMU's motion capture, and 2.2 to 2.5 m with fingers and toes of six.
-# The bounds leave room for people of 1.4 to 2.2 m, and their ratio is less than that of any
+# The bounds leave room for people of 1.3 to 2.2 m, and their ratio is less than that of any
 # two units below, so that only one can fit.
-LONGEST_PATH_MM = (1700.0, 3300.0)
+LONGEST_PATH_MM = (1600.0, 3300.0)
 UNITS = ("mm", "cm", "m", "inch", "cmu")
 # Head and feet are this straight above each other in a skeleton at rest: cos 25 degrees.
 CLEARLY_UP = 0.9
@@ -25,9 +25,9 @@ def find_unit_mm(positions, parents) -> float:
     """Finds which length unit makes a skeleton the size of a grown person.
 
     The size is the longest path along bones between two ends of limbs, in the clip's
-    median. Lengths of 1.7 to 3.3 m count as human, in millimetres, centimetres, metres,
+    median. Lengths of 1.6 to 3.3 m count as human, in millimetres, centimetres, metres,
     inches, or the 1/0.45 inch of the CMU recordings; at most one of them fits. Children
-    under about 1.3 m can be taken for adults in inches or fit none.
+    under about 1.2 m can be taken for adults in inches or fit none.
 
     Args:
         positions: Array of shape `[T, J, 3]`, in the unit to find.

@@ -34,9 +34,9 @@ def read(
     from the feet (`body_frame.find_unit_mm` and `find_up` have the rules).
 
     Where joints other than the root have position channels, some programs write the place
-    in the parent's axes there and others its difference from OFFSET. Whichever leaves the
-    bones closer to the length of their OFFSETs is taken, for the root as well; if only the
-    root has them, they are its place.
+    in the parent's axes there, near OFFSET, and others its difference from OFFSET, near 0.
+    What most joints of the file have is taken for all, the root as well; where that does not
+    tell, as when only the root has position channels, they are places.
 
     Args:
         path: The file.
@@ -117,14 +117,15 @@ def _positions(hierarchy: Hierarchy, values) -> NDArray[np.float64]:
 
 
 def _adds_to_offsets(hierarchy, places, placed):
+    """Whether position channels hold what is added to OFFSET, by the joints that tell."""
     bones = placed.any(axis=1) & (np.array(hierarchy.parents) >= 0)
-    lengths = np.linalg.norm(hierarchy.offsets[bones], axis=-1)
-    sums = places[:, bones] + np.where(placed, hierarchy.offsets, 0.0)[bones]
-    errors = [
-        np.abs(np.median(np.linalg.norm(way, axis=-1), axis=0) - lengths).sum()
-        for way in (places[:, bones], sums)
-    ]
-    return errors[1] < errors[0]
+    offsets = np.where(placed, hierarchy.offsets, 0.0)[bones]
+    numbers = np.where(placed, places, 0.0)[:, bones]
+    lengths = np.linalg.norm(offsets, axis=-1)
+    size = np.median(np.linalg.norm(numbers, axis=-1), axis=0)
+    change = np.median(np.linalg.norm(numbers - offsets, axis=-1), axis=0)
+    # A joint that goes its own way, as hips below a point on the floor, is neither.
+    return np.sum(size < 0.1 * lengths) > np.sum(change < 0.5 * lengths)
 
 
 def write(path, clip: motion.Motion) -> None:
