@@ -1,4 +1,5 @@
 import dataclasses
+import pathlib
 
 import numpy as np
 import pytest
@@ -274,6 +275,36 @@ def test_log_likelihood_checks_its_arguments(tiny_prior):
         tiny_prior.log_likelihood(np.full([1, 17, 3], np.nan))
     with pytest.raises(ValueError, match="`num_rotations` must be at least 1"):
         tiny_prior.log_likelihood(np.zeros([1, 17, 3]), num_rotations=0)
+
+
+def test_shipped_priors_have_names(tmp_path, monkeypatch, tiny_prior):
+    monkeypatch.setattr(files, "FOLDER", tmp_path)
+    monkeypatch.setattr(files, "SHIPPED", {"cmu": "a.npz", "small": "b.npz", "later": "c.npz"})
+    tiny_prior.save(tmp_path / "a.npz")
+    dataclasses.replace(tiny_prior, credit="b").save(tmp_path / "b.npz")
+
+    assert PosePrior.load("small").credit == "b"
+    assert PosePrior.load().credit == PosePrior.load("cmu").credit == ""
+    for name in ("later", "Small", "nobody"):
+        message = (
+            rf"`path` must be the name of a prior that ships, one of \['cmu', 'small'\].*{name}"
+        )
+        with pytest.raises(ValueError, match=message):
+            PosePrior.load(name)
+
+
+def test_a_text_with_folder_or_ending_is_a_path(tmp_path, monkeypatch, tiny_prior):
+    monkeypatch.chdir(tmp_path)
+    dataclasses.replace(tiny_prior, credit="here").save("cmu")
+
+    for path in ("./cmu", str(tmp_path / "cmu"), pathlib.Path("cmu")):
+        assert PosePrior.load(path).credit == "here"
+    assert PosePrior.load("cmu").credit != "here"
+    with pytest.raises(FileNotFoundError, match="cmu.npz"):
+        PosePrior.load("cmu.npz")
+    tiny_prior.save("mine")
+    with pytest.raises(ValueError, match=r"'mine'; for the file of that name: '\./mine'"):
+        PosePrior.load("mine")
 
 
 def test_the_shipped_prior_is_of_people():
