@@ -15,7 +15,8 @@ def convert(points, weights, visibility=None, name="convert_joints"):
     with 0 for joints that are missing or not visible.
 
     Args:
-        points: Tensor of shape `[..., source joints, D]`, any unit and frame.
+        points: Tensor of shape `[..., source joints, D]`, any unit and frame. A joint that is
+            not finite is not visible.
         weights: Array of shape `[target joints, source joints]`, of
             `tf_lift.skeletons.joint_map`: known when a graph is traced.
         visibility: Tensor of shape `[..., source joints]`, bool or weights >= 0; `None` for
@@ -45,12 +46,14 @@ def convert(points, weights, visibility=None, name="convert_joints"):
             visibility = tf.ones(tf.shape(points)[:-1], tf.bool)
         visibility = tf.convert_to_tensor(visibility)
         shapes.check_shape(visibility, "visibility", weights.shape[1])
+        finite = tf.reduce_all(tf.math.is_finite(points), -1)
         if visibility.dtype == tf.bool:
-            seen = visibility
+            seen = visibility & finite
             visible = tf.reduce_all(seen[..., tf.newaxis, :] | ~uses, -1) & exists
             converted = visible
         else:
-            seen = visibility > 0
+            seen = (visibility > 0) & finite
+            visibility = tf.where(seen, visibility, tf.zeros([], visibility.dtype))
             parts = tf.where(uses, visibility[..., tf.newaxis, :], visibility.dtype.max)
             least = tf.reduce_min(parts, -1)
             visible = (least > 0) & exists
