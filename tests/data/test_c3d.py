@@ -72,7 +72,9 @@ def test_markers_that_were_not_seen(tmp_path):
 def test_a_root_that_is_always_the_origin_is_seen(tmp_path):
     poses = POSES - POSES[:, :1]
     path = mocap_files.write_c3d(tmp_path / "a.c3d", poses, NAMES)
-    assert not gaps.missing_of(c3d.read(path)).any()
+    motion = c3d.read(path)
+    assert motion.num_joints == 17
+    assert not gaps.missing_of(motion).any()
 
 
 def test_names_without_prefix_where_they_stay_different(tmp_path):
@@ -104,6 +106,13 @@ def test_what_is_written_is_read_again(tmp_path):
     assert again.joint_names == motion.joint_names
     assert again.fps == pytest.approx(59.94)
     assert [file.name for file in tmp_path.iterdir()] == ["x.c3d"]
+
+
+def test_clips_longer_than_the_header_can_tell_are_refused(tmp_path):
+    # ezc3d writes all frames, and reads the first 65,535 of them.
+    path = mocap_files.write_c3d(tmp_path / "a.c3d", np.ones([66000, 1, 3]), ["a"])
+    with pytest.raises(ValueError, match="must not have more than 65535 frames.*about 66"):
+        c3d.read(path)
 
 
 def test_clips_too_long_for_the_format_are_refused(tmp_path):

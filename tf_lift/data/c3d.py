@@ -180,7 +180,7 @@ def _points(content):
 
 
 def _check_whole(path, positions, scale):
-    """Compares the header's number of frames with the file's size: ezc3d stops in silence."""
+    """Compares the header's number of frames with those read: ezc3d stops in silence."""
     with open(path, "rb") as stream:
         header = stream.read(18)
         stream.seek((header[0] - 1) * 512 + 3)
@@ -189,10 +189,11 @@ def _check_whole(path, positions, scale):
     num_points, num_analog, first, last, _, _, _, start = struct.unpack(f"{order}8H", header[2:])
     frame = (4 * num_points + num_analog) * (4 if scale < 0.0 else 2)
     room = max(0, size - 512 * (start - 1)) // frame if frame else 0
-    whole, announced = min(room, len(positions)), last - first + 1
-    if last < _MAX_FRAMES and whole < announced:
+    announced = last - first + 1
+    if last < _MAX_FRAMES and len(positions) < announced:
         raise ValueError(
-            f"is truncated: its header tells {announced} frames. Received: {whole} whole ones"
+            f"is truncated: its header tells {announced} frames. "
+            f"Received: {len(positions)} whole ones"
         )
     # The end of the file may be filled up to a block of 512 bytes.
     if last >= _MAX_FRAMES and room > len(positions) + 512 // frame:
