@@ -31,7 +31,7 @@ def asf_text(length=0.45, angle="deg", bones=None):
     scale = 1.0 if angle == "deg" else math.pi / 180
     lines = ["# made for a test", ":version 1.10", ":name TEST", ":units", "  mass 1.0"]
     lines += [f"  length {length}", f"  angle {angle}", ":documentation", "   a  remark"]
-    lines += [":root", "   order TX TY TZ RX RY RZ", "   axis XYZ", "   position 0 0 0"]
+    lines += [":root", "   order TX TY TZ RX RY RZ", "   axis XYZ", "   position 1 -2 3"]
     lines += ["   orientation 0 0 0", ":bonedata"]
     for index, (name, (direction, size, axis, dof)) in enumerate((bones or BONES).items(), 1):
         lines += ["  begin", f"     id {index}", f"     name {name}"]
@@ -84,6 +84,7 @@ def expected(recording, unit_mm=25.4 / 0.45):
     names = ["root", *(name for name, _ in HIERARCHY)]
     frames = []
     for root, angles in zip(*recording, strict=True):
+        root = root + np.array([1, -2, 3, 0, 0, 0])  # Its position in the ASF file.
         ends = motion_capture.amc_frame(bones, HIERARCHY, root, angles)
         frames.append([ends[name] for name in names])
     x, y, z = np.moveaxis(np.array(frames), -1, 0) * unit_mm
@@ -128,6 +129,22 @@ def test_up_is_y_by_the_names_of_the_bones(recording, tmp_path):
     np.testing.assert_array_equal(
         asf_amc.read(path).positions, asf_amc.read(path, up="y").positions
     )
+
+
+def test_a_unit_that_makes_no_person_is_not_taken(recording, tmp_path):
+    # Centimetres, by a program that writes `length 1.0`, which would be inches.
+    scale = 25.4 / 0.45 / 10
+    bones = {name: (d, size * scale, a, dof) for name, (d, size, a, dof) in BONES.items()}
+    root, angles = recording
+    root = np.concatenate([root[:, :3] * scale, root[:, 3:]], axis=1)
+    asf = asf_text(length=1.0, bones=bones).replace("position 1 -2 3", "position 0 0 0")
+    path = write(tmp_path, asf, amc_text(root, angles))
+    given = asf_amc.read(path, unit_mm=10.0)
+    np.testing.assert_allclose(asf_amc.read(path).positions, given.positions)
+    tiny = {name: (d, size * 5, a, dof) for name, (d, size, a, dof) in BONES.items()}
+    path = write(tmp_path, asf_text(length=0.01, bones=tiny), amc_text(*recording))
+    with pytest.raises(ValueError, match=r"05_02.amc: the unit \(`unit_mm`\) must be given"):
+        asf_amc.read(path)
 
 
 @pytest.mark.parametrize("asf_name", ["05_02", "05", "skeleton"])

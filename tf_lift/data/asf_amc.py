@@ -22,7 +22,9 @@ def read(
         amc_path: The clip.
         asf_path: The skeleton; by default the one beside the clip (see `find_asf`).
         fps: Frames per second, which no AMC file tells. CMU's are 120, of some subjects 60.
-        unit_mm: Millimetres of the unit of length; by default that of the ASF file.
+        unit_mm: Millimetres of the unit of length; by default that of the ASF file, or the
+            one that makes a grown person (see `body_frame.find_unit_mm`) where the file's
+            makes a giant, or less than half of one.
         up: The axis that points up, such as "y" or "z"; by default guessed, for nearly all
             files y (see `body_frame.find_up`).
 
@@ -51,7 +53,7 @@ def read(
             rest=_rest(skeleton),
             joint_names=skeleton.joint_names,
             parents=skeleton.parents,
-            unit_mm=skeleton.unit_mm if unit_mm is None else unit_mm,
+            unit_mm=_unit_mm(skeleton, positions) if unit_mm is None else unit_mm,
             up=up,
         )
     except ValueError as error:
@@ -86,6 +88,15 @@ def find_asf(amc_path) -> pathlib.Path:
         f"{amc_path}: needs its skeleton, an ASF file called {amc_path.stem}.asf, or by the "
         f"subject. Received: {', '.join(found) or 'none'} in the folder"
     )
+
+
+def _unit_mm(skeleton, positions):
+    low, high = body_frame.LONGEST_PATH_MM
+    size = body_frame.longest_path(positions, skeleton.parents) * skeleton.unit_mm
+    if low / 2.0 <= size <= high:  # A child as well: the file says so.
+        return skeleton.unit_mm
+    # Programs other than CMU's write `length 1.0` whatever the unit is.
+    return body_frame.find_unit_mm(positions, skeleton.parents)
 
 
 def _rest(skeleton):
