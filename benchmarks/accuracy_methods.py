@@ -197,6 +197,13 @@ def _ours_plain(training, options):
     return Predictor(lifter(training.prior(mixture_size=3)))
 
 
+@register("ours_mean", "Ours, mean of the candidates", "ours", selection="mean")
+@register("ours_refined", "Ours, refined", "ours", refine=True)
+def _ours_told(training, options, **lift_options):
+    prior = training.prior(mixture_size=3)
+    return Predictor(lifter(prior, tells_noise=True, **lift_options))
+
+
 def lifter(
     prior, *, tells_noise: bool = False, **options
 ) -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
@@ -204,7 +211,8 @@ def lifter(
 
     Args:
         prior: `PosePrior`.
-        tells_noise: Whether the lift is told the noise, by `landmark_noise`.
+        tells_noise: Whether the lift is told the noise, by `landmark_noise`, also where it
+            is 0: the joints then lie where the landmarks are.
         **options: Further options of `tf_lift.lift`.
     """
 
@@ -218,10 +226,10 @@ def lifter(
         for first in range(0, len(landmarks), _BATCH_SIZE):
             part = slice(first, first + _BATCH_SIZE)
             tensors = {"landmarks": landmarks[part]}
-            # What says nothing is left out: its absence is the fast way.
+            # All visible: the fast way.
             if not visibility[part].all():
                 tensors["visibility"] = visibility[part]
-            if tells_noise and noise_px[part].any():
+            if tells_noise:
                 noise = noise_px[part, np.newaxis]
                 tensors["landmark_noise"] = np.broadcast_to(noise, visibility[part].shape)
             parts.append(joints_3d(**{key: tf.constant(x) for key, x in tensors.items()}))
