@@ -189,6 +189,13 @@ def test_known_joints_are_where_the_maps_of_cmu_have_them():
     )
     np.testing.assert_allclose(poses["pelvis"], (place["LeftUpLeg"] + place["RightUpLeg"]) / 2)
     np.testing.assert_allclose(poses["spine"], (place["Spine"] + place["Spine1"]) / 2)
+    # The forearm is radius and wrist; the root is no joint of a body.
+    asf = skeleton_maps.get("cmu_asf").joints
+    assert asf["left_wrist"] == {"lwrist": 1.0}
+    assert asf["right_wrist"] == {"rwrist": 1.0}
+    assert asf["pelvis"] == {"lhipjoint": 0.5, "rhipjoint": 0.5}
+    assert asf["spine"] == {"lowerback": 0.5, "upperback": 0.5}
+    assert asf["thorax"] == {"lowerneck": 1.0}
     for joint in skeletons.H36M_17.joint_names:
         side = joint.partition("_")[0]
         if side in ("left", "right"):
