@@ -2,7 +2,9 @@
 
 import tensorflow as tf
 
+from tf_lift import skeletons
 from tf_lift.ops import lifting
+from tf_lift.prior import limbs
 from tf_lift.prior.tables import build_tables
 
 __all__ = ["lift"]
@@ -16,6 +18,13 @@ def lift(
     num_rotations=80,
     selection="posterior",
     pitches=(0.0,),
+    *,
+    temperature=3.0,
+    refine=False,
+    num_hypotheses=None,
+    landmark_noise=None,
+    bone_lengths=None,
+    height=None,
 ):
     """Lifts 2D landmarks to 3D with a pose prior.
 
@@ -33,14 +42,30 @@ def lift(
             as in eq. 2 of the paper. `None`: scale and position are free.
         num_rotations: Number of angles about the vertical that are searched.
         selection: "posterior": the most probable candidate; "energy": that of the lowest
-            energy, as in eq. 2.
+            energy, as in eq. 2; "mean": the mean over all candidates, the lowest error.
         pitches: Camera pitches in radians, positive looking down, searched as well.
+        temperature: Of the candidates' probabilities, for the mean, its deviation and the
+            hypotheses; above 1, since people differ from those that a prior is learnt from.
+        refine: Whether to refine the rotation between the angles of the search; not for
+            the mean, which has them all.
+        num_hypotheses: Number of distinct poses to return as well, or `None`.
+        landmark_noise: Standard deviation of each coordinate of the landmarks, pixels,
+            broadcast to `[..., L]`. What the landmarks show beyond the prior's bases and
+            is not noise is then added to `joints_3d`: with 0.0 the joints lie where the
+            landmarks are. `None`: the landmarks' noise is taken to be within the prior's.
+        bone_lengths: Lengths of the person's bones, mm, `[..., L - 1]`: of each joint but
+            the root, in order, to its parent. "prior": those of the prior's people. Sets
+            size and depths, see `tf_lift.ops.bone_lengths.apply`.
+        height: Standing height of the person, mm, a number or `[...]`: bones as long as
+            those of the prior's people, in proportion. Instead of `bone_lengths`.
 
     Returns:
         Dict of `joints_3d` `[..., L, 3]` (mm, camera frame, origin at joint 0),
         `landmarks` `[..., L, 2]` (the projected pose, pixels), `mixture_index` `[...]`,
         `rotation_angle` and `pitch` `[...]` (rad), `scale` `[...]` (px/mm), `energy`
-        `[...]` (mm^2), `joints_3d_stddev` `[..., L]` (mm).
+        `[...]` (mm^2), `joints_3d_stddev` `[..., L]` (mm). With `num_hypotheses` also
+        `hypotheses`, a dict of `joints_3d` `[..., n, L, 3]` and `probability` `[..., n]`,
+        most probable first.
 
     Raises:
         ValueError: If a shape or option does not fit.
@@ -61,4 +86,17 @@ def lift(
     tables = build_tables(
         prior, num_rotations, tuple(float(pitch) for pitch in pitches), scale is None, dtype
     )
-    return lifting.lift(landmarks, tables, visibility, scale, selection)
+    lengths = limbs.bone_lengths(prior, bone_lengths, height)
+    return lifting.lift(
+        landmarks,
+        tables,
+        visibility,
+        scale,
+        selection,
+        temperature=temperature,
+        refine=refine,
+        num_hypotheses=num_hypotheses,
+        landmark_noise=landmark_noise,
+        bone_lengths=lengths,
+        parents=None if lengths is None else skeletons.get(prior.skeleton).parents,
+    )

@@ -29,6 +29,36 @@ def test_layer_contract(tiny_prior, tmp_path, scale):
     )
 
 
+OPTIONS = {
+    "selection": "mean",
+    "temperature": 2.0,
+    "num_hypotheses": 2,
+    "landmark_noise": 0.0,
+    "bone_lengths": "prior",
+}
+
+
+def test_options_are_kept(tiny_prior, tmp_path):
+    helpers.check_layer(
+        lambda: PPCALifting(tiny_prior, num_rotations=8, **OPTIONS),
+        make_landmarks(tiny_prior, 4),
+        tmp_path,
+        num_non_trainable=9,
+        fit_output="landmarks",
+        rtol=1e-4,
+        atol=1e-2,
+    )
+
+
+def test_options_equal_function(tiny_prior):
+    landmarks = make_landmarks(tiny_prior, 4)
+    expected = tf_lift.lift(landmarks, tiny_prior, num_rotations=8, **OPTIONS)
+    result = PPCALifting(tiny_prior, num_rotations=8, **OPTIONS)(landmarks)
+    tf.nest.map_structure(np.testing.assert_array_equal, result, expected)
+    plain = tf_lift.lift(landmarks, tiny_prior, num_rotations=8)
+    assert np.max(np.abs(plain["joints_3d"] - expected["joints_3d"])) > 1
+
+
 def test_equals_function(tiny_prior):
     landmarks = make_landmarks(tiny_prior, 4)
     visible = np.arange(17) % 4 != 1
@@ -85,6 +115,9 @@ def test_compiled_equals_plain(tiny_prior):
         ({"selection": "best"}, "`selection` must be one of"),
         ({"scale": -1.0}, "`scale` must be positive"),
         ({"jit_compile": "always"}, "`jit_compile` must be"),
+        ({"temperature": -1.0}, "`temperature` must be positive"),
+        ({"landmark_noise": -1.0}, "`landmark_noise` must not be negative"),
+        ({"bone_lengths": "mine"}, "`bone_lengths` must be lengths"),
     ],
 )
 def test_bad_arguments_are_named(tiny_prior, arguments, message):

@@ -25,9 +25,8 @@ def test_costs_equal_brute_force(tiny_prior, rng, scale, weights_kind, selection
     if scale is None:
         seen = np.ones([4, 17]) if weights is None else weights
         landmarks -= np.einsum("bl,blc->bc", seen, landmarks)[:, None] / seen.sum(1)[:, None, None]
-    costs = rotation_search.search(
-        tf.constant(landmarks), tables, None if weights is None else tf.constant(weights), selection
-    )
+    seen = None if weights is None else tf.constant(weights)
+    costs = rotation_search.search(tf.constant(landmarks), tables, seen, selection).costs
     for i in range(4):
         seen = None if weights is None else weights[i]
         for found in reference.lift(landmarks[i], tiny_prior, seen, scale, ROTATIONS, selection):

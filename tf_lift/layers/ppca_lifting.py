@@ -2,9 +2,11 @@
 
 import tensorflow as tf
 
-from tf_lift.ops import lifting, rotation_search
+from tf_lift import skeletons
+from tf_lift.ops import lifting
+from tf_lift.ops.lift_options import LiftOptions
 from tf_lift.ops.lift_tables import LiftTables
-from tf_lift.prior import PosePrior, build_tables
+from tf_lift.prior import PosePrior, build_tables, limbs
 
 __all__ = ["PPCALifting"]
 
@@ -37,7 +39,7 @@ class PPCALifting(tf.keras.layers.Layer):
             come as keyword arguments and its tables with the weights.
         num_rotations: Number of angles about the vertical that are searched.
         pitches: Camera pitches in radians, positive looking down, searched as well.
-        selection: "posterior" or "energy", see `tf_lift.lift`.
+        selection: "posterior", "energy" or "mean", see `tf_lift.lift`.
         scale: `None` for free scale and position, or the number of pixels per millimetre
             of landmarks that are relative to the prior's origin.
         lift_gradient: Whether a gradient flows through the lift; `False` is the training
@@ -45,6 +47,11 @@ class PPCALifting(tf.keras.layers.Layer):
         jit_compile: Whether XLA compiles the lift as one program; "auto" does where there
             is a GPU. Set the attribute to `False` before an export: TensorFlow Serving
             refuses compiled functions (`tf_lift.export_saved_model` does so itself).
+        temperature: See `tf_lift.lift`, as are the following.
+        refine: Whether to refine the rotation between the angles of the search.
+        num_hypotheses: Number of distinct poses to return as well, or `None`.
+        landmark_noise: Standard deviation of the landmarks, pixels, or `None`.
+        bone_lengths: Lengths of L - 1 bones, mm, "prior" or `None`.
         **kwargs: Arguments of `tf.keras.layers.Layer`.
 
     Call arguments:
@@ -53,7 +60,8 @@ class PPCALifting(tf.keras.layers.Layer):
 
     Returns:
         Dict as of `tf_lift.lift`: `joints_3d`, `landmarks`, `mixture_index`,
-        `rotation_angle`, `pitch`, `scale`, `energy`, `joints_3d_stddev`.
+        `rotation_angle`, `pitch`, `scale`, `energy`, `joints_3d_stddev`, and `hypotheses`
+        where there are any.
 
     Raises:
         ValueError: If an argument or a shape does not fit.
@@ -76,23 +84,32 @@ class PPCALifting(tf.keras.layers.Layer):
         scale: float | None = None,
         lift_gradient: bool = True,
         jit_compile: bool | str = "auto",
+        temperature: float = 3.0,
+        refine: bool = False,
+        num_hypotheses: int | None = None,
+        landmark_noise: float | None = None,
+        bone_lengths=None,
         **kwargs,
     ):
         sizes = {name: kwargs.pop(name, None) for name in _SIZES}
+        parents = kwargs.pop("parents", None)
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
-        if selection not in rotation_search.SELECTIONS:
-            raise ValueError(
-                f"`selection` must be one of {rotation_search.SELECTIONS}. Received: {selection!r}"
-            )
+        LiftOptions(selection, temperature, refine, num_hypotheses)
         if jit_compile not in (True, False, "auto"):
             raise ValueError(
                 f'`jit_compile` must be True, False or "auto". Received: {jit_compile!r}'
             )
         if scale is not None and not scale > 0:
             raise ValueError(f"`scale` must be positive or None. Received: {scale!r}")
+        if landmark_noise is not None and not landmark_noise >= 0:
+            raise ValueError(
+                f"`landmark_noise` must not be negative, or None. Received: {landmark_noise!r}"
+            )
         if prior is not None:
             sizes = {name: getattr(prior, name) for name in _SIZES}
+            bone_lengths = limbs.bone_lengths(prior, bone_lengths)
+            parents = skeletons.get(prior.skeleton).parents
         elif None in sizes.values():
             raise ValueError("`prior` must be a PosePrior. Received: None")
         self.num_rotations = num_rotations
@@ -101,6 +118,12 @@ class PPCALifting(tf.keras.layers.Layer):
         self.scale = scale
         self.lift_gradient = lift_gradient
         self.jit_compile = jit_compile
+        self.temperature = temperature
+        self.refine = refine
+        self.num_hypotheses = num_hypotheses
+        self.landmark_noise = landmark_noise
+        self.parents = None if parents is None else tuple(parents)
+        self.bone_lengths = None if bone_lengths is None else [float(x) for x in bone_lengths]
         self.mixture_size = sizes["mixture_size"]
         self.num_bases = sizes["num_bases"]
         self.num_joints = sizes["num_joints"]
@@ -144,7 +167,19 @@ class PPCALifting(tf.keras.layers.Layer):
             landmarks = tf.stop_gradient(landmarks)
 
         def lift(landmarks, visibility):
-            return lifting.lift(landmarks, tables, visibility, self.scale, self.selection)
+            return lifting.lift(
+                landmarks,
+                tables,
+                visibility,
+                self.scale,
+                self.selection,
+                temperature=self.temperature,
+                refine=self.refine,
+                num_hypotheses=self.num_hypotheses,
+                landmark_noise=self.landmark_noise,
+                bone_lengths=self.bone_lengths,
+                parents=self.parents,
+            )
 
         compiled = self.jit_compile
         if compiled == "auto":
@@ -156,29 +191,44 @@ class PPCALifting(tf.keras.layers.Layer):
     def compute_output_shape(self, landmarks_shape, visibility_shape=None):
         leading = tuple(landmarks_shape)[:-2]
         joints = self.num_joints
-        return {
-            "joints_3d": (*leading, joints, 3),
-            "landmarks": (*leading, joints, 2),
-            "rotation_angle": leading,
-            "pitch": leading,
-            "scale": leading,
-            "energy": leading,
-            "joints_3d_stddev": (*leading, joints),
-            "mixture_index": leading,
-        }
+        shapes = {name: leading for name in ("rotation_angle", "pitch", "scale", "energy")}
+        shapes |= {"joints_3d": (*leading, joints, 3), "landmarks": (*leading, joints, 2)}
+        shapes |= {"joints_3d_stddev": (*leading, joints), "mixture_index": leading}
+        if self.num_hypotheses is not None:
+            number = self.num_hypotheses
+            shapes["hypotheses"] = {
+                "joints_3d": (*leading, number, joints, 3),
+                "probability": (*leading, number),
+            }
+        return shapes
 
     def compute_output_spec(self, landmarks, visibility=None):
         # Keras 3 would take every output to have the layer's floating type.
-        return {
-            name: tf.keras.KerasTensor(
-                shape, "int32" if name == "mixture_index" else self.compute_dtype
-            )
-            for name, shape in self.compute_output_shape(landmarks.shape).items()
-        }
+        def spec(name, shape):
+            if isinstance(shape, dict):
+                return {key: spec(key, value) for key, value in shape.items()}
+            dtype = "int32" if name == "mixture_index" else self.compute_dtype
+            return tf.keras.KerasTensor(shape, dtype)
+
+        shapes = self.compute_output_shape(landmarks.shape)
+        return {name: spec(name, shape) for name, shape in shapes.items()}
 
     def get_config(self):
-        names = ("num_rotations", "selection", "scale", "lift_gradient", "jit_compile", *_SIZES)
+        names = (
+            "num_rotations",
+            "selection",
+            "scale",
+            "lift_gradient",
+            "jit_compile",
+            "temperature",
+            "refine",
+            "num_hypotheses",
+            "landmark_noise",
+            "bone_lengths",
+            *_SIZES,
+        )
         config = {name: getattr(self, name) for name in names} | {"pitches": list(self.pitches)}
+        config["parents"] = None if self.parents is None else list(self.parents)
         return {**super().get_config(), **config}
 
 

@@ -1,26 +1,40 @@
 """Exhaustive search of the mixture component and the rotation of the lift."""
 
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops import ppca
 from tf_lift.ops.scale_estimation import most_likely_inverse_scale
 
-__all__ = ["NUM_CANDIDATES", "SELECTIONS", "cost", "quadratic_features", "search"]
+__all__ = ["SELECTIONS", "SearchResult", "cost", "quadratic_features", "search"]
 
-SELECTIONS = ("posterior", "energy")
-
-# The search ranks by a float32 quadratic form, good to about 1e-4 of the energy; so many
-# of the best are then ranked exactly, and their spread is part of the uncertainty.
-NUM_CANDIDATES = 4
+SELECTIONS = ("posterior", "energy", "mean")
 
 # Poses whose normal equations of all candidates stand in memory at once: 240 candidates
 # of 25 bases take 0.6 MB a pose.
 _CHUNK = 32
 
 
+class SearchResult(NamedTuple):
+    """What the search finds of every candidate.
+
+    Attributes:
+        costs: `[B, M]`, the lower the better, see `cost`.
+        inverse_scale: `[B, M]`, mm per unit of the landmarks.
+        square: `[B, M]`; y'My.
+        energy: `[B, M]`, mm^2.
+    """
+
+    costs: tf.Tensor
+    inverse_scale: tf.Tensor
+    square: tf.Tensor
+    energy: tf.Tensor
+
+
 def search(landmarks, tables, weights=None, selection="posterior"):
-    """Returns the cost of every component at every rotation.
+    """Compares every component at every rotation.
 
     With M the inverse covariance of a candidate's landmarks, times noise^2, and p its
     projected mean pose, all that matters of landmarks y is y'My and p'My. With all
@@ -35,7 +49,7 @@ def search(landmarks, tables, weights=None, selection="posterior"):
         selection: See `cost`.
 
     Returns:
-        `[B, M]`, the lower the better.
+        A `SearchResult`.
 
     References:
         Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, eq. 2.
@@ -59,7 +73,8 @@ def search(landmarks, tables, weights=None, selection="posterior"):
         square = tf.maximum(square, float(np.finfo(square.dtype.as_numpy_dtype).eps))
         inverse_scale = most_likely_inverse_scale(square, product, noise_variance, dimensions)
     energy = inverse_scale * (inverse_scale * square - 2 * product) + constant
-    return cost(energy, inverse_scale, noise_variance, normaliser, dimensions, selection)
+    costs = cost(energy, inverse_scale, noise_variance, normaliser, dimensions, selection)
+    return SearchResult(costs, inverse_scale, square, energy)
 
 
 def cost(energy, inverse_scale, noise_variance, normaliser, dimensions, selection):
@@ -71,8 +86,8 @@ def cost(energy, inverse_scale, noise_variance, normaliser, dimensions, selectio
         noise_variance: mm^2.
         normaliser: Log-determinant less twice the log of the mixture weight.
         dimensions: Number of free coordinates of the landmarks.
-        selection: "posterior", minus twice the log of the candidate's probability; or
-            "energy", the energy alone, as in the paper's eq. 2.
+        selection: "posterior" or "mean", minus twice the log of the candidate's
+            probability; or "energy", the energy alone, as in the paper's eq. 2.
 
     References:
         docs/method.md, equation 12.
