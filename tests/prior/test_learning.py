@@ -195,6 +195,37 @@ def test_statistics_stand_for_mirrored_poses(poses):
     assert np.abs(alone.mean_pose - by_statistics.mean_pose).max() > 1.0
 
 
+def test_expectation_of_mirrored_poses_is_that_of_their_statistics(rng, tiny_prior):
+    poses = tiny_prior.sample(80, seed=9, noise=True)
+    poses -= poses[:, :1]
+    # Two models that overlap and that no mirror maps to each other.
+    components = [
+        (
+            tiny_prior.mean_pose[0].ravel() + 10.0 * rng.standard_normal(51),
+            np.linalg.qr(rng.standard_normal([51, 4]))[0].T,
+            np.full(4, 50.0),
+            150.0,
+        )
+        for _ in range(2)
+    ]
+    angles, shares = rng.uniform(-0.2, 0.2, 80), np.array([0.6, 0.4])
+    data = statistics.PoseData(poses, np.full(80, 1 / 80), SKELETON)
+    both = np.concatenate([poses, alignment.mirror(poses, SKELETON)])
+    explicit = statistics.PoseData(both, np.full(160, 1 / 160), SKELETON, mirror=False)
+
+    found, moments = learning._expectation(data, angles, components, shares)
+    expected, expected_moments = learning._expectation(
+        explicit, np.concatenate([angles, -angles]), components, shares
+    )
+
+    assert found == pytest.approx(expected, rel=1e-12)
+    for ours, theirs in zip(moments, expected_moments, strict=True):
+        assert 0.2 < ours.weight < 0.8
+        assert ours.weight == pytest.approx(theirs.weight, rel=1e-9)
+        np.testing.assert_allclose(ours.first, theirs.first, atol=1e-8)
+        np.testing.assert_allclose(ours.second, theirs.second, atol=1e-5)
+
+
 @pytest.mark.parametrize("chunk", [7, 150])
 def test_chunks_change_nothing_but_rounding(poses, monkeypatch, chunk):
     arguments = {"mixture_size": 2, "num_bases": 5, "max_iterations": 5, "tolerance": -1.0}
