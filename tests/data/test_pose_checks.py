@@ -65,6 +65,17 @@ def test_sides_may_differ_as_those_of_people_do():
         pose_checks.check_sides(poses, H36M_17)
 
 
+def test_of_few_poses_only_gross_differences_count():
+    poses = POSES[:9].copy()
+    poses[:, 3] = poses[:, 2] + 0.4 * (poses[:, 3] - poses[:, 2])
+    pose_checks.check_sides(poses, H36M_17)
+    with pytest.raises(ValueError, match="left and right alike"):
+        pose_checks.check_sides(np.repeat(poses, 2, axis=0), H36M_17)
+    poses[:, 3] = poses[:, 2] + 0.5 * (poses[:, 3] - poses[:, 2])
+    with pytest.raises(ValueError, match="left and right alike"):
+        pose_checks.check_sides(poses, H36M_17)
+
+
 def test_skeletons_without_a_head_over_ankles_pass_whatever_is_up():
     hands = skeletons.Skeleton("hands", ("left_wrist", "right_wrist"), (-1, 0))
     pose_checks.check_upright(np.zeros([3, 2, 3]), hands)

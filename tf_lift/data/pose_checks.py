@@ -28,7 +28,11 @@ ADULT_BONE_LENGTH_MM = 4100.0
 MIN_UPRIGHT_SHARE = 0.3
 # Most by which a bone's length differs from that of its mirror image, as a factor: 1.4 in
 # the CMU data (the shoulders of one clip), far more where joints are in another order.
+# Of fewer than 10 poses the median tells less: those drawn from a prior, which have bones of
+# random lengths, differ by factors of up to 2.2 in our tests.
 MAX_SIDE_RATIO = 2.0
+MAX_SIDE_RATIO_OF_FEW = 3.0
+NUM_FEW = 10
 # Shortest standstill that is reported. No one stands still to the last digit: the CMU data
 # have no three equal frames in a row.
 FROZEN_SECONDS = 0.25
@@ -136,6 +140,7 @@ def check_sides(poses: NDArray, skeleton: Skeleton) -> None:
         ValueError: If a bone is far longer on one side than on the other.
     """
     names, swap = skeleton.joint_names, skeleton.swap
+    most = MAX_SIDE_RATIO if len(poses) >= NUM_FEW else MAX_SIDE_RATIO_OF_FEW
     for parent, child in skeleton.bones:
         if not names[child].startswith("left_") or skeleton.parents[swap[child]] != swap[parent]:
             continue
@@ -143,7 +148,7 @@ def check_sides(poses: NDArray, skeleton: Skeleton) -> None:
             float(np.median(np.linalg.norm(poses[:, a] - poses[:, b], axis=-1)))
             for a, b in ((parent, child), (swap[parent], swap[child]))
         )
-        if max(left, right) > MAX_SIDE_RATIO * min(left, right):
+        if max(left, right) > most * min(left, right):
             raise ValueError(
                 f"`poses` must have the joints of {skeleton.name!r} in its order, left and right "
                 f"alike. Received: {left:.4g} from {names[parent]} to {names[child]}, but "
