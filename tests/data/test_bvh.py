@@ -1,5 +1,7 @@
 """BVH files as positions, and positions as BVH files."""
 
+import re
+
 import numpy as np
 import pytest
 from reference import motion_capture
@@ -34,12 +36,12 @@ PERSON = [
 
 
 def to_text(joints, values, frame_time=0.05):
-    """Text of a BVH file; joints without children that end in _end are end sites."""
+    """Text of a BVH file; joints with _end in their names are end sites."""
     lines = ["HIERARCHY"]
 
     def add(name, offset, channels, depth):
         indent = "  " * depth
-        end = name.endswith("_end")
+        end = "_end" in name
         lines.append(indent + ("End Site" if end else f"{'JOINT' if depth else 'ROOT'} {name}"))
         lines.append(f"{indent}{{ OFFSET {' '.join(map(str, offset))}")
         if not end:
@@ -190,8 +192,12 @@ def channels_of(path):
 
 
 def test_what_is_read_is_written_with_the_same_joints(rng, tmp_path):
-    clip = read_text(tmp_path, to_text(PERSON, random_rows(rng, PERSON, 40, 25.0)))
+    joints = [*PERSON, ("LeftFoot_end2", "LeftFoot", (3, -4, 14), [])]
+    clip = read_text(tmp_path, to_text(joints, random_rows(rng, joints, 40, 25.0)))
+    assert clip.joint_names[5] == "LeftFoot_end2"
     again = check_round_trip(clip, tmp_path, tolerance=0.001)
+    # End sites stay end sites.
+    assert "_end" not in "".join(re.findall(r"JOINT (.*)", (tmp_path / "again.bvh").read_text()))
     # The spine, the arms and the head turn by themselves; nothing but the root moves.
     assert [ch[0] for ch in channels_of(tmp_path / "again.bvh")].count("6") == 1
     assert set(clip.joint_names) <= set(again.joint_names)

@@ -109,6 +109,7 @@ def test_frame_times_stand_for_whole_rates(frame_time, fps):
         (".0083333", "x", "line 27: the frame time must be positive. Received: 'x'"),
         ("8e0", "8,0", r"line 29: Xrotation of 'Bip01 L Thigh' in frame 0 of 2.*'8,0'"),
         ("-5", "nan", r"line 31: Zrotation of 'mixamorig:Hips' in frame 1 of 2.*'nan'"),
+        ("-5", "1e999", r"line 31: Zrotation of 'mixamorig:Hips' in frame 1 of 2.*'1e999'"),
         ("-7 -8", "", r"line 31: Yrotation of 'Bip01 L Thigh' in frame 1 of 2 must follow"),
         ("-7 -8", "-7", r"line 31: Xrotation of 'Bip01 L Thigh' in frame 1 of 2 must follow"),
         ("-7 -8", "-7 -8 -9", "2 frames of 8 numbers.*17 numbers, enough for 2.125 frames"),
