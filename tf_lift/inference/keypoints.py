@@ -205,14 +205,8 @@ def _by_name(header, values, skeleton):
     if not fits:
         of = "a skeleton" if skeleton is None else skeleton.name
         raise ValueError(f"columns {header[:4]}... are not those of {of}")
-
-    # A few of the joints may fit many skeletons, and `head_top` is not the same point in all:
-    # columns that are all of a skeleton's come first, then the conventions of detectors.
-    def distance(fit):
-        left_out = fit.num_joints - len(joints)
-        return left_out > 0 and fit not in COMMON, left_out
-
-    skeleton = min(fits, key=distance)
+    # A few of the joints may fit many skeletons, and `head_top` is not the same point in all.
+    skeleton = min(fits, key=lambda fit: (fit not in COMMON, fit.num_joints - len(joints)))
     landmarks = np.full([len(values), skeleton.num_joints, 3], np.nan)
     landmarks[..., 2] = 1.0
     for joint in joints:
