@@ -92,6 +92,7 @@ def lift_with_camera(
         visibility = tf.broadcast_to(visibility, tf.shape(landmarks)[:-1])
         visibility = tf.reshape(visibility, [-1, joints])
     rays = camera.to_rays(tf.reshape(landmarks, [-1, joints, 2]))
+    options = _per_pose(options, leading, landmarks.dtype)
 
     tried = [
         _lift_at_pitch(rays, visibility, prior, camera, pitch, num_perspective_steps, options)
@@ -115,7 +116,11 @@ def lift_with_camera(
         restored.set_shape(static_leading.concatenate(tensor.shape[1:]))
         return restored
 
-    return {name: restore(value) for name, value in lifted.items()}
+    lifted = {name: restore(value) for name, value in lifted.items()}
+    hypotheses = {name: lifted.pop(name) for name in _HYPOTHESES if name in lifted}
+    if hypotheses:
+        lifted["hypotheses"] = {_HYPOTHESES[name]: hypotheses[name] for name in hypotheses}
+    return lifted
 
 
 def estimate_pitch(
@@ -154,6 +159,7 @@ def estimate_pitch(
     if visibility is not None:
         visibility = tf.cast(tf.convert_to_tensor(visibility), landmarks.dtype)
     rays = camera.to_rays(landmarks)
+    options = _per_pose(options, tf.shape(landmarks)[:1], landmarks.dtype)
     angles = _pitches(dataclasses.replace(camera, pitch=None), pitches)
     tried = [_lift_at_pitch(rays, visibility, prior, camera, pitch, 1, options) for pitch in angles]
     scores = np.stack([_score(lifted, prior) for lifted in tried], -1)
@@ -174,6 +180,37 @@ def estimate_pitch(
 
 # The most by which one pose can be for one pitch and against another: that of odds of e^50.
 _MOST_VOTES = 100.0
+
+
+# Options of the lift that may have a value for each pose, with the rank of one value.
+_VALUE_RANKS = {"landmark_noise": 1, "bone_lengths": 1, "height": 0}
+# The entries of the lift's dict of hypotheses, as they are named among the others meanwhile.
+_HYPOTHESES = {f"hypotheses {name}": name for name in ("joints_3d", "probability")}
+
+
+def _per_pose(options, leading, dtype):
+    """Gives options that have a value for each pose one batch dimension."""
+    options = dict(options)
+    for name, rank in _VALUE_RANKS.items():
+        value = options.get(name)
+        if value is None or isinstance(value, str):
+            continue
+        value = tf.cast(tf.convert_to_tensor(value), dtype)
+        if value.shape.rank > rank:
+            end = tf.shape(value)[value.shape.rank - rank :]
+            value = tf.broadcast_to(value, tf.concat([leading, end], 0))
+            options[name] = tf.reshape(value, tf.concat([[-1], end], 0))
+    return options
+
+
+def _of_rows(options, rows):
+    """Returns the options of some of the poses."""
+    return {
+        name: tf.gather(value, rows)
+        if tf.is_tensor(value) and value.shape.rank > _VALUE_RANKS.get(name, value.shape.rank)
+        else value
+        for name, value in options.items()
+    }
 
 
 def _check_options(camera, num_perspective_steps, options):
@@ -236,11 +273,13 @@ def _lift_at_pitch(rays, visibility, prior, camera, pitch, num_steps, options):
         )
         turned = recentring.rotate_rays(tf.gather(rays, chosen), rotation)
         seen = None if visibility is None else tf.gather(visibility, chosen)
-        part = _lift_turned(turned, seen, prior, focal_length, table_pitch, num_steps, options)
+        own = _of_rows(options, chosen)
+        part = _lift_turned(turned, seen, prior, focal_length, table_pitch, num_steps, own)
         part["rotation_angle"] = tf.math.floormod(part["rotation_angle"] + angle, 2 * np.pi)
-        for name in ("joints_3d", "root_position"):
-            back = tf.linalg.matrix_transpose(rotation)
-            part[name] = recentring.rotate_points(part[name], back)
+        back = tf.linalg.matrix_transpose(rotation)
+        for name in {"joints_3d", "root_position", "hypotheses joints_3d"} & part.keys():
+            turn = back if part[name].shape.rank == 3 else back[:, tf.newaxis]
+            part[name] = recentring.rotate_points(part[name], turn)
         parts.append(part)
     lifted = {name: tf.dynamic_stitch(rows, [part[name] for part in parts]) for name in parts[0]}
     lifted["root_position"] = lifted["root_position"][:, 0]
@@ -299,10 +338,11 @@ def _lift_turned(rays, visibility, prior, focal_length, pitch, num_steps, option
             straight = recentring.straighten(rays, lifted["joints_3d"], depth)
     place = tf.concat([lifted["landmarks"][:, 0] / scale[:, tf.newaxis], depth[:, tf.newaxis]], -1)
     place = tf.where(placed[:, tf.newaxis], place, float("nan"))
-    lifted = {
-        name: lifted[name]
-        for name in ("joints_3d", "joints_3d_stddev", "rotation_angle", "scale", "energy")
-    } | {"root_position": place[:, tf.newaxis], "mixture_index": lifted["mixture_index"]}
+    hypotheses = lifted.pop("hypotheses", {})
+    lifted |= {f"hypotheses {name}": value for name, value in hypotheses.items()}
+    lifted["root_position"] = place[:, tf.newaxis]
+    # Of the turned camera: both are made anew for the one that took the image.
+    del lifted["landmarks"], lifted["pitch"]
     return {name: _where_valid(valid, value) for name, value in lifted.items()}
 
 

@@ -101,6 +101,19 @@ def test_a_ray_that_points_away_has_no_place_in_the_image(rng):
     assert np.isfinite(gradient).all()
 
 
+def test_rays_that_are_not_finite_leave_the_gradient_of_the_rotation(rng):
+    rays = rng.uniform(-0.4, 0.4, [3, 2])
+    turn = reference.world_to_camera(0.2, 0.1, 0) @ reference.world_to_camera(0, 0, 0).T
+    upstream = rng.normal(size=[3, 2])
+    upstream[1] = 0  # Of a NaN that is masked later.
+    _, expected = helpers.upstream_gradients(recentring.rotate_rays, [rays, turn], upstream)
+    rays[1] = [np.nan, 1.0]
+    value, actual = helpers.upstream_gradients(recentring.rotate_rays, [rays, turn], upstream)
+    assert np.isnan(value[1]).all()
+    for x, y in zip(actual, expected, strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-12)
+
+
 def test_straightened_landmarks_are_those_of_weak_perspective(rng):
     joints_3d = rng.normal(size=[3, 17, 3]) * 300
     joints_3d -= joints_3d[:, :1]

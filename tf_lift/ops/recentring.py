@@ -145,13 +145,16 @@ def rotate_rays(rays, rotation) -> tf.Tensor:
 
     Returns:
         Tensor of shape `[..., L, 2]`; NaN, with zero gradient, for a ray that points away
-        from where the turned camera looks.
+        from where the turned camera looks, or that is not finite.
     """
     with tf.name_scope("rotate_rays"):
         rays, rotation = dtypes.to_common_float(rays, rotation)
+        # Zero gradients times NaN would be NaN in the gradient of the rotation.
+        finite = tf.reduce_all(tf.math.is_finite(rays), -1, keepdims=True)
+        rays = tf.where(finite, rays, 0)
         turned = rotate_points(tf.concat([rays, tf.ones_like(rays[..., :1])], -1), rotation)
         turned, in_front = cameras.divide_by_depth(turned)
-        return tf.where(in_front, turned, float("nan"))
+        return tf.where(in_front & finite, turned, float("nan"))
 
 
 def rotate_points(points, rotation) -> tf.Tensor:
