@@ -74,6 +74,13 @@ def predict(
     selection: Annotated[
         str, typer.Option(help="What wins: posterior, or the paper's energy.")
     ] = "posterior",
+    camera: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            help="Camera that took the images, .json (docs/cameras.md): places the poses before "
+            "it, root_position in mm. [default: not known]"
+        ),
+    ] = None,
     figure: Annotated[
         bool, typer.Option("--figure/--no-figure", help="Whether to draw figures.")
     ] = True,
@@ -85,7 +92,7 @@ def predict(
     from rich import progress
     from rich.console import Console
 
-    from tf_lift import PosePrior, inference
+    from tf_lift import Camera, PosePrior, inference
     from tf_lift.inference import options
 
     network = inference.BeliefMapDetector(
@@ -112,6 +119,7 @@ def predict(
         min_score=min_score,
         num_rotations=num_rotations,
         selection=selection,
+        camera=None if camera is None else Camera.load(camera),
     )
     failed = 0
     for path, result in progress.track(results, "Photos", total=len(photos), console=console):
@@ -162,6 +170,13 @@ def lift(
     selection: Annotated[
         str, typer.Option(help="What wins: posterior, or the paper's energy.")
     ] = "posterior",
+    camera: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            help="Camera that took the images, .json (docs/cameras.md): places the poses before "
+            "it, root_position in mm. [default: not known]"
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Poses to lift at a time.")] = 1024,
     figure: Annotated[
         pathlib.Path | None, typer.Option(help="png file for a drawing of up to 6 of the poses.")
@@ -172,7 +187,7 @@ def lift(
     from rich import progress
     from rich.console import Console
 
-    from tf_lift import PosePrior, inference
+    from tf_lift import Camera, PosePrior, inference
 
     console = Console()
     poses = inference.lift_file(
@@ -188,6 +203,7 @@ def lift(
         min_score=min_score,
         num_rotations=num_rotations,
         selection=selection,
+        camera=None if camera is None else Camera.load(camera),
         track=lambda batches: progress.track(batches, "Poses", console=console),
     )
     empty = int((poses.mixture_index < 0).sum())

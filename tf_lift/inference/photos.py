@@ -4,6 +4,7 @@ import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
+from tf_lift.cameras import Camera
 from tf_lift.inference import images, poses
 from tf_lift.inference.detectors import BeliefMapDetector
 from tf_lift.viewing import figures
@@ -20,6 +21,7 @@ def predict(
     min_score: float = 0.05,
     num_rotations: int = 80,
     selection: str = "posterior",
+    camera: Camera | None = None,
 ) -> poses.Poses:
     """Finds one person's landmarks in an image and lifts them.
 
@@ -32,6 +34,7 @@ def predict(
         min_score: Joints whose belief map peaks below count as missing.
         num_rotations: Number of rotations that are searched.
         selection: "posterior" or "energy".
+        camera: `Camera` that took the image.
 
     Returns:
         One pose (N = 1), landmarks in px of the image.
@@ -48,6 +51,7 @@ def predict(
         min_score=min_score,
         num_rotations=num_rotations,
         selection=selection,
+        camera=camera,
     )
 
 

@@ -11,14 +11,18 @@ from collections.abc import Sequence
 import numpy as np
 
 import tf_lift
-from tf_lift import skeletons
+from tf_lift import camera_lifting, skeletons
+from tf_lift.cameras import Camera
 from tf_lift.ops import shapes
 
-__all__ = ["Poses", "lift_landmarks", "write_json", "write_npz"]
+__all__ = ["Poses", "lift_landmarks", "with_pitch", "write_json", "write_npz"]
 
 # A free scale, position and rotation take four numbers, so two joints fit any pose and
 # three leave two numbers to judge it by.
 MIN_JOINTS = 4
+
+# Poses, evenly spaced, from which a camera's pitch is estimated: they tell it within 3 degrees.
+NUM_FOR_PITCH = 60
 
 # What is taken over from the lift as it is.
 LIFTED = (
@@ -29,6 +33,9 @@ LIFTED = (
     "mixture_index",
     "energy",
 )
+
+# Units of what a camera adds.
+_CAMERA_UNITS = {"root_position": "mm, camera frame", "pitch": "rad, positive looking down"}
 
 # Fields of `Poses` that are no arrays.
 OTHERS = ("skeleton", "conversion")
@@ -51,6 +58,8 @@ class Poses:
         mixture_index: `[N]`: component of the prior, -1 where too few joints were found.
         energy: `[N]`, mm^2: squared distance to the landmarks and the prior.
         conversion: Which joints the landmarks' own skeleton has, and which it does not.
+        root_position: `[N, 3]`, mm, camera frame: where joint 0 is. `None` without a camera.
+        pitch: `[N]`, rad: the camera's, positive looking down. `None` without a camera.
     """
 
     skeleton: skeletons.Skeleton
@@ -65,11 +74,14 @@ class Poses:
     mixture_index: np.ndarray
     energy: np.ndarray
     conversion: skeletons.MapReport | None = None
+    root_position: np.ndarray | None = None
+    pitch: np.ndarray | None = None
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Returns the arrays by name."""
+        """Returns the arrays by name, those that there are."""
         fields = (field.name for field in dataclasses.fields(self))
-        return {name: getattr(self, name) for name in fields if name not in OTHERS}
+        arrays = {name: getattr(self, name) for name in fields if name not in OTHERS}
+        return {name: array for name, array in arrays.items() if array is not None}
 
     @classmethod
     def concatenate(cls, parts: Sequence["Poses"]) -> "Poses":
@@ -96,6 +108,7 @@ class Poses:
                 "scale": "px/mm",
                 "rotation_angle": "rad",
                 "energy": "mm^2",
+                **({} if self.root_position is None else _CAMERA_UNITS),
             },
             "skeleton": self.skeleton.name,
             "joint_names": list(self.skeleton.joint_names),
@@ -121,6 +134,7 @@ def lift_landmarks(
     selection: str = "posterior",
     allow_empty: bool = False,
     approximate: bool = False,
+    camera: Camera | None = None,
 ) -> Poses:
     """Lifts landmarks of any skeleton to poses of the prior's.
 
@@ -141,6 +155,9 @@ def lift_landmarks(
             scale, without its pelvis) becomes NaN, with mixture index -1, instead of an error.
         approximate: Whether joints of the skeleton stand in for joints of the prior that
             are some centimetres off (`skeletons.convert`).
+        camera: `Camera` that took the images: the poses are then placed before it
+            (`tf_lift.lift_with_camera`), and `scale` must be `None`. Joints where its lens
+            can have seen nothing count as missing.
 
     Returns:
         The poses.
@@ -155,21 +172,11 @@ def lift_landmarks(
     >>> poses.joints_3d.shape, poses.visibility.sum(1)
     ((2, 17, 3), array([16, 17]))
     """
+    if camera is not None and scale is not None:
+        raise ValueError(f"`scale` must be None where `camera` is given. Received: {scale}")
     target = skeletons.get(prior.skeleton)
-    source = skeletons.get(skeleton or target)
-    landmarks = np.asarray(landmarks, np.float64)
-    if landmarks.ndim != 3 or landmarks.shape[1:] != (source.num_joints, 2):
-        raise ValueError(
-            f"`landmarks` must have shape [N, {source.num_joints}, 2]. "
-            f"Received: landmarks.shape={landmarks.shape}"
-        )
-    shapes.check_not_empty(landmarks, "landmarks")
-    scores = np.ones(landmarks.shape[:2]) if scores is None else np.asarray(scores, np.float64)
-    shapes.check_shape(scores, "scores", *landmarks.shape[:2])
-    # A score of NaN compares false and counts as missing, as does a score of 0.
-    scores = np.where((scores >= min_score) & (scores > 0) & (scores < np.inf), scores, 0.0)
-    mapped, mapped_scores, conversion = skeletons.convert(
-        landmarks, source, target, scores, approximate=approximate
+    mapped, mapped_scores, conversion = _map_joints(
+        landmarks, target, skeleton, scores, min_score, approximate, camera
     )
     visibility = mapped_scores > 0
     enough = visibility.sum(1) >= MIN_JOINTS
@@ -188,14 +195,16 @@ def lift_landmarks(
             f"Received: none in pose {np.flatnonzero(~enough)[0]}"
         )
     origin = np.where(enough[:, np.newaxis, np.newaxis], origin, 0.0)
-    lifted = tf_lift.lift(
-        np.where(visibility[..., np.newaxis], mapped - origin, 0.0).astype(np.float32),
-        prior,
-        visibility=visibility,
-        scale=scale,
-        num_rotations=num_rotations,
-        selection=selection,
-    )
+    shown = np.where(visibility[..., np.newaxis], mapped - origin, 0.0).astype(np.float32)
+    options = {
+        "visibility": visibility,
+        "num_rotations": num_rotations,
+        "selection": selection,
+    }
+    if camera is None:
+        lifted = tf_lift.lift(shown, prior, scale=scale, **options)
+    else:
+        lifted = tf_lift.lift_with_camera(shown, prior, camera, **options)
     lifted = {name: value.numpy() for name, value in lifted.items()}
     lifted["mixture_index"] = np.where(enough, lifted["mixture_index"], -1)
     for name, value in lifted.items():
@@ -209,7 +218,79 @@ def lift_landmarks(
         projected_landmarks=lifted["landmarks"] + origin.astype(np.float32),
         **{name: lifted[name] for name in LIFTED},
         conversion=conversion,
+        root_position=lifted.get("root_position"),
+        pitch=None if camera is None else lifted["pitch"],
     )
+
+
+def with_pitch(
+    landmarks,
+    prior,
+    camera: Camera,
+    skeleton: skeletons.Skeleton | str | None = None,
+    scores=None,
+    *,
+    min_score: float = 0.05,
+    num_rotations: int = 80,
+    selection: str = "posterior",
+    approximate: bool = False,
+) -> Camera:
+    """Returns the camera with its pitch, estimated from some of the poses where not known.
+
+    Args:
+        landmarks: Array of shape `[N, num_joints, 2]`, px.
+        prior: `PosePrior`.
+        camera: `Camera`.
+        skeleton: As of `lift_landmarks`, like all that follows.
+        scores: Array of shape `[N, num_joints]`.
+        min_score: Joints below count as missing.
+        num_rotations: Number of rotations that are searched.
+        selection: "posterior" or "energy".
+        approximate: Whether joints may stand in for others.
+
+    Raises:
+        ValueError: If no pose has joints enough.
+    """
+    if camera.pitch is not None:
+        return camera
+    target = skeletons.get(prior.skeleton)
+    mapped, mapped_scores, _ = _map_joints(
+        landmarks, target, skeleton, scores, min_score, approximate, camera
+    )
+    rows = np.flatnonzero((mapped_scores > 0).sum(1) >= MIN_JOINTS)
+    if not len(rows):
+        raise ValueError(
+            f"`landmarks` must hold a pose with at least {MIN_JOINTS} joints of {target.name}. "
+            "Received: none"
+        )
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), NUM_FOR_PITCH)).round().astype(int)]
+    return camera_lifting.estimate_pitch(
+        np.nan_to_num(mapped[rows]).astype(np.float32),
+        prior,
+        camera,
+        visibility=mapped_scores[rows] > 0,
+        num_rotations=num_rotations,
+        selection=selection,
+    )
+
+
+def _map_joints(landmarks, target, skeleton, scores, min_score, approximate, camera):
+    """Returns landmarks `[N, L, 2]` and scores `[N, L]` of the prior's joints, and the report."""
+    source = skeletons.get(skeleton or target)
+    landmarks = np.asarray(landmarks, np.float64)
+    if landmarks.ndim != 3 or landmarks.shape[1:] != (source.num_joints, 2):
+        raise ValueError(
+            f"`landmarks` must have shape [N, {source.num_joints}, 2]. "
+            f"Received: landmarks.shape={landmarks.shape}"
+        )
+    shapes.check_not_empty(landmarks, "landmarks")
+    scores = np.ones(landmarks.shape[:2]) if scores is None else np.asarray(scores, np.float64)
+    shapes.check_shape(scores, "scores", *landmarks.shape[:2])
+    # A score of NaN compares false and counts as missing, as does a score of 0.
+    scores = np.where((scores >= min_score) & (scores > 0) & (scores < np.inf), scores, 0.0)
+    if camera is not None:
+        scores = np.where(np.isfinite(camera.to_rays(landmarks)).all(-1), scores, 0.0)
+    return skeletons.convert(landmarks, source, target, scores, approximate=approximate)
 
 
 def write_json(content: dict, path: str | os.PathLike) -> pathlib.Path:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from tf_lift import skeletons
+from tf_lift.cameras import Camera
 from tf_lift.inference import images, keypoints, poses
 from tf_lift.viewing import figures
 
@@ -26,6 +27,7 @@ def lift_file(
     figure: str | os.PathLike | None = None,
     image: str | os.PathLike | None = None,
     track: Callable[[list], Iterable] = list,
+    camera: Camera | None = None,
     **options,
 ) -> poses.Poses:
     """Lifts the keypoints of a file and writes the poses.
@@ -40,6 +42,8 @@ def lift_file(
         figure: `.png` file for a drawing of up to 6 of the poses, evenly spaced.
         image: Image to draw the figure on.
         track: Wraps the list of batches, to show progress.
+        camera: `Camera` that took all the images. Where its pitch is `None`, it is estimated
+            from poses of the whole file.
         **options: Those of `poses.lift_landmarks`.
 
     Returns:
@@ -60,6 +64,9 @@ def lift_file(
     found = keypoints.read_keypoints(path, skeleton)
     joints = _skeleton(skeleton or found.skeleton, found.landmarks.shape[1])
     count = len(found.landmarks)
+    if camera is not None:
+        fixed = {name: value for name, value in options.items() if name != "scale"}
+        camera = poses.with_pitch(found.landmarks, prior, camera, joints, found.scores, **fixed)
     # The last batch is not filled up: one more size to trace, and only where N is large.
     batches = [slice(start, start + batch_size) for start in range(0, count, batch_size)]
     result = poses.Poses.concatenate(
@@ -70,6 +77,7 @@ def lift_file(
                 joints,
                 found.scores[batch],
                 allow_empty=count > 1,
+                camera=camera,
                 **options,
             )
             for batch in track(batches)
