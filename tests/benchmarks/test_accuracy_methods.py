@@ -100,9 +100,10 @@ def test_the_paper_compares_energies_of_the_most_likely_prior(split, monkeypatch
     np.testing.assert_allclose(predicted, lifted, atol=0.5)
 
 
-def test_lifter_takes_poses_in_parts(split, tiny_prior, monkeypatch):
+@pytest.mark.parametrize("condition", ["clean", "missing_2"])
+def test_lifter_takes_poses_in_parts(split, tiny_prior, monkeypatch, condition):
     prior = tiny_prior
-    views = split[1].views["missing_2"]
+    views = split[1].views[condition]
     whole = accuracy_methods.lifter(prior)(views.landmarks, views.visibility, views.noise_px)
     monkeypatch.setattr(accuracy_methods, "_BATCH_SIZE", 15)
     parts = accuracy_methods.lifter(prior)(views.landmarks, views.visibility, views.noise_px)

@@ -47,6 +47,16 @@ def test_size_is_that_of_the_paper():
     assert network.num_weights == hidden + 1024 * 51 + 51
 
 
+def test_blocks_add_to_what_they_are_given():
+    network = martinez.Martinez(4, 3, martinez.NetworkConfig(**SMALL))
+    inputs = tf.constant(linear_task()(8)[0])
+    for layer in network._hidden[1:]:
+        layer.kernel.assign(tf.zeros_like(layer.kernel))
+    hidden = tf.nn.relu(network._hidden[0](inputs))
+    np.testing.assert_allclose(network(inputs), network._output(hidden), atol=1e-6)
+    assert np.ptp(network(inputs).numpy(), axis=0).min() > 0.01
+
+
 def test_prediction_is_one_pose_at_a_time():
     network = martinez.Martinez(4, 3, martinez.NetworkConfig(**SMALL))
     inputs = tf.constant(linear_task()(8)[0])
