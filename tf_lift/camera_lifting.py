@@ -282,9 +282,12 @@ def _lift_at_pitch(rays, visibility, prior, camera, pitch, num_steps, options):
             part[name] = recentring.rotate_points(part[name], turn)
         parts.append(part)
     lifted = {name: tf.dynamic_stitch(rows, [part[name] for part in parts]) for name in parts[0]}
-    lifted["root_position"] = lifted["root_position"][:, 0]
+    # Only now, because the rotations' gradient would have zero times NaN.
+    valid, placed = lifted.pop("valid"), lifted.pop("placed")
+    lifted = {name: _where_valid(valid, value) for name, value in lifted.items()}
+    lifted["root_position"] = _where_valid(valid & placed, lifted["root_position"][:, 0])
     pitches = tf.fill(tf.shape(index), tf.constant(pitch, rays.dtype))
-    lifted["pitch"] = _where_valid(lifted["mixture_index"] >= 0, pitches)
+    lifted["pitch"] = _where_valid(valid, pitches)
     return lifted
 
 
@@ -337,13 +340,12 @@ def _lift_turned(rays, visibility, prior, focal_length, pitch, num_steps, option
             depth = tf.where(placed, depth, 0)
             straight = recentring.straighten(rays, lifted["joints_3d"], depth)
     place = tf.concat([lifted["landmarks"][:, 0] / scale[:, tf.newaxis], depth[:, tf.newaxis]], -1)
-    place = tf.where(placed[:, tf.newaxis], place, float("nan"))
     hypotheses = lifted.pop("hypotheses", {})
     lifted |= {f"hypotheses {name}": value for name, value in hypotheses.items()}
     lifted["root_position"] = place[:, tf.newaxis]
     # Of the turned camera: both are made anew for the one that took the image.
     del lifted["landmarks"], lifted["pitch"]
-    return {name: _where_valid(valid, value) for name, value in lifted.items()}
+    return lifted | {"valid": valid, "placed": placed}
 
 
 def _where_valid(valid, tensor):
