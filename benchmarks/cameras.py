@@ -229,7 +229,7 @@ def draw(results: dict) -> Figure:
         axes.set_xlabel(label)
         axes.set_xticks([float(key) for key in its[column]])
         axes.grid(alpha=0.3)
-        axes.set_ylim(bottom=0)
+    grid[0].set_ylim(bottom=0)  # Shared, so only when both panels are drawn.
     grid[0].set_ylabel("MPJPE (mm)")
     handles, titles = grid[0].get_legend_handles_labels()
     figure.legend(handles, titles, loc="outside lower center", ncols=2, frameon=False)
