@@ -19,6 +19,7 @@ import tensorflow as tf
 import tf_lift
 from benchmarks.accuracy_data import TrainingData
 from benchmarks.martinez import NetworkConfig, train
+from tf_lift.training import prior_tuning
 
 __all__ = [
     "CORRUPTION",
@@ -202,6 +203,22 @@ def _ours_plain(training, options):
 def _ours_told(training, options, **lift_options):
     prior = training.prior(mixture_size=3)
     return Predictor(lifter(prior, tells_noise=True, **lift_options))
+
+
+# The prior that ships as "cmu-tuned", before and after its tuning: docs/prior.md.
+_MANY_MODELS = {"mixture_size": 16, "num_bases": 40, "noise_stddev": 8.0, "shrinkage": 1.0}
+
+
+@register("ours_many", "Ours, K=16, shrunk", "ours")
+@register("ours_tuned", "Ours, K=16, tuned", "ours", tuned=True)
+def _ours_many(training, options, tuned=False):
+    prior, budget = training.prior(**_MANY_MODELS), {}
+    if tuned:
+        config = prior_tuning.TuningConfig(seed=training.seed)
+        prior = prior_tuning.tune(prior, training.poses, training.clip, config)
+        budget = dataclasses.asdict(config)
+    # The mean needs fewer angles than the choice of one.
+    return Predictor(lifter(prior, tells_noise=True, selection="mean", num_rotations=40), budget)
 
 
 def lifter(

@@ -410,3 +410,43 @@ def test_bad_arguments_are_named(rng, change, message):
 
     with pytest.raises(ValueError, match=message):
         PosePrior.fit(**arguments)
+
+
+def test_shrinkage_draws_covariances_to_their_mean(rng):
+    # Six numbers a pose, of three components of 0.6, 0.3 and 0.1 of the poses.
+    scales = rng.uniform(1.0, 5.0, [3, 6])
+    vectors = [scale * rng.standard_normal([500, 6]) + k for k, scale in enumerate(scales)]
+    shares = np.array([0.6, 0.3, 0.1])
+    moments = [
+        statistics.Moments.of(part, np.full(500, share / 500))
+        for part, share in zip(vectors, shares, strict=True)
+    ]
+    # Five bases and a noise hold all of a covariance whose smallest variance the noise is.
+    settings = learning.Settings(3, 5, shrinkage=2.0)
+
+    components = learning._fit_mixture(moments, settings)
+
+    own = np.stack([np.cov(part.T, bias=True) for part in vectors])
+    within = np.tensordot(shares, own, 1)
+    for k, (mean, basis, stddev, noise) in enumerate(components):
+        np.testing.assert_allclose(mean, vectors[k].mean(axis=0), atol=1e-9)
+        # An average component has a third of the poses.
+        share = 2.0 / (2.0 + shares[k] / (1 / 3))
+        expected = (1 - share) * own[k] + share * within
+        actual = (basis.T * stddev**2) @ basis + noise**2 * np.eye(6)
+        np.testing.assert_allclose(actual, expected, atol=1e-8)
+        assert np.abs(own[k] - expected).max() > 0.1
+
+
+def test_shrinkage_changes_the_prior(poses):
+    plain, drawn = (
+        PosePrior.fit(poses, num_bases=4, shrinkage=shrinkage) for shrinkage in (0.0, 1.0)
+    )
+    np.testing.assert_allclose(drawn.mixture_weights, plain.mixture_weights)
+    assert np.abs(drawn.stddev - plain.stddev).max() > 1.0
+
+
+@pytest.mark.parametrize("shrinkage", [-1.0, np.nan, np.inf])
+def test_bad_shrinkage_is_named(poses, shrinkage):
+    with pytest.raises(ValueError, match="`shrinkage` must not be negative"):
+        PosePrior.fit(poses, num_bases=4, shrinkage=shrinkage)

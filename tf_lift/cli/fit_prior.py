@@ -37,6 +37,14 @@ def fit_prior(
     max_iterations: Annotated[
         int, typer.Option(help="Most iterations of EM; more fit these subjects, not others.")
     ] = 1,
+    shrinkage: Annotated[
+        float,
+        typer.Option(help="Draws each model's covariance to the mean of all: 1 for many models."),
+    ] = 0.0,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Then tune the prior by gradient descent, to lift well.")
+    ] = False,
+    tune_steps: Annotated[int, typer.Option(help="Steps of that.")] = 300,
     select_by: Annotated[
         str, typer.Option(help="What auto goes by: likelihood of people held out, or lifting.")
     ] = "likelihood",
@@ -67,6 +75,8 @@ def fit_prior(
         raise ValueError(f"`--output` must end in .npz. Received: {str(output)!r}")
     if not output.absolute().parent.is_dir():
         raise ValueError(f"`--output` must lie in a folder that exists. Received: {str(output)!r}")
+    if tune_steps < 1:
+        raise ValueError(f"`--tune-steps` must be at least 1. Received: {tune_steps}")
     checkpoint = checkpoint or output.with_name(f"{output.name}.partial")
     sizes = prior_sizes.parse(mixture_size, num_bases, noise_stddev)
     data = mocap.load_poses(poses, skeleton)
@@ -95,8 +105,11 @@ def fit_prior(
             skeleton=data.skeleton,
             credit=data.credit if credit is None else credit,
             checkpoint=checkpoint,
+            shrinkage=shrinkage,
             **sizes,
         )
+        if tune:
+            prior = _tune(console, prior, data, groups, tune_steps, seed)
     except KeyboardInterrupt:
         if checkpoint.exists():
             console.print(
@@ -112,3 +125,23 @@ def fit_prior(
         f"{len(data.poses)} poses, each also mirrored; mean log-likelihood of a pose "
         f"{log_likelihood:.2f} nats; wrote {output}"
     )
+
+
+def _tune(console, prior, data, groups, steps, seed):
+    from rich import progress
+
+    from tf_lift.training.prior_tuning import TuningConfig, tune
+
+    columns = (
+        "[progress.description]{task.description}",
+        progress.BarColumn(),
+        progress.TaskProgressColumn(),
+        progress.TimeRemainingColumn(),
+    )
+    with progress.Progress(*columns, console=console) as bar:
+        task = bar.add_task("tune", total=1.0)
+
+        def on_progress(fraction, error):
+            bar.update(task, completed=fraction, description=f"tune, {error:.1f} mm in training")
+
+        return tune(prior, data.poses, groups, TuningConfig(steps=steps, seed=seed), on_progress)

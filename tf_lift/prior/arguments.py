@@ -57,6 +57,8 @@ def check_fit(poses, groups, skeleton, settings: learning.Settings, max_iteratio
     noise_stddev = settings.noise_stddev
     if noise_stddev is not None and not 0.0 < noise_stddev < np.inf:
         raise ValueError(f"`noise_stddev` must be positive. Received: {noise_stddev}")
+    if not 0.0 <= settings.shrinkage < np.inf:
+        raise ValueError(f"`shrinkage` must not be negative. Received: {settings.shrinkage}")
     if settings.alignment not in learning.ALIGNMENTS:
         raise ValueError(
             f"`alignment` must be one of {list(learning.ALIGNMENTS)}. "

@@ -50,6 +50,8 @@ class Settings:
         noise_stddev: Noise in mm, `None` to estimate one per component.
         tolerance: EM stops when the mean log-likelihood of a pose grows by less.
         alignment: One of `ALIGNMENTS`.
+        shrinkage: How far the covariance of a component is drawn to the mean of all
+            components: as far as by so many poses as a component has on average.
     """
 
     mixture_size: int
@@ -58,6 +60,7 @@ class Settings:
     noise_stddev: float | None = None
     tolerance: float = 1e-3
     alignment: str = "likelihood"
+    shrinkage: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -232,9 +235,7 @@ def mix(data: PoseData, settings: Settings, max_iterations: int, state: State) -
     for step in range(start, max_iterations):
         mixture_weights = np.array([part.weight for part in moments])
         mixture_weights /= mixture_weights.sum()
-        components = tuple(
-            _fit(part, settings.num_bases, settings.noise_stddev) for part in moments
-        )
+        components = _fit_mixture(moments, settings)
         log_likelihood, moments = _expectation(data, angles, components, mixture_weights)
         converged = log_likelihood - previous < settings.tolerance
         fraction = 1.0 if converged else (step + 1) / max_iterations
@@ -254,11 +255,39 @@ def mix(data: PoseData, settings: Settings, max_iterations: int, state: State) -
         previous = log_likelihood
 
 
-def _fit(moments, num_bases, noise_stddev):
-    if moments.weight < 1e-12:
+def _fit_mixture(moments, settings):
+    """Fits every component, its covariance drawn to the mean covariance of all.
+
+    Many small components know the few people in them by heart. The mean within-component
+    covariance stands for `shrinkage` times an average component's poses that each is given
+    besides its own: the most probable covariance under an inverse Wishart distribution
+    around it, the mode for `shrinkage * N / K` observations.
+    """
+    weights = np.array([part.weight for part in moments])
+    if weights.min() < 1e-12:
         raise ValueError("`mixture_size` must be smaller: a component has lost all its poses")
-    model = ppca.maximum_likelihood(moments.covariance, num_bases, noise_stddev, MIN_NOISE_STDDEV)
-    return moments.mean, *model
+    shares = settings.shrinkage / (settings.shrinkage + weights / weights.mean())
+    covariances = np.stack([part.covariance for part in moments])
+    within = np.average(covariances, axis=0, weights=weights)
+    return tuple(
+        (
+            part.mean,
+            *_maximum_likelihood(
+                (1.0 - share) * covariance + share * within,
+                settings.num_bases,
+                settings.noise_stddev,
+            ),
+        )
+        for part, share, covariance in zip(moments, shares, covariances, strict=True)
+    )
+
+
+def _fit(moments, num_bases, noise_stddev):
+    return moments.mean, *_maximum_likelihood(moments.covariance, num_bases, noise_stddev)
+
+
+def _maximum_likelihood(covariance, num_bases, noise_stddev):
+    return ppca.maximum_likelihood(covariance, num_bases, noise_stddev, MIN_NOISE_STDDEV)
 
 
 def _expectation(data, angles, components, mixture_weights):

@@ -118,6 +118,7 @@ class PosePrior:
         tolerance: float = 1e-3,
         alignment: str = "likelihood",
         mirror: bool = True,
+        shrinkage: float = 0.0,
         skeleton: str = "h36m17",
         credit: str = "",
         checkpoint=None,
@@ -149,6 +150,9 @@ class PosePrior:
             alignment: "likelihood": as said above; "facing": poses are only turned to
                 face one way; "none": they stay as they stand.
             mirror: Whether every pose counts mirrored as well.
+            shrinkage: Draws the covariance of every component to the mean of all, as far
+                as this many times the poses of an average component would: about 1 for a
+                mixture of many components, which else know few people by heart.
             skeleton: Name of the joints' convention, one of `tf_lift.skeletons`.
             credit: Text to keep with the prior.
             checkpoint: File that keeps the state of the learning, written once a minute
@@ -174,7 +178,7 @@ class PosePrior:
         joints = skeletons.get(skeleton)
         poses = poses_array(poses)
         settings = learning.Settings(
-            mixture_size, num_bases, seed, noise_stddev, tolerance, alignment
+            mixture_size, num_bases, seed, noise_stddev, tolerance, alignment, shrinkage
         )
         arguments.check_fit(poses, groups, joints, settings, max_iterations)
         weights = np.ones(len(poses)) if groups is None else learning.balanced_weights(groups)

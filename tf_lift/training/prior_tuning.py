@@ -38,7 +38,7 @@ class TuningConfig:
     learning_rate: float = 1e-3
     bone_variation: float = 0.07
     num_rotations: int = 32
-    temperature: float = 2.0
+    temperature: float = 3.0
     seed: int = 0
 
     def __post_init__(self):
