@@ -253,6 +253,31 @@ def test_leading_dimensions_and_types(tiny_prior, rng):
         np.testing.assert_allclose(single[name], flat[name][4], rtol=1e-3, atol=0.05)
 
 
+def test_options_of_each_pose_and_hypotheses(tiny_prior, rng):
+    """Poses of different tables keep their own options, and hypotheses are the camera's too."""
+    camera = Camera(1000.0, (500.0, 500.0), pitch=0.3, roll=0.2)
+    _, _, landmarks = make_scene(tiny_prior, rng, 4, camera, above=0.4)
+    noise = rng.uniform(0, 5, [4, 17])
+    height = rng.uniform(1500, 1900, [4])
+    options = {"num_hypotheses": 2, "num_perspective_steps": 1, **OPTIONS}
+    together = tf_lift.lift_with_camera(
+        landmarks, tiny_prior, camera, landmark_noise=noise, height=height, **options
+    )
+    assert together["hypotheses"]["joints_3d"].shape == (4, 2, 17, 3)
+    for i in range(4):
+        alone = tf_lift.lift_with_camera(
+            landmarks[i], tiny_prior, camera, landmark_noise=noise[i], height=height[i], **options
+        )
+        np.testing.assert_allclose(together["joints_3d"][i], alone["joints_3d"], atol=1e-5)
+        for name, value in alone["hypotheses"].items():
+            np.testing.assert_allclose(together["hypotheses"][name][i], value, atol=1e-5)
+    first = tf_lift.lift_with_camera(landmarks, tiny_prior, camera, **options)
+    nearest = np.linalg.norm(
+        first["hypotheses"]["joints_3d"] - first["joints_3d"][:, None], axis=-1
+    ).mean(-1)
+    assert np.median(nearest.min(-1)) < 20
+
+
 def test_bad_arguments_are_named(tiny_prior):
     camera = Camera(1000.0, (500.0, 500.0), pitch=None)
     lift = tf_lift.lift_with_camera

@@ -85,6 +85,18 @@ def test_a_solution_beyond_the_fold_is_none():
     assert np.isnan(distortion.undistort(beyond[np.newaxis], coefficients)).all()
 
 
+@pytest.mark.parametrize("lens", LENSES)
+def test_jacobian_is_the_derivative(lens, rng):
+    """A wrong one would still converge, more slowly."""
+    x, y = rng.uniform(-0.7, 0.7, 2)
+    actual = distortion._jacobian(x, y, LENSES[lens])
+    delta = 1e-6
+    for entry, (axis, step) in zip(actual, [(0, 0), (0, 1), (1, 1)], strict=True):
+        shift = delta * np.eye(2)[step]
+        high, low = (reference.distort(np.array([x, y]) + s, LENSES[lens]) for s in (shift, -shift))
+        np.testing.assert_allclose(entry, (high - low)[axis] / (2 * delta), rtol=1e-8, atol=1e-9)
+
+
 def test_gradients(rng):
     points = rng.uniform(-0.5, 0.5, [3, 2, 2])
     lenses = np.array([LENSES["room"], LENSES["cushion"], LENSES["moustache"]])
