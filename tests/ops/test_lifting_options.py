@@ -7,6 +7,7 @@ from reference import lifting as reference
 
 from tf_lift import skeletons
 from tf_lift.ops import candidates, lifting, posterior
+from tf_lift.ops import landmark_noise as noisy_landmarks
 from tf_lift.prior import build_tables
 
 ROTATIONS = 12
@@ -159,8 +160,20 @@ def test_noise_is_that_of_a_weight(tiny_prior, rng):
     landmarks = make_landmarks(single, rng, 1)
     noise = np.linspace(0, 12, 17)
     noisy = lifting.lift(landmarks, tables, landmark_noise=noise)
-    first = reference.lift(landmarks[0], single, num_rotations=ROTATIONS)[0]
-    weights = 15.0**2 / (15.0**2 + (noise / first["scale"]) ** 2)
+    # The scale for the noise: the mean spread of poses at all angles over that of landmarks.
+    poses = single.sample(4000, seed=1)
+    flat = np.concatenate(
+        [poses @ reference.rotation(angle)[:2].T for angle in np.arange(12) * np.pi / 6]
+    )
+    spread = np.mean(np.sum((flat - flat.mean(1, keepdims=True)) ** 2, (1, 2)))
+    spread += 2 * 15.0**2  # Of the mean of the noise, which samples lose to their centre.
+    seen = np.sum((landmarks[0] - landmarks[0].mean(0)) ** 2) - 2 * np.sum(noise**2)
+    weights = 15.0**2 / (15.0**2 + spread / seen * noise**2)
+    trusted = noisy_landmarks.trust_landmarks(
+        tf.constant(landmarks), None, {"noise": tf.constant(noise[None])}, tables
+    )
+    np.testing.assert_allclose(trusted[0], weights, rtol=0.03)
+    weights = trusted[0].numpy()
     best = reference.lift(landmarks[0], single, weights, None, ROTATIONS)[0]
     np.testing.assert_allclose(noisy["scale"][0], best["scale"], rtol=1e-8)
     centred = (landmarks[0] - best["landmarks"]) / best["scale"]

@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from tf_lift.ops import lift_input, ppca, rotation_search
+from tf_lift.ops import lift_input, ppca
 
 __all__ = ["add_residuals", "trust", "trust_landmarks"]
 
@@ -31,8 +31,10 @@ def trust(noise_stddev, landmark_noise, inverse_scale):
 def trust_landmarks(landmarks, weights, batch, tables):
     """Returns the weights of landmarks that have noise, without a gradient.
 
-    The noise is that of pixels, so its size in mm takes the scale: that of the most
-    probable candidate while it is left out of account.
+    The noise is that of pixels, so its size in mm takes the scale. A fit that takes noise
+    for pose has the wrong one, so it is estimated from second moments: the visible
+    landmarks' squared spread, less that of their noise, is on average that of the
+    prior's poses.
 
     Args:
         landmarks: `[B, L, 2]`, pixels.
@@ -44,16 +46,31 @@ def trust_landmarks(landmarks, weights, batch, tables):
         `[B, L]`.
     """
     seen = tf.ones_like(landmarks[..., 0]) if weights is None else weights
-    frame = lift_input.find_frame(tf.stop_gradient(landmarks), seen, batch.get("scale"))
-    if tables.free_scale:
-        found = rotation_search.search(frame.landmarks, tables, weights)
-        best = tf.argmin(found.costs, -1)
-        inverse_scale = tf.gather(found.inverse_scale, best, batch_dims=1) / frame.unit
-    else:
-        inverse_scale = 1 / frame.unit
-    noise_stddev = tf.sqrt(tf.reduce_mean(tf.convert_to_tensor(tables.noise_stddev) ** 2))
     noise = tf.where(tf.math.is_finite(batch["noise"]), batch["noise"], 0)
-    return tf.stop_gradient(seen * trust(noise_stddev, noise, inverse_scale[:, tf.newaxis]))
+    variance = tf.reduce_mean(tf.convert_to_tensor(tables.noise_stddev) ** 2)
+    frame = lift_input.find_frame(tf.stop_gradient(landmarks), seen, batch.get("scale"))
+    inverse_scale = 1 / frame.unit
+    if tables.free_scale:
+        mean = ppca.mean_weights(tf.cast(seen > 0, noise.dtype), True)
+        centre = tf.einsum("bl,blc->bc", mean, frame.landmarks)[:, tf.newaxis]
+        spread = tf.einsum("bl,blc->b", mean, (frame.landmarks - centre) ** 2)
+        of_noise = 2 * tf.reduce_sum(mean * noise**2, -1) / frame.unit**2
+        moments = _second_moments(tables)
+        of_poses = tf.einsum("bl,l->b", mean, tf.linalg.diag_part(moments)) + 2 * variance
+        of_poses -= tf.einsum("bl,lm,bm->b", mean, moments, mean)
+        # Where noise is all there is, a tenth of the spread.
+        spread = tf.maximum(spread - of_noise, 0.1 * spread)
+        inverse_scale *= tf.sqrt(tf.math.divide_no_nan(of_poses, spread))
+    trusted = trust(tf.sqrt(variance), noise, inverse_scale[:, tf.newaxis])
+    return tf.stop_gradient(seen * trusted)
+
+
+def _second_moments(tables):
+    """Returns `[L, L]`, mm^2: mean products of two joints' places in the image."""
+    flat = tf.convert_to_tensor(tables.directions)[:, :, :2]
+    share = tf.exp(-tf.convert_to_tensor(tables.mixture_cost) / 2)
+    share /= tf.reduce_sum(share)
+    return tf.einsum("m,mlcj,mncj->ln", share, flat, flat)
 
 
 def add_residuals(joints_3d, landmarks, weights, free_scale):

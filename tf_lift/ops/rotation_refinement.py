@@ -84,7 +84,7 @@ def refine(landmarks, directions, weights, noise_stddev, axis, max_turn, free_sc
         tried = evaluate(trial, fixed)
         lower = tried.cost < point.cost
         angle = tf.where(lower, trial, angle)
-        share = tf.where(lower, 1, share / 4)
+        share = tf.where(lower, tf.ones_like(share), share / 4)
         point = _Point(
             *(
                 tf.where(tf.reshape(lower, [-1] + [1] * (len(old.shape) - 1)), new, old)
