@@ -50,7 +50,7 @@ class TrainingData:
         _, inverse, self._counts = np.unique(self.clip, return_inverse=True, return_counts=True)
         self._order = np.argsort(inverse, kind="stable")
         self._starts = np.cumsum(self._counts) - self._counts
-        self._priors: dict[tuple, Any] = {}
+        self._priors: dict[Any, Any] = {}
 
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """Draws poses, every clip as often as any other, however many poses it has.
@@ -91,11 +91,17 @@ class TrainingData:
 
     def prior(self, **options) -> tf_lift.PosePrior:
         """Returns `PosePrior.fit` of the poses, balanced by clip; fitted once, then kept."""
-        key = tuple(sorted(options.items()))
-        if key not in self._priors:
-            self._priors[key] = tf_lift.PosePrior.fit(
+        return self.kept(
+            tuple(sorted(options.items())),
+            lambda: tf_lift.PosePrior.fit(
                 self.poses, groups=self.clip, seed=self.seed, skeleton=self.skeleton, **options
-            )
+            ),
+        )
+
+    def kept(self, key, make):
+        """Returns what `make` returned when it was first asked for under this key."""
+        if key not in self._priors:
+            self._priors[key] = make()
         return self._priors[key]
 
 

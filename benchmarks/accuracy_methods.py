@@ -209,16 +209,22 @@ def _ours_told(training, options, **lift_options):
 _MANY_MODELS = {"mixture_size": 16, "num_bases": 40, "noise_stddev": 8.0, "shrinkage": 1.0}
 
 
-@register("ours_many", "Ours, K=16, shrunk", "ours")
+@register("ours_many", "Ours, K=16", "ours")
 @register("ours_tuned", "Ours, K=16, tuned", "ours", tuned=True)
-def _ours_many(training, options, tuned=False):
+@register("ours_limbs", "Ours, K=16, tuned, limbs", "ours", tuned=True, bone_lengths="prior")
+def _ours_many(training, options, tuned=False, **lift_options):
     prior, budget = training.prior(**_MANY_MODELS), {}
     if tuned:
         config = prior_tuning.TuningConfig(seed=training.seed)
-        prior = prior_tuning.tune(prior, training.poses, training.clip, config)
+        prior = training.kept("tuned", lambda: _tune(prior, training, config))
         budget = dataclasses.asdict(config)
     # The mean needs fewer angles than the choice of one.
-    return Predictor(lifter(prior, tells_noise=True, selection="mean", num_rotations=40), budget)
+    lift_options |= {"selection": "mean", "num_rotations": 40}
+    return Predictor(lifter(prior, tells_noise=True, **lift_options), budget)
+
+
+def _tune(prior, training, config):
+    return prior_tuning.tune(prior, training.poses, training.clip, config)
 
 
 def lifter(

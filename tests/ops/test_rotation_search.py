@@ -12,21 +12,25 @@ ROTATIONS = 12
 
 
 @pytest.mark.parametrize("selection", ["posterior", "energy"])
-@pytest.mark.parametrize("weights_kind", ["all", "mask", "real"])
+@pytest.mark.parametrize("weights_kind", ["all", "mask", "few missing", "real"])
 @pytest.mark.parametrize("scale", [None, 1.0])
 def test_costs_equal_brute_force(tiny_prior, rng, scale, weights_kind, selection):
     tables = build_tables(tiny_prior, ROTATIONS, free_scale=scale is None, dtype="float64")
     landmarks = 0.5 * tiny_prior.sample(4, seed=1)[..., [0, 2]] * [1, -1]
     weights = {
         "all": None,
-        "mask": np.float64(rng.uniform(size=[4, 17]) > 0.3),
+        # The first pose misses nothing, another more than are corrected one by one.
+        "mask": np.float64(np.arange(17) >= [[0], [3], [9], [1]]),
+        "few missing": np.float64((np.arange(17) * 5) % 17 >= [[0], [1], [8], [4]]),
         "real": rng.uniform(0.2, 2, [4, 17]),
     }[weights_kind]
     if scale is None:
         seen = np.ones([4, 17]) if weights is None else weights
         landmarks -= np.einsum("bl,blc->bc", seen, landmarks)[:, None] / seen.sum(1)[:, None, None]
     seen = None if weights is None else tf.constant(weights)
-    costs = rotation_search.search(tf.constant(landmarks), tables, seen, selection).costs
+    masks = weights_kind in ("mask", "few missing")
+    landmarks = np.where(seen[..., None], landmarks, 0) if masks else landmarks
+    costs = rotation_search.search(tf.constant(landmarks), tables, seen, selection, masks).costs
     for i in range(4):
         seen = None if weights is None else weights[i]
         for found in reference.lift(landmarks[i], tiny_prior, seen, scale, ROTATIONS, selection):

@@ -9,7 +9,7 @@ __all__ = ["LiftOptions"]
 
 @dataclasses.dataclass(frozen=True)
 class LiftOptions:
-    """Static options of `lifting.lift`, described there.
+    """Static options of `lifting.lift`, described there; `masks`: all weights are 0 or 1.
 
     Raises:
         ValueError: If an option is none of its values.
@@ -24,6 +24,7 @@ class LiftOptions:
     num_hypotheses: int | None = None
     adds_residuals: bool = False
     parents: tuple[int, ...] | None = None
+    masks: bool = False
 
     def __post_init__(self):
         if self.selection not in rotation_search.SELECTIONS:

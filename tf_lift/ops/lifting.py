@@ -117,6 +117,7 @@ def lift(
         num_joints = tables.num_joints
         shapes.check_shape(landmarks, "landmarks", num_joints, 2)
         shapes.check_not_empty(landmarks, "landmarks")
+        has_noise = not (landmark_noise is None or _is_zero(landmark_noise))
         options = LiftOptions(
             selection,
             temperature,
@@ -124,6 +125,7 @@ def lift(
             num_hypotheses,
             landmark_noise is not None,
             parents and tuple(parents),
+            masks=_is_mask(visibility) and not has_noise,
         )
         if tables.free_scale != (scale is None):
             raise ValueError(
@@ -146,7 +148,7 @@ def lift(
             batch["weights"] = flat(visibility, num_joints)
         if scale is not None:
             batch["scale"] = flat(scale)
-        if not (landmark_noise is None or _is_zero(landmark_noise)):
+        if has_noise:
             batch["noise"] = flat(landmark_noise, num_joints)
         if bone_lengths is not None:
             bone_lengths = tf.cast(tf.convert_to_tensor(bone_lengths), tables.dtype)
@@ -180,7 +182,11 @@ def _lift_batch(tables, options, batch):
     fixed = tf.stop_gradient(frame.landmarks)
     through_search = options.uses_all_candidates and not weighted
     found = rotation_search.search(
-        frame.landmarks if through_search else fixed, tables, weights, options.selection
+        frame.landmarks if through_search else fixed,
+        tables,
+        weights,
+        options.selection,
+        options.masks,
     )
     heaviest = tf.argmin(tables.mixture_cost, output_type=tf.int32)
 
@@ -292,6 +298,10 @@ def _prior_stddev(tables, index):
     loadings = (directions - directions[:1])[..., :-1]
     noise_variance = tf.gather(tables.noise_stddev, index) ** 2
     return tf.sqrt(tf.reduce_sum(loadings**2, [-2, -1]) + 3 * noise_variance)
+
+
+def _is_mask(visibility):
+    return visibility is not None and tf.convert_to_tensor(visibility).dtype.is_bool
 
 
 def _is_zero(number):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_lift.ops import ppca
+from tf_lift.ops import chunks, missing_landmarks, ppca
 from tf_lift.ops.scale_estimation import most_likely_inverse_scale
 
 __all__ = ["SELECTIONS", "SearchResult", "cost", "quadratic_features", "search"]
@@ -33,13 +33,14 @@ class SearchResult(NamedTuple):
     energy: tf.Tensor
 
 
-def search(landmarks, tables, weights=None, selection="posterior"):
+def search(landmarks, tables, weights=None, selection="posterior", masks=False):
     """Compares every component at every rotation.
 
     With M the inverse covariance of a candidate's landmarks, times noise^2, and p its
     projected mean pose, all that matters of landmarks y is y'My and p'My. With all
     landmarks visible these are two matrix products, of the quadratic features of y and of
-    y, with constants; with weights, the normal equations of every candidate are solved.
+    y, with constants; where some are missing, `missing_landmarks` corrects these; with other
+    weights, the normal equations of every candidate are solved.
 
     Args:
         landmarks: `[B, L, 2]`: less their weighted mean and of size about 1 at a free
@@ -47,6 +48,7 @@ def search(landmarks, tables, weights=None, selection="posterior"):
         tables: `LiftTables`.
         weights: `[B, L]`, >= 0, or `None` for all visible.
         selection: See `cost`.
+        masks: Whether all weights are 0 or 1.
 
     Returns:
         A `SearchResult`.
@@ -62,7 +64,8 @@ def search(landmarks, tables, weights=None, selection="posterior"):
         constant, normaliser = tables.constant, tables.normaliser
         dimensions = ppca.dimensions(tf.ones_like(landmarks[..., 0]), tables.free_scale)
     else:
-        square, product, constant, log_determinant = _solve_all(landmarks, weights, tables)
+        found = _solve(landmarks, weights, tables, masks)
+        square, product, constant, log_determinant = found
         normaliser = log_determinant + tables.mixture_cost
         dimensions = ppca.dimensions(weights, tables.free_scale)
     noise_variance, dimensions = tables.noise_stddev**2, dimensions[:, tf.newaxis]
@@ -114,8 +117,25 @@ def quadratic_features(landmarks):
     return tf.gather(flat, rows, axis=-1) * tf.gather(flat, columns, axis=-1)
 
 
-def _solve_all(landmarks, weights, tables):
+def _solve(landmarks, weights, tables, masks):
     """Returns y'My, p'My, p'Mp and the log-determinant of every candidate, `[B, M]` each."""
+    solve_any = _normal_equations(tables)
+    solve_few = missing_landmarks.solver(tables)
+
+    def solve_chunk(batch):
+        if not masks:
+            return solve_any(**batch)
+        missing = tf.reduce_sum(tf.cast(batch["weights"] <= 0, tf.int32), -1)
+        few = tf.reduce_all(missing <= missing_landmarks.MAX_MISSING)
+        return tf.cond(few, lambda: solve_few(**batch), lambda: solve_any(**batch))
+
+    spec = tf.TensorSpec([None, tables.constant.shape[0]], tables.dtype)
+    batch = {"landmarks": landmarks, "weights": weights}
+    return chunks.map_chunks(solve_chunk, batch, (spec,) * 4, _CHUNK)
+
+
+def _normal_equations(tables):
+    """Returns the function of landmarks and weights that solves for every candidate."""
     design = tables.directions[:, :, :2]
     num_candidates, num_joints, _, size = design.shape
     # Sums over the landmarks become matrix products with these, made once a call:
@@ -126,8 +146,7 @@ def _solve_all(landmarks, weights, tables):
     noise_variance = tables.noise_stddev**2
     ridge = noise_variance[:, tf.newaxis, tf.newaxis] * tf.eye(size - 1, dtype=design.dtype)
 
-    def solve_chunk(chunk):
-        landmarks, weights = chunk
+    def solve(landmarks, weights):
         total = tf.reduce_sum(weights, -1)[:, tf.newaxis, tf.newaxis, tf.newaxis]
         gram = tf.reshape(tf.matmul(weights, grams), [-1, num_candidates, size, size])
         if tables.free_scale:
@@ -153,20 +172,4 @@ def _solve_all(landmarks, weights, tables):
             log_determinant,
         )
 
-    return _map_chunks(solve_chunk, landmarks, weights, num_candidates)
-
-
-def _map_chunks(function, landmarks, weights, num_candidates):
-    """Applies a function to `_CHUNK` poses at a time: bounds the memory of a large batch."""
-    batch = tf.shape(landmarks)[0]
-    chunk = tf.clip_by_value(batch, 1, _CHUNK)
-    num_joints = landmarks.shape[1]
-    padding = [[0, -batch % chunk], [0, 0]]
-    landmarks = tf.reshape(
-        tf.pad(landmarks, [*padding, [0, 0]]), tf.stack([-1, chunk, num_joints, 2])
-    )
-    weights = tf.reshape(tf.pad(weights, padding), tf.stack([-1, chunk, num_joints]))
-    landmarks.set_shape([None, None, num_joints, 2])
-    weights.set_shape([None, None, num_joints])
-    results = tf.map_fn(function, (landmarks, weights), fn_output_signature=(landmarks.dtype,) * 4)
-    return tuple(tf.reshape(result, [-1, num_candidates])[:batch] for result in results)
+    return solve
