@@ -280,6 +280,7 @@ def test_log_likelihood_checks_its_arguments(tiny_prior):
 def test_shipped_priors_have_names(tmp_path, monkeypatch, tiny_prior):
     monkeypatch.setattr(files, "FOLDER", tmp_path)
     monkeypatch.setattr(files, "SHIPPED", {"cmu": "a.npz", "small": "b.npz", "later": "c.npz"})
+    monkeypatch.setattr(files, "DEFAULT_NAME", "cmu")
     tiny_prior.save(tmp_path / "a.npz")
     dataclasses.replace(tiny_prior, credit="b").save(tmp_path / "b.npz")
 
@@ -307,13 +308,15 @@ def test_a_text_with_folder_or_ending_is_a_path(tmp_path, monkeypatch, tiny_prio
         PosePrior.load("mine")
 
 
-def test_the_shipped_prior_is_of_people():
-    prior = PosePrior.load()
+@pytest.mark.parametrize(("name", "size", "bases"), [("cmu", 3, 25), ("cmu-tuned", 16, 40)])
+def test_the_shipped_priors_are_of_people(name, size, bases):
+    prior = PosePrior.load(name)
 
-    assert (prior.mixture_size, prior.num_bases, prior.num_joints) == (3, 25, 17)
+    assert (prior.mixture_size, prior.num_bases, prior.num_joints) == (size, bases, 17)
     assert "mocap.cs.cmu.edu" in prior.credit
-    assert files.locate(None).stat().st_size < 200_000
-    np.testing.assert_allclose(prior.mean_pose[:, 0], 0.0, atol=1e-6)
+    assert files.locate(name).stat().st_size < 300_000
+    # Tuning moves joint 0 by millimetres: what the lift returns is relative to it.
+    np.testing.assert_allclose(prior.mean_pose[:, 0], 0.0, atol=1e-6 if name == "cmu" else 5.0)
     poses = prior.sample(500, seed=0)
     head, left_ankle, right_ankle = (
         poses[:, skeletons.H36M_17.joint_names.index(name), 2]
@@ -325,3 +328,9 @@ def test_the_shipped_prior_is_of_people():
         child, root = (skeletons.H36M_17.joint_names.index(joint) for joint in (name, parent))
         lengths = np.linalg.norm(poses[:, child] - poses[:, root], axis=-1)
         assert 350.0 < np.median(lengths) < 480.0
+
+
+def test_the_tuned_prior_is_the_default():
+    np.testing.assert_array_equal(
+        PosePrior.load().mean_pose, PosePrior.load("cmu-tuned").mean_pose
+    )

@@ -80,7 +80,7 @@ def test_the_shipped_prior_is_what_the_command_learns(tmp_path, shared_path, cap
 
     assert cli.main(["fit-prior", str(data), "-o", str(tmp_path / "prior.npz")]) == 0
 
-    again, shipped = PosePrior.load(tmp_path / "prior.npz"), PosePrior.load()
+    again, shipped = PosePrior.load(tmp_path / "prior.npz"), PosePrior.load("cmu")
     for name in ("mean_pose", "stddev", "noise_stddev", "mixture_weights"):
         # Another machine's linear algebra rounds differently; EM carries that on.
         np.testing.assert_allclose(

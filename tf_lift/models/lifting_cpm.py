@@ -42,7 +42,7 @@ def build_lifting_cpm(
 
     Args:
         preset: One of `tf_lift.models.presets.PRESETS`, or a `Preset` of one's own.
-        prior: Pose prior; the one that ships with the package where `None`.
+        prior: Pose prior; where `None`, `PosePrior.load("cmu")`, which ships with the package.
         lift_gradient: Whether gradients flow through the lift and the landmarks into the
             maps. `False` uses the lift forward only, as the authors trained.
         image_size: Side of the input image, in pixels; the preset's where `None`.
@@ -78,7 +78,8 @@ def build_lifting_cpm(
             )
     else:
         stride = towers.check_backbone(backbone, image_size)
-    prior = PosePrior.load() if prior is None else prior
+    # Its landmarks are too noisy for the larger one to tell more, whose tables are tenfold.
+    prior = PosePrior.load("cmu") if prior is None else prior
     num_maps = prior.num_joints + 1
     map_size = image_size // stride
 

@@ -27,7 +27,7 @@ TEXT_NAMES = ("skeleton", "credit")
 FOLDER = pathlib.Path(__file__).parent
 # The priors that ship with the package, by name.
 SHIPPED = {"cmu": "cmu_h36m17.npz", "cmu-tuned": "cmu_h36m17_tuned.npz"}
-DEFAULT_NAME = "cmu"
+DEFAULT_NAME = "cmu-tuned"
 
 
 def as_float64(value, name) -> NDArray[np.float64]:

@@ -43,7 +43,7 @@ class TrainConfig:
         augment: Whether to mirror, recolour, turn and scale the training images.
         rotation_degrees: Largest turn, either way, in degrees.
         scale: Largest enlargement; its inverse is the largest reduction.
-        prior: File of the pose prior; `None` for the one that ships.
+        prior: Name of a pose prior that ships, or a file.
         mocap: npz file of real poses that the synthetic people take; `None` draws poses
             from the prior. Clips (or subjects) are kept apart between the three sets.
         max_minutes: The run stops training so that all of it, from rendering to export,
@@ -84,7 +84,7 @@ class TrainConfig:
     augment: bool = True
     rotation_degrees: float = 10.0
     scale: float = 1.15
-    prior: str | None = None
+    prior: str = "cmu"
     mocap: str | None = None
     max_minutes: float | None = None
     num_figures: int = 6
