@@ -18,6 +18,8 @@ from tf_lift.data import mocap
 from tf_lift.evaluation import lifting_errors
 from tf_lift.prior import learning
 from tf_lift.prior.statistics import PoseData
+from tf_lift.training import prior_tuning
+from tf_lift.training.prior_tuning import TuningConfig
 
 __all__ = ["REFERENCE", "VARIANTS", "main", "measure"]
 
@@ -38,9 +40,13 @@ class Variant:
     num_bases: int = 25
     noise_stddev: float | None = 16.0
     max_iterations: int = 1
+    shrinkage: float = 0.0
+    tuned: bool = False
 
 
 REFERENCE = Variant()
+# The sizes of the prior that ships as "cmu-tuned".
+LARGE = Variant(mixture_size=16, num_bases=40, noise_stddev=8.0)
 # Step, setting, variant.
 VARIANTS: tuple[tuple[str, str, Variant], ...] = (
     ("reference", "", REFERENCE),
@@ -54,6 +60,14 @@ VARIANTS: tuple[tuple[str, str, Variant], ...] = (
     *(("noise", f"{noise:g} mm", Variant(noise_stddev=noise)) for noise in (8.0, 12.0, 24.0)),
     ("noise", "most likely", Variant(noise_stddev=None)),
     *(("EM", f"{count} iterations", Variant(max_iterations=count)) for count in (5, 20)),
+    ("shrinkage", "1", Variant(shrinkage=1.0)),
+    ("16 models, 40 bases, 8 mm", "", LARGE),
+    ("16 models, 40 bases, 8 mm", "shrinkage 1", dataclasses.replace(LARGE, shrinkage=1.0)),
+    (
+        "16 models, 40 bases, 8 mm",
+        "shrinkage 1, tuned",
+        dataclasses.replace(LARGE, shrinkage=1.0, tuned=True),
+    ),
 )
 
 
@@ -67,6 +81,7 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--poses", default=accuracy_data.default_poses(), help="npz file of poses")
     parser.add_argument("--num-test-poses", type=int, default=NUM_TEST_POSES)
     parser.add_argument("--seeds", type=int, default=3, help="seeds of the clustering")
+    parser.add_argument("--steps", help="only these steps of the table, separated by ;")
     parser.add_argument("--json", help="file for the results")
     options = parser.parse_args(arguments)
 
@@ -86,7 +101,10 @@ def main(arguments: list[str]) -> None:
     print(f"{len(train.poses)} poses to learn from, {len(test)} to judge by; {options.seeds} seeds")
     print("| step | setting | log-likelihood (nats) | MPJPE (mm) | PA-MPJPE (mm) |")
     print("|---|---|---|---|---|")
+    wanted = options.steps.split(";") if options.steps else None
     for step, setting, variant in VARIANTS:
+        if wanted and step not in wanted:
+            continue
         started = time.monotonic()
         scores = measure(variant, train, test, options.seeds)
         result = {"step": step, "setting": setting, **dataclasses.asdict(variant)}
@@ -123,6 +141,7 @@ def measure(variant: Variant, train: mocap.MocapPoses, test, num_seeds: int) -> 
         "num_bases": variant.num_bases,
         "noise_stddev": variant.noise_stddev,
         "alignment": variant.alignment,
+        "shrinkage": variant.shrinkage,
     }
     *_, aligned = learning.align(data, learning.Settings(1, **sizes))
     centred = test.astype(np.float64) - test[:, :1]
@@ -131,6 +150,8 @@ def measure(variant: Variant, train: mocap.MocapPoses, test, num_seeds: int) -> 
         settings = learning.Settings(variant.mixture_size, seed=seed, **sizes)
         *_, state = learning.mix(data, settings, variant.max_iterations, aligned)
         prior = PosePrior(**learning.arrays(state, joints), skeleton=joints.name)
+        if variant.tuned:
+            prior = prior_tuning.tune(prior, train.poses, groups, TuningConfig(seed=seed))
         errors = lifting_errors(prior, test)
         likelihood = prior.log_likelihood(centred, NUM_ROTATIONS).mean()
         scores.append([likelihood, errors["mpjpe"].mean(), errors["pa_mpjpe"].mean()])

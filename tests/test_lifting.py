@@ -1,6 +1,7 @@
 """`tf_lift.lift`: from a prior, in whatever precision and mode."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 import tf_lift
@@ -48,3 +49,17 @@ def test_recovers_the_poses_of_the_prior():
     within = error[:, 1:] / result["joints_3d_stddev"].numpy()[:, 1:]
     assert 0.55 < np.mean(within < 1) < 0.9
     assert np.mean(within < 3) > 0.95
+
+
+def test_landmarks_of_another_skeleton(tiny_prior, rng):
+    landmarks = np.float32(rng.uniform(0, 300, [2, 17, 2]))
+    visible = np.tile(np.arange(17) != 9, [2, 1])
+    converted, seen, _ = tf_lift.skeletons.convert(landmarks, "coco17", "h36m17", visible)
+    expected = tf_lift.lift(np.float32(converted), tiny_prior, seen, num_rotations=8)
+
+    lifted = tf_lift.lift(landmarks, tiny_prior, visible, num_rotations=8, skeleton="coco17")
+
+    np.testing.assert_allclose(lifted["joints_3d"], expected["joints_3d"], atol=1e-2)
+    assert not np.asarray(seen).all()
+    with pytest.raises(ValueError, match="skeleton"):
+        tf_lift.lift(landmarks, tiny_prior, skeleton="nobody")

@@ -3,7 +3,7 @@
 import tensorflow as tf
 
 from tf_lift import skeletons
-from tf_lift.ops import lifting
+from tf_lift.ops import joint_maps, lifting
 from tf_lift.prior import limbs
 from tf_lift.prior.tables import build_tables
 
@@ -25,6 +25,8 @@ def lift(
     landmark_noise=None,
     bone_lengths=None,
     height=None,
+    skeleton=None,
+    approximate=False,
 ):
     """Lifts 2D landmarks to 3D with a pose prior.
 
@@ -34,7 +36,8 @@ def lift(
     input.
 
     Args:
-        landmarks: `[..., L, 2]`, (x right, y down), pixels.
+        landmarks: `[..., L, 2]`, (x right, y down), pixels; L joints of the prior, or of
+            `skeleton`.
         prior: `PosePrior` of L joints.
         visibility: `[..., L]`, bool or weights >= 0; `None` for all visible.
         scale: Pixels per millimetre, a number or `[...]`: the landmarks are then relative
@@ -58,6 +61,11 @@ def lift(
             size and depths, see `tf_lift.ops.bone_lengths.apply`.
         height: Standing height of the person, mm, a number or `[...]`: bones as long as
             those of the prior's people, in proportion. Instead of `bone_lengths`.
+        skeleton: Name of the skeleton of `landmarks` and `visibility` where it is not the
+            prior's: what it has of the prior's joints is lifted, the rest is missing, and so
+            are landmarks of NaN. All results have the prior's joints.
+        approximate: Whether joints that are centimetres off may stand for those that
+            `skeleton` lacks: see `tf_lift.skeletons.joint_map`.
 
     Returns:
         Dict of `joints_3d` `[..., L, 3]` (mm, camera frame, origin at joint 0),
@@ -82,6 +90,9 @@ def lift(
     (TensorShape([17, 3]), 0.3)
     """
     landmarks = tf.convert_to_tensor(landmarks)
+    if skeleton is not None:
+        weights = skeletons.joint_map(skeleton, prior.skeleton, approximate=approximate)
+        landmarks, visibility = joint_maps.convert(landmarks, weights, visibility)
     dtype = "float64" if landmarks.dtype == tf.float64 else "float32"
     tables = build_tables(
         prior, num_rotations, tuple(float(pitch) for pitch in pitches), scale is None, dtype

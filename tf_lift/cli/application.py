@@ -11,6 +11,8 @@ app = typer.Typer(
     name="tf-lift",
     no_args_is_help=True,
     add_completion=False,
+    # Square brackets in help texts are brackets, not styles.
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="3D human pose by lifting belief maps or 2D landmarks with a pose prior.",
 )

@@ -33,7 +33,7 @@ def solver(tables):
         landmarks' covariance, each `[B, M]`.
 
     References:
-        docs/method.md, equation 15.
+        docs/method.md, equation 14a.
 
     >>> tables = tf_lift.prior.build_tables(tf_lift.PosePrior.load("cmu"), num_rotations=8)
     >>> square, product, constant, log_determinant = solver(tables)(

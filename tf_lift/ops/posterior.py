@@ -11,9 +11,9 @@ __all__ = [
     "stddev",
 ]
 
-# The deviation of the tempered mixture, times this, covers 66 to 71 % of the joints of
-# people that the prior has not seen, with 0, 2 and 4 of 17 landmarks missing. Chosen on one
-# half of the held-out people, the same on the other within 0.05.
+# The deviation of the tempered mixture, times this, covers 66 and 70 % of the joints of two
+# sets of people that a prior of three components has not seen. Chosen on these very people:
+# docs/accuracy.md has other priors.
 CALIBRATION = 0.86
 
 # Bone lengths take out part of the error; this much is left, known or those of the prior.

@@ -17,12 +17,10 @@ __all__ = ["DEFAULT_MAX_ITERATIONS", "DEFAULT_NOISE_STDDEV", "PosePrior"]
 
 # Noise (mm) of a prior that is learnt. The most likely noise is that of the subjects at
 # hand, whose bones the bases know by heart: 3 to 13 mm by component. Subjects held out of
-# the CMU data are lifted better with more: over five seeds, three components have an MPJPE
-# of 69 mm at 16 mm and, with some lifts far off, 98 mm at 12 mm.
+# the CMU data are lifted better with more: docs/prior.md.
 DEFAULT_NOISE_STDDEV = 16.0
 # Iterations of EM, after which it is stopped early: it goes on to raise the likelihood of
-# the subjects at hand, and lifts unseen ones worse. MPJPE / PA-MPJPE over two folds of
-# held-out CMU subjects and two seeds: 66.9 / 50.7 mm after 1 iteration, 79.6 / 55.2 after 5.
+# the subjects at hand, and lifts unseen ones no better: docs/prior.md.
 DEFAULT_MAX_ITERATIONS = 1
 
 
