@@ -21,7 +21,7 @@ class LiftRefiner(tf.keras.layers.Layer):
     changes nothing.
 
     Learnt from the shipped prior's own motion capture it gained nothing on people that
-    were held out (docs/accuracy.md), which is why no weights ship.
+    were held out (docs/prior.md), which is why no weights ship.
 
     Args:
         width: Units of the hidden layers.
