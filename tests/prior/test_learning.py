@@ -5,7 +5,7 @@ import pytest
 from reference import ppca as oracle
 
 from tf_lift import PosePrior, skeletons
-from tf_lift.prior import alignment, clustering, learning, ppca, statistics
+from tf_lift.prior import alignment, clustering, learning, mixture_components, ppca, statistics
 
 SKELETON = skeletons.H36M_17
 ARRAYS = ("mean_pose", "basis", "stddev", "noise_stddev", "mixture_weights")
@@ -76,7 +76,7 @@ def test_poses_that_a_basis_spans_exactly_keep_a_noise(tiny_prior):
     values = np.array([value for stage, _, value in history if stage == "mixture"])
     # The noise is at its bound of 0.1 mm, by which rounding of 1e-10 mm^2 is divided twice.
     assert (np.diff(values) > -1e-6).all()
-    np.testing.assert_allclose(prior.noise_stddev, learning.MIN_NOISE_STDDEV)
+    np.testing.assert_allclose(prior.noise_stddev, mixture_components.MIN_NOISE_STDDEV)
     assert prior.stddev.min() == pytest.approx(ppca.MIN_STDDEV)
 
 
@@ -116,7 +116,7 @@ def test_responsibilities_are_those_of_full_covariances(tiny_prior):
         for k in range(2)
     ]
 
-    found, densities = learning.responsibilities(
+    found, densities = mixture_components.responsibilities(
         poses.reshape(40, -1), components, tiny_prior.mixture_weights
     )
 
@@ -422,9 +422,8 @@ def test_shrinkage_draws_covariances_to_their_mean(rng):
         for part, share in zip(vectors, shares, strict=True)
     ]
     # Five bases and a noise hold all of a covariance whose smallest variance the noise is.
-    settings = learning.Settings(3, 5, shrinkage=2.0)
 
-    components = learning._fit_mixture(moments, settings)
+    components = mixture_components.fit(moments, 5, None, shrinkage=2.0)
 
     own = np.stack([np.cov(part.T, bias=True) for part in vectors])
     within = np.tensordot(shares, own, 1)

@@ -331,6 +331,4 @@ def test_the_shipped_priors_are_of_people(name, size, bases):
 
 
 def test_the_tuned_prior_is_the_default():
-    np.testing.assert_array_equal(
-        PosePrior.load().mean_pose, PosePrior.load("cmu-tuned").mean_pose
-    )
+    np.testing.assert_array_equal(PosePrior.load().mean_pose, PosePrior.load("cmu-tuned").mean_pose)

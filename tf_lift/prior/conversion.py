@@ -42,7 +42,7 @@ def convert(
     References:
         docs/skeletons.md.
 
-    >>> prior = convert(tf_lift.PosePrior.load(), "lsp14", approximate=True)
+    >>> prior = convert(tf_lift.PosePrior.load("cmu"), "lsp14", approximate=True)
     >>> prior.skeleton, prior.mean_pose.shape
     ('lsp14', (3, 14, 3))
     """

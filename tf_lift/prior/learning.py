@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from tf_lift.prior import alignment, clustering, ppca
+from tf_lift.prior import alignment, clustering, mixture_components, ppca
 from tf_lift.prior.statistics import Moments, PoseData
 
 __all__ = [
@@ -19,7 +19,6 @@ __all__ = [
     "balanced_weights",
     "is_worth_a_report",
     "mix",
-    "responsibilities",
     "steps",
 ]
 
@@ -34,9 +33,6 @@ ROUNDS_PER_RANK = 2
 # gave the log-likelihood of all of them to 0.01 nats.
 MAX_GROWTH_POSES = 100_000
 ROUNDS_OF_ALL = 2
-# Lower bound (mm) of an estimated noise, well below what motion capture measures: poses
-# that a basis spans exactly would otherwise have an infinite density.
-MIN_NOISE_STDDEV = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,7 +159,7 @@ def align(data: PoseData, settings: Settings, state: State | None = None) -> Ite
         if step == num_growth:
             angles = _facing(data, settings.alignment)
         rank = min(step // ROUNDS_PER_RANK + 1, settings.num_bases)
-        single = _fit(moments, rank, settings.noise_stddev)
+        single = mixture_components.fit_single(moments, rank, settings.noise_stddev)
         turned = few if step < num_growth else data
         angles, moments, log_likelihood = _turn(turned, angles, single)
         fraction = (step + 1) / num_steps
@@ -183,7 +179,7 @@ def align(data: PoseData, settings: Settings, state: State | None = None) -> Ite
 def _aligned_once(data, settings):
     angles = _facing(data, settings.alignment)
     moments = _moments_of(data, angles)
-    single = _fit(moments, settings.num_bases, settings.noise_stddev)
+    single = mixture_components.fit_single(moments, settings.num_bases, settings.noise_stddev)
     log_likelihood, (moments,) = _expectation(data, angles, (single,), np.ones(1))
     return State("align", 1, angles, (single,), np.ones(1), (moments,), log_likelihood, 1.0)
 
@@ -235,7 +231,9 @@ def mix(data: PoseData, settings: Settings, max_iterations: int, state: State) -
     for step in range(start, max_iterations):
         mixture_weights = np.array([part.weight for part in moments])
         mixture_weights /= mixture_weights.sum()
-        components = _fit_mixture(moments, settings)
+        components = mixture_components.fit(
+            moments, settings.num_bases, settings.noise_stddev, settings.shrinkage
+        )
         log_likelihood, moments = _expectation(data, angles, components, mixture_weights)
         converged = log_likelihood - previous < settings.tolerance
         fraction = 1.0 if converged else (step + 1) / max_iterations
@@ -255,41 +253,6 @@ def mix(data: PoseData, settings: Settings, max_iterations: int, state: State) -
         previous = log_likelihood
 
 
-def _fit_mixture(moments, settings):
-    """Fits every component, its covariance drawn to the mean covariance of all.
-
-    Many small components know the few people in them by heart. The mean within-component
-    covariance stands for `shrinkage` times an average component's poses that each is given
-    besides its own: the most probable covariance under an inverse Wishart distribution
-    around it, the mode for `shrinkage * N / K` observations.
-    """
-    weights = np.array([part.weight for part in moments])
-    if weights.min() < 1e-12:
-        raise ValueError("`mixture_size` must be smaller: a component has lost all its poses")
-    shares = settings.shrinkage / (settings.shrinkage + weights / weights.mean())
-    covariances = np.stack([part.covariance for part in moments])
-    within = np.average(covariances, axis=0, weights=weights)
-    return tuple(
-        (
-            part.mean,
-            *_maximum_likelihood(
-                (1.0 - share) * covariance + share * within,
-                settings.num_bases,
-                settings.noise_stddev,
-            ),
-        )
-        for part, share, covariance in zip(moments, shares, covariances, strict=True)
-    )
-
-
-def _fit(moments, num_bases, noise_stddev):
-    return moments.mean, *_maximum_likelihood(moments.covariance, num_bases, noise_stddev)
-
-
-def _maximum_likelihood(covariance, num_bases, noise_stddev):
-    return ppca.maximum_likelihood(covariance, num_bases, noise_stddev, MIN_NOISE_STDDEV)
-
-
 def _expectation(data, angles, components, mixture_weights):
     """Sums up the poses by component, each by its responsibility, and their log density."""
     sides = [components]
@@ -302,7 +265,9 @@ def _expectation(data, angles, components, mixture_weights):
         weights = data.weights[rows] / len(sides)
         moments, density = [], 0.0
         for models in sides:
-            shares, densities = responsibilities(vectors, models, mixture_weights)
+            shares, densities = mixture_components.responsibilities(
+                vectors, models, mixture_weights
+            )
             density += np.sum(weights * densities)
             moments.append([Moments.of(vectors, weights * share) for share in shares])
         return moments, density
@@ -327,23 +292,6 @@ def _mirror_image(component, skeleton):
     mean = alignment.mirror(mean.reshape(-1, 3), skeleton).ravel()
     basis = alignment.mirror(basis.reshape(num_bases, -1, 3), skeleton).reshape(num_bases, -1)
     return mean, basis, *deviations
-
-
-def responsibilities(vectors, components, mixture_weights):
-    """Computes how likely each component is to have made each vector.
-
-    Args:
-        vectors: Array of shape `[N, D]`.
-        components: Tuples of mean, basis, stddev, noise_stddev.
-        mixture_weights: Array of shape `[K]`, positive.
-
-    Returns:
-        Array of shape `[K, N]`, and the log density of each vector, `[N]`.
-    """
-    density = np.stack([ppca.log_density(vectors, *component) for component in components])
-    density += np.log(mixture_weights)[:, None]
-    total = np.logaddexp.reduce(density, axis=0)
-    return np.exp(density - total), total
 
 
 def _flat_rotated(poses, angles):

@@ -27,7 +27,7 @@ def bone_lengths(prior, lengths=None, height=None):
     Raises:
         ValueError: If both are given, or `lengths` is another word.
 
-    >>> prior = tf_lift.PosePrior.load()
+    >>> prior = tf_lift.PosePrior.load("cmu")
     >>> bone_lengths(prior, height=1700.0).shape
     TensorShape([16])
     """
@@ -65,7 +65,7 @@ def typical_bone_lengths(prior):
     Returns:
         NumPy array `[L - 1]`, mm: of each joint but the root, in order, to its parent.
 
-    >>> lengths = typical_bone_lengths(tf_lift.PosePrior.load())
+    >>> lengths = typical_bone_lengths(tf_lift.PosePrior.load("cmu"))
     >>> 380 < lengths[1] < 480  # From the right hip to the knee.
     True
     """
@@ -84,7 +84,7 @@ def typical_height(prior) -> float:
     Args:
         prior: `PosePrior`.
 
-    >>> 1600 < typical_height(tf_lift.PosePrior.load()) < 1850
+    >>> 1600 < typical_height(tf_lift.PosePrior.load("cmu")) < 1850
     True
     """
     parents = skeletons.get(prior.skeleton).parents

@@ -34,7 +34,7 @@ def build_tables(prior, num_rotations=80, pitches=(0.0,), free_scale=True, dtype
     References:
         docs/method.md, section 2.
 
-    >>> tables = build_tables(tf_lift.PosePrior.load(), num_rotations=8)
+    >>> tables = build_tables(tf_lift.PosePrior.load("cmu"), num_rotations=8)
     >>> tables.directions.shape
     (24, 17, 3, 26)
     """
