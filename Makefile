@@ -32,7 +32,7 @@ train: $(VENV)/.installed
 	$(VENV)/bin/python train_keras.py $(ARGS)
 
 test: lint
-	$(VENV)/bin/python -m pytest -n $(JOBS) $(ARGS)
+	TF_LIFT_STACK=default $(VENV)/bin/python -m pytest -n $(JOBS) $(ARGS)
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .
@@ -52,11 +52,11 @@ test-default: $(VENV)/.installed-dev
 test-legacy-keras: $(VENV)/.installed-legacy-keras
 	@echo "== TensorFlow 2.21, tf_keras"
 	TF_LIFT_STACK=legacy-keras TF_USE_LEGACY_KERAS=1 \
-	    $(VENV)/bin/python -m pytest -n $(JOBS) $(STACK_TESTS)
+	    $(VENV)/bin/python -m pytest -n $(JOBS) -m "not slow" $(STACK_TESTS)
 
 test-addons: $(VENV_ADDONS)/.installed
 	@echo "== TensorFlow 2.15.1, tensorflow-addons"
-	TF_LIFT_STACK=addons $(VENV_ADDONS)/bin/python -m pytest -n $(JOBS) $(STACK_TESTS)
+	TF_LIFT_STACK=addons $(VENV_ADDONS)/bin/python -m pytest -n $(JOBS) -m "not slow" $(STACK_TESTS)
 
 clean:
 	rm -rf $(VENV) $(VENV_ADDONS) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

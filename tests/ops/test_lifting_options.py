@@ -105,6 +105,7 @@ def test_gradient_equals_finite_differences(tiny_prior, rng, output, options, ma
     check_gradient(value, landmarks, rng, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masked", [False, True])
 def test_compiled_equals_eager(tiny_prior, rng, masked):
     tables = build_tables(tiny_prior, ROTATIONS)

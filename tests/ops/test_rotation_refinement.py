@@ -72,10 +72,7 @@ def test_gradient_equals_finite_differences(tiny_prior, rng, output, kind, scale
         tape.watch(variable)
         result = value(variable)
     upstream = rng.standard_normal(result.shape)
-    gradient = tape.gradient(result, variable, tf.constant(upstream))
-    if output == "scale" and scale is not None:
-        assert gradient is None
-        return
+    gradient = tape.gradient(result, variable, tf.constant(upstream), unconnected_gradients="zero")
     for _ in range(3):
         direction = rng.standard_normal(landmarks.shape)
         delta = 1e-4
@@ -107,6 +104,7 @@ def test_never_worse_than_the_grid(tiny_prior, rng):
         assert turn <= 2 * np.pi / 6 + 1e-9
 
 
+@pytest.mark.slow
 def test_compiled_float32_equals_float64(tiny_prior, rng):
     landmarks = make_landmarks(tiny_prior, rng, 8)
     tables = build_tables(tiny_prior, ROTATIONS, (0.2,))
