@@ -36,7 +36,7 @@ def test_wheel_holds_the_package_and_its_data(wheel):
         names = set(archive.namelist())
     sources = {
         path.relative_to(PROJECT).as_posix()
-        for pattern in ("*.py", "*.npz", "py.typed")
+        for pattern in ("*.py", "*.npz", "maps/*.json", "py.typed")
         for path in (PROJECT / "tf_lift").rglob(pattern)
     }
     assert "tf_lift/py.typed" in sources

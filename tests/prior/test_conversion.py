@@ -92,7 +92,7 @@ def test_lifts_landmarks_as_the_prior_does_with_the_rest_missing(rng):
 
 
 def test_shipped_prior_stands_on_its_right_ankle():
-    converted = conversion.convert(PosePrior.load(), "lsp14", approximate=True)
+    converted = conversion.convert(PosePrior.load("cmu"), "lsp14", approximate=True)
     for pose in converted.mean_pose:
         joints = dict(zip(skeletons.LSP_14.joint_names, pose, strict=True))
         assert not joints["right_ankle"].any()

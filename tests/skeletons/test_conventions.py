@@ -84,7 +84,7 @@ def test_order_of_motion_capture(shared_path):
 
 def test_order_of_the_shipped_prior():
     """Its mean poses stand: heads up, feet down, left towards +x as they face -y."""
-    for pose in PosePrior.load().mean_pose:
+    for pose in PosePrior.load("cmu").mean_pose:
         joints = dict(zip(H36M_17.joint_names, pose, strict=True))
         up = ("right_ankle", "right_knee", "pelvis", "spine", "thorax", "neck_nose", "head_top")
         assert np.all(np.diff([joints[name][2] for name in up]) > 0)

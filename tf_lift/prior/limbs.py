@@ -66,7 +66,7 @@ def typical_bone_lengths(prior):
         NumPy array `[L - 1]`, mm: of each joint but the root, in order, to its parent.
 
     >>> lengths = typical_bone_lengths(tf_lift.PosePrior.load("cmu"))
-    >>> 380 < lengths[1] < 480  # From the right hip to the knee.
+    >>> bool(380 < lengths[1] < 480)  # From the right hip to the knee.
     True
     """
     parents = np.array(skeletons.get(prior.skeleton).parents)
@@ -84,7 +84,7 @@ def typical_height(prior) -> float:
     Args:
         prior: `PosePrior`.
 
-    >>> 1600 < typical_height(tf_lift.PosePrior.load("cmu")) < 1850
+    >>> bool(1600 < typical_height(tf_lift.PosePrior.load("cmu")) < 1850)
     True
     """
     parents = skeletons.get(prior.skeleton).parents
