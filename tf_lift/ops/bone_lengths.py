@@ -62,7 +62,7 @@ def apply(joints_3d, bone_lengths, parents):
     >>> pose = tf.constant([[[0.0, 0.0, 0.0], [3.0, 0.0, 40.0], [6.0, 0.0, 80.0]]])
     >>> joints, factor = apply(pose, tf.constant([80.0, 80.0]), (-1, 0, 1))
     >>> round(float(factor[0]), 1), joints.numpy().round()[0, 1]
-    (2.1, array([ 6.,  0., 75.], dtype=float32))
+    (2.3, array([ 7.,  0., 79.], dtype=float32))
     """
     children = [joint for joint, parent in enumerate(parents) if parent >= 0]
     ancestors = _ancestors(parents).astype(joints_3d.dtype.as_numpy_dtype)
