@@ -209,9 +209,9 @@ def _ours_told(training, options, **lift_options):
 _MANY_MODELS = {"mixture_size": 16, "num_bases": 40, "noise_stddev": 8.0, "shrinkage": 1.0}
 
 
-@register("ours_many", "Ours, K=16", "ours")
-@register("ours_tuned", "Ours, K=16, tuned", "ours", tuned=True)
 @register("ours_limbs", "Ours, K=16, tuned, limbs", "ours", tuned=True, bone_lengths="prior")
+@register("ours_tuned", "Ours, K=16, tuned", "ours", tuned=True)
+@register("ours_many", "Ours, K=16", "ours")
 def _ours_many(training, options, tuned=False, **lift_options):
     prior, budget = training.prior(**_MANY_MODELS), {}
     if tuned:

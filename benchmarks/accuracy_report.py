@@ -101,15 +101,16 @@ def _by_split(results):
 
 
 def _budget(results):
-    """Says what each network was trained with, and for how long."""
+    """Says what each method that is trained by steps was trained with, and for how long."""
     lines = []
     for name, title in results["titles"].items():
         runs = [run[name] for run in results["by_split"].values()]
-        steps = runs[0]["budget"].get("steps")
-        if steps:
+        budget = runs[0]["budget"]
+        if "steps" in budget:
+            weights = f" {budget['num_weights']:,} weights," if "num_weights" in budget else ""
             seconds = sum(run["learning_seconds"] for run in runs) / len(runs)
             lines.append(
-                f"- {title}: {steps:,} steps of {runs[0]['budget']['batch_size']}, "
-                f"{runs[0]['budget']['num_weights']:,} weights, {seconds:,.0f} s per split."
+                f"- {title}: {budget['steps']:,} steps of {budget['batch_size']},{weights} "
+                f"{seconds:,.0f} s per split."
             )
     return "\n".join(["Training budget:", "", *lines]) if lines else ""
