@@ -29,7 +29,7 @@ def main(arguments):
     parser = argparse.ArgumentParser(prog="python -m benchmarks skeletons", description=__doc__)
     parser.add_argument("--json", metavar="FILE", help="file for the figures")
     parser.add_argument("--poses", metavar="FILE", default=accuracy_data.default_poses())
-    parser.add_argument("--prior", metavar="FILE", help="prior; the one that ships by default")
+    parser.add_argument("--prior", default="cmu", help="name or file of the prior (cmu)")
     parser.add_argument("--num-poses", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--figure", metavar="FILE", help="png file: where the marks are")

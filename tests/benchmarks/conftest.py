@@ -27,7 +27,7 @@ def poses_file(tmp_path_factory):
             for number, size in enumerate(sizes[name])
         ]
     )
-    poses = tf_lift.PosePrior.load().sample(len(subject), seed=5)
+    poses = tf_lift.PosePrior.load("cmu").sample(len(subject), seed=5)
     # Where they stand must not matter.
     poses += rng.uniform(-2000, 2000, [len(poses), 1, 3])
     path = tmp_path_factory.mktemp("poses") / "poses.npz"

@@ -112,7 +112,7 @@ def test_saved_network_has_the_errors_of_the_summary(finished):
     folder, summary, _ = finished
     model = models.load_lifting_cpm(folder / "run")
     config = TrainConfig.load(folder / "run" / "config.json")
-    split = people.split_poses(config, train.PosePrior.load(), 32)
+    split = people.split_poses(config, train.PosePrior.load("cmu"), 32)
     errors = evaluate_stages(StagePoses(model), split.render("test", 5))
     for stage, expected in zip(errors, summary["stages"], strict=True):
         assert stage.pop("stage") == expected["stage"]
@@ -201,7 +201,7 @@ def test_network_learns_eight_people_by_heart():
     tf.keras.utils.set_random_seed(0)
     config = TrainConfig(preset="tiny", batch_size=8, augment=False, learning_rate=3e-3)
     size = presets.PRESETS["tiny"]
-    prior = train.PosePrior.load()
+    prior = train.PosePrior.load("cmu")
     pool = people.split_poses(config, prior, 64).render("train", 8)
     model = models.build_lifting_cpm("tiny", prior, image_size=64)
     models.compile_lifting_cpm(model, train.make_optimizer(config))
