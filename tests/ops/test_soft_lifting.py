@@ -42,10 +42,12 @@ def views(prior, num_poses):
     return 0.3 * poses[..., [0, 2]] * [1, -1] + 200
 
 
-@pytest.mark.parametrize("temperature", [1.0, 4.0])
+# At 300, many candidates have a say, so that weights and temperature show.
+@pytest.mark.parametrize("temperature", [1.0, 300.0])
 def test_equals_brute_force(tiny_prior, temperature):
     landmarks = views(tiny_prior, 4)
     joints_3d, probabilities = soft_lifting.lift(landmarks, tables_of(tiny_prior), temperature)
+    assert temperature == 1.0 or np.max(probabilities) < 0.9
     angles = 2 * np.pi * np.arange(NUM_ROTATIONS) / NUM_ROTATIONS
     for n, pose in enumerate(landmarks):
         candidates = [
