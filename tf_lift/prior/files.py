@@ -2,13 +2,12 @@
 
 import os
 import pathlib
-import tempfile
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tf_lift.data import npz
+from tf_lift.data import atomic, npz
 
 __all__ = [
     "ARRAY_NAMES",
@@ -182,16 +181,5 @@ def write_npz(path, fields: dict[str, Any], compress: bool = True) -> None:
         fields: Dictionary of arrays and texts.
         compress: Whether to make it smaller, which takes a second for 10 MB.
     """
-    path = pathlib.Path(path)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            (np.savez_compressed if compress else np.savez)(stream, **fields)
-        # mkstemp gives 0600; a file that a user writes follows the umask.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with atomic.replacing(path) as temporary, open(temporary, "wb") as stream:
+        (np.savez_compressed if compress else np.savez)(stream, **fields)

@@ -11,6 +11,7 @@ from tf_lift.data.bones import vary_bones
 from tf_lift.layers import TrainablePPCALifting
 from tf_lift.ops import rotations
 from tf_lift.prior import PosePrior
+from tf_lift.prior.learning import balanced_weights
 
 __all__ = ["TuningConfig", "draw_views", "tune"]
 
@@ -103,6 +104,9 @@ def tune(
         raise ValueError(
             f"`groups` must have shape [{len(poses)}]. Received: groups.shape={np.shape(groups)}"
         )
+    if groups is not None:
+        # Numbers for the labels: they are balanced anew at each step.
+        groups = np.unique(groups, return_inverse=True)[1]
     rng = np.random.default_rng(config.seed)
     skeleton = skeletons.get(prior.skeleton)
     layer = TrainablePPCALifting(prior, config.num_rotations, config.temperature)
@@ -156,7 +160,7 @@ def draw_views(poses, skeleton, rng, count, groups=None, bone_variation=0.0):
     if groups is None:
         chosen = rng.integers(len(poses), size=count)
     else:
-        chosen = rng.choice(len(poses), size=count, p=_balanced(groups))
+        chosen = rng.choice(len(poses), size=count, p=balanced_weights(groups) / len(poses))
     drawn = poses[chosen] - poses[chosen, :1]
     mirrored = drawn[:, list(skeleton.swap)] * np.array([-1, 1, 1])
     drawn = np.where(rng.random([count, 1, 1]) < 0.5, mirrored, drawn)
@@ -164,8 +168,3 @@ def draw_views(poses, skeleton, rng, count, groups=None, bone_variation=0.0):
         drawn = vary_bones(drawn, skeleton, rng, bone_variation)
     rotation = rotations.world_to_camera(rng.uniform(0, 2 * np.pi, count))
     return np.einsum("nij,nlj->nli", rotation, drawn)
-
-
-def _balanced(groups):
-    _, index, counts = np.unique(groups, return_inverse=True, return_counts=True)
-    return 1 / (len(counts) * counts[index])
