@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lift import lifting
-from tf_lift.ops import pose_errors
+from tf_lift.ops import pose_errors, rotations
 
 __all__ = ["lifting_errors"]
 
@@ -34,12 +34,9 @@ def lifting_errors(prior, poses, seed: int = 0, **arguments) -> dict[str, np.nda
     """
     rng = np.random.default_rng(seed)
     poses = np.asarray(poses, np.float64)
-    x, y, z = np.moveaxis(poses - poses[:, :1], -1, 0)
-    yaw = rng.uniform(0.0, 2.0 * np.pi, [len(poses), 1])
+    rotation = rotations.world_to_camera(rng.uniform(0.0, 2.0 * np.pi, len(poses)))
     scale = rng.uniform(*SCALES, [len(poses), 1, 1])
-    # World to camera: x right, y down, z away.
-    across, away = np.cos(yaw) * x - np.sin(yaw) * y, np.sin(yaw) * x + np.cos(yaw) * y
-    true = np.stack([across, -z, away], axis=-1).astype(np.float32)
+    true = np.einsum("nij,nlj->nli", rotation, poses - poses[:, :1]).astype(np.float32)
     landmarks = (scale * true[..., :2]).astype(np.float32)
 
     errors: dict[str, list] = {"mpjpe": [], "pa_mpjpe": []}
