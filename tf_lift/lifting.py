@@ -27,6 +27,7 @@ def lift(
     height=None,
     skeleton=None,
     approximate=False,
+    jit_compile=False,
 ):
     """Lifts 2D landmarks to 3D with a pose prior.
 
@@ -66,6 +67,8 @@ def lift(
             are landmarks of NaN. All results have the prior's joints.
         approximate: Whether joints that are centimetres off may stand for those that
             `skeleton` lacks: see `tf_lift.skeletons.joint_map`.
+        jit_compile: Whether XLA compiles the lift as one program: once for each number of
+            poses, which takes seconds, and then several times faster for large batches.
 
     Returns:
         Dict of `joints_3d` `[..., L, 3]` (mm, camera frame, origin at joint 0),
@@ -110,4 +113,5 @@ def lift(
         landmark_noise=landmark_noise,
         bone_lengths=lengths,
         parents=None if lengths is None else skeletons.get(prior.skeleton).parents,
+        jit_compile=jit_compile,
     )

@@ -6,7 +6,7 @@ from typing import Any
 __all__ = ["LiftTables"]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class LiftTables:
     """Precomputed constants for every candidate: a component seen at a rotation.
 
