@@ -9,7 +9,8 @@ __all__ = ["LiftOptions"]
 
 @dataclasses.dataclass(frozen=True)
 class LiftOptions:
-    """Static options of `lifting.lift`, described there; `masks`: all weights are 0 or 1.
+    """Static options of `lifting.lift`, described there; `masks`: all weights are 0 or 1;
+    `compiled`: XLA compiles the lift.
 
     Raises:
         ValueError: If an option is none of its values.
@@ -25,6 +26,7 @@ class LiftOptions:
     adds_residuals: bool = False
     parents: tuple[int, ...] | None = None
     masks: bool = False
+    compiled: bool = False
 
     def __post_init__(self):
         if self.selection not in rotation_search.SELECTIONS:
@@ -49,3 +51,8 @@ class LiftOptions:
     def uses_all_candidates(self) -> bool:
         """Whether the result needs more than the few best candidates."""
         return self.selection == "mean" or self.num_hypotheses is not None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the result is the pose of the best candidate as the prior has it."""
+        return not (self.uses_all_candidates or self.refine or self.adds_residuals)

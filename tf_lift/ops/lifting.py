@@ -15,6 +15,7 @@ from tf_lift.ops import (
     rotation_refinement,
     rotation_search,
     shapes,
+    winning_pose,
 )
 from tf_lift.ops import landmark_noise as noisy_landmarks
 from tf_lift.ops.lift_options import LiftOptions
@@ -129,6 +130,7 @@ def lift(
             landmark_noise is not None,
             parents and tuple(parents),
             masks=_is_mask(visibility) and not has_noise,
+            compiled=bool(jit_compile),
         )
         if tables.free_scale != (scale is None):
             raise ValueError(
@@ -193,6 +195,11 @@ def _lift_batch(tables, options, batch):
     weighted = weights is not None
     seen = weights if weighted else tf.ones_like(landmarks[..., 0])
     frame = lift_input.find_frame(landmarks, seen, batch.get("scale"))
+    if not weighted and options.is_plain and "bone_lengths" not in batch:
+        result = _lift_best(tables, options, frame)
+        mixture_index = result.pop("mixture_index")
+        result = tf.nest.map_structure(lambda value: lift_input.where_valid(valid, value), result)
+        return result | {"mixture_index": tf.where(valid, mixture_index, -1)}
 
     # The exact ranking of the few best of the search, without a gradient.
     fixed = tf.stop_gradient(frame.landmarks)
@@ -260,9 +267,9 @@ def _lift_batch(tables, options, batch):
     if "bone_lengths" in batch:
         calibration *= posterior.BONES_CALIBRATION
     stddev = calibration * posterior.stddev(around, around_share, mean)
-    stddev = tf.where(frame.usable[:, tf.newaxis], stddev, _prior_stddev(tables, heaviest))
     # Joint 0 is the origin by definition.
     stddev *= tf.cast(tf.range(tables.num_joints) > 0, stddev.dtype)
+    stddev = tf.where(frame.usable[:, tf.newaxis], stddev, _prior_stddev(tables, heaviest))
     scale = frame.unit / best.poses.inverse_scale[:, 0]
     result = {
         "joints_3d": joints_3d,
@@ -289,6 +296,47 @@ def _lift_batch(tables, options, batch):
     return result | {"mixture_index": tf.where(valid, mixture_index, -1)}
 
 
+def _lift_best(tables, options, frame):
+    """Lifts landmarks that are all visible to the pose of the best candidate."""
+    points = rotation_search.coordinates(frame.landmarks, tables)
+    indices = rotation_search.nearest(
+        tf.stop_gradient(points),
+        tables,
+        candidates.NUM_NEAR,
+        options.selection,
+        options.compiled,
+    )
+    heaviest = tf.argmin(tables.mixture_cost, output_type=tf.int32)
+    indices = tf.where(frame.usable, indices, heaviest)
+    best = winning_pose.find(points, tables, indices, options.selection, options.compiled)
+    joints = tf.reshape(best.pose, [-1, best.pose.shape[1] // 3, 3])
+    if tables.free_scale:
+        joints = tf.pad(joints, [[0, 0], [1, 0], [0, 0]])
+    usable = frame.usable[:, tf.newaxis]
+    rest = tf.matmul(
+        tables.loadings[heaviest // tables.per_component, -1],
+        tables.rotation[heaviest],
+        transpose_b=True,
+    )
+    joints = tf.where(usable[..., tf.newaxis], joints, rest)
+    projected = joints[..., :2]
+    if tables.free_scale:
+        projected -= tf.reduce_mean(projected, 1, keepdims=True)
+    scale = tf.where(frame.usable, frame.unit, 0) / best.inverse_scale
+    angle = tf.cast(best.index % tables.num_rotations, scale.dtype)
+    pitch_index = best.index // tables.num_rotations % len(tables.pitches)
+    return {
+        "joints_3d": joints - joints[:, :1],
+        "landmarks": frame.centre + scale[:, tf.newaxis, tf.newaxis] * projected,
+        "rotation_angle": angle * (2 * np.pi / tables.num_rotations),
+        "pitch": tf.gather(tf.constant(tables.pitches, scale.dtype), pitch_index),
+        "scale": scale,
+        "energy": tf.where(frame.usable, best.energy, float("inf")),
+        "joints_3d_stddev": tf.where(usable, best.stddev, _prior_stddev(tables, heaviest)),
+        "mixture_index": best.index // tables.per_component,
+    }
+
+
 def _where_usable(usable, poses, others):
     """Returns `poses`, `[B, ...]`, or else `others`, `[B, 1, ...]`, as `[B, 1, ...]`."""
     return ppca.PPCAPose(
@@ -310,10 +358,10 @@ def _project(poses, share, frame, weights, free_scale):
 
 def _prior_stddev(tables, index):
     """Returns the deviation `[L]` of the joints of one component about its mean pose."""
-    directions = tf.gather(tables.directions, index)
-    loadings = (directions - directions[:1])[..., :-1]
+    loadings = tables.loadings[index // tables.per_component, :-1]
     noise_variance = tf.gather(tables.noise_stddev, index) ** 2
-    return tf.sqrt(tf.reduce_sum(loadings**2, [-2, -1]) + 3 * noise_variance)
+    variance = tf.reduce_sum((loadings - loadings[:, :1]) ** 2, [0, 2])[1:] + 3 * noise_variance
+    return tf.pad(tf.sqrt(variance), [[1, 0]])
 
 
 def _is_mask(visibility):

@@ -1,5 +1,6 @@
 """Exhaustive search of the mixture component and the rotation of the lift."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,15 @@ import tensorflow as tf
 from tf_lift.ops import chunks, missing_landmarks, ppca
 from tf_lift.ops.scale_estimation import most_likely_inverse_scale
 
-__all__ = ["SELECTIONS", "SearchResult", "cost", "quadratic_features", "search"]
+__all__ = [
+    "SELECTIONS",
+    "SearchResult",
+    "coordinates",
+    "cost",
+    "nearest",
+    "products",
+    "search",
+]
 
 SELECTIONS = ("posterior", "energy", "mean")
 
@@ -16,15 +25,18 @@ SELECTIONS = ("posterior", "energy", "mean")
 # of 25 bases take 0.6 MB a pose.
 _CHUNK = 32
 
+# Numbers that the search has of one kind at once, 4 MB of float32: more poses take turns.
+MAX_NUMBERS = 1 << 20
+
 
 class SearchResult(NamedTuple):
-    """What the search finds of every candidate.
+    """What the search finds of candidates.
 
     Attributes:
-        costs: `[B, M]`, the lower the better, see `cost`.
-        inverse_scale: `[B, M]`, mm per unit of the landmarks.
-        square: `[B, M]`; y'My.
-        energy: `[B, M]`, mm^2.
+        costs: `[..., M]`, the lower the better, see `cost`.
+        inverse_scale: `[..., M]`, mm per unit of the landmarks.
+        square: `[..., M]`; y'My.
+        energy: `[..., M]`, mm^2.
     """
 
     costs: tf.Tensor
@@ -38,9 +50,9 @@ def search(landmarks, tables, weights=None, selection="posterior", masks=False):
 
     With M the inverse covariance of a candidate's landmarks, times noise^2, and p its
     projected mean pose, all that matters of landmarks y is y'My and p'My. With all
-    landmarks visible these are two matrix products, of the quadratic features of y and of
-    y, with constants; where some are missing, `missing_landmarks` corrects these; with other
-    weights, the normal equations of every candidate are solved.
+    landmarks visible these are products with constants, see `products`; where some are
+    missing, `missing_landmarks` corrects these; with other weights, the normal equations of
+    every candidate are solved.
 
     Args:
         landmarks: `[B, L, 2]`: less their weighted mean and of size about 1 at a free
@@ -51,33 +63,78 @@ def search(landmarks, tables, weights=None, selection="posterior", masks=False):
         masks: Whether all weights are 0 or 1.
 
     Returns:
-        A `SearchResult`.
+        A `SearchResult` of `[B, M]`.
 
     References:
         Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, eq. 2.
         docs/method.md, section 2.
     """
     if weights is None:
-        flat = tf.reshape(landmarks, [-1, 2 * tables.num_joints])
-        square = tf.matmul(quadratic_features(landmarks), tables.quadratic)
-        product = tf.matmul(flat, tables.linear)
-        constant, normaliser = tables.constant, tables.normaliser
-        dimensions = ppca.dimensions(tf.ones_like(landmarks[..., 0]), tables.free_scale)
-    else:
-        found = _solve(landmarks, weights, tables, masks)
-        square, product, constant, log_determinant = found
-        normaliser = log_determinant + tables.mixture_cost
-        dimensions = ppca.dimensions(weights, tables.free_scale)
-    noise_variance, dimensions = tables.noise_stddev**2, dimensions[:, tf.newaxis]
-    if not tables.free_scale:
-        inverse_scale = tf.ones_like(square)
-    else:
-        # What rounding may leave of y'My, which is positive, of landmarks of size 1.
-        square = tf.maximum(square, float(np.finfo(square.dtype.as_numpy_dtype).eps))
-        inverse_scale = most_likely_inverse_scale(square, product, noise_variance, dimensions)
-    energy = inverse_scale * (inverse_scale * square - 2 * product) + constant
-    costs = cost(energy, inverse_scale, noise_variance, normaliser, dimensions, selection)
-    return SearchResult(costs, inverse_scale, square, energy)
+        parts = _compare(tf.transpose(coordinates(landmarks, tables)), tables, selection)
+        return SearchResult(*(tf.transpose(_join(part, tables)) for part in zip(*parts, strict=True)))
+    square, product, constant, log_determinant = _solve(landmarks, weights, tables, masks)
+    normaliser = log_determinant + tables.mixture_cost
+    num_free = ppca.dimensions(weights, tables.free_scale)[:, tf.newaxis]
+    noise_variance = tables.noise_stddev**2
+    return _evaluate(
+        square, product, constant, noise_variance, normaliser, num_free, selection, tables
+    )
+
+
+def nearest(landmarks, tables, number, selection="posterior", unrolled=False):
+    """Returns the candidates of the lowest costs, all landmarks visible.
+
+    Args:
+        landmarks: `[B, 2n]`, see `coordinates`.
+        tables: `LiftTables`.
+        number: How many.
+        selection: See `cost`.
+        unrolled: Whether XLA compiles it.
+
+    Returns:
+        `[number, B]`, int32, the best first.
+    """
+    number = min(number, tables.num_candidates)
+
+    def find(batch):
+        parts = _compare(tf.transpose(batch["landmarks"]), tables, selection)
+        costs = [part.costs for part in parts]
+        if unrolled:
+            return tf.transpose(_lowest(costs, tables, number))
+        return tf.math.top_k(-tf.transpose(_join(costs, tables)), number).indices
+
+    largest = max(tables.num_candidates, tables.axes.shape[1] * (tables.axes.shape[1] + 1))
+    spec = tf.TensorSpec([None, number], tf.int32)
+    size = max(1, MAX_NUMBERS // largest)
+    return tf.transpose(chunks.map_chunks(find, {"landmarks": landmarks}, spec, size))
+
+
+def coordinates(landmarks, tables):
+    """Returns landmarks `[B, L, 2]` in the coordinates of `tables.axes`, `[B, 2n]`."""
+    flat = tf.reshape(tf.transpose(landmarks, [0, 2, 1]), [-1, tables.num_joints])
+    return tf.reshape(tf.matmul(flat, tables.axes), [-1, 2 * tables.axes.shape[1]])
+
+
+def products(across, along):
+    """Returns all that a quadratic form of landmarks can depend on, each pair once.
+
+    Args:
+        across: Horizontal coordinates, `[n, B]`.
+        along: Vertical ones, `[n, B]`.
+
+    Returns:
+        The products of coordinates of the same axis `[n (n + 1), B]`, and of two different
+        ones `[n^2, B]`.
+
+    >>> same, mixed = products(tf.constant([[2.0]]), tf.constant([[3.0]]))
+    >>> same.numpy().ravel(), mixed.numpy().ravel()
+    (array([4., 9.], dtype=float32), array([6.], dtype=float32))
+    """
+    size = across.shape[0]
+    rows, columns = np.triu_indices(size)
+    same = [tf.gather(axis, rows) * tf.gather(axis, columns) for axis in (across, along)]
+    mixed = tf.reshape(across[:, tf.newaxis] * along, [size * size, -1])
+    return tf.concat(same, 0), mixed
 
 
 def cost(energy, inverse_scale, noise_variance, normaliser, dimensions, selection):
@@ -100,21 +157,114 @@ def cost(energy, inverse_scale, noise_variance, normaliser, dimensions, selectio
     return energy / noise_variance + normaliser - 2 * dimensions * tf.math.log(inverse_scale)
 
 
-def quadratic_features(landmarks):
-    """Returns the products of all pairs of coordinates, each pair once.
+def _compare(flat, tables, selection):
+    """Returns the `SearchResult` of `[H, B]` of each part of the candidates, one or two.
 
     Args:
-        landmarks: `[B, L, 2]`.
-
-    Returns:
-        `[B, L (2L + 1)]`.
-
-    >>> quadratic_features(tf.constant([[[2.0, 3.0]]])).numpy()
-    array([[4., 6., 9.]], dtype=float32)
+        flat: Coordinates of landmarks, `[2n, B]`: poses last, so that all that is done for
+            each candidate runs along them.
+        tables: `LiftTables`.
+        selection: See `cost`.
     """
-    flat = tf.reshape(landmarks, [-1, 2 * landmarks.shape[-2]])
-    rows, columns = np.triu_indices(flat.shape[-1])
-    return tf.gather(flat, rows, axis=-1) * tf.gather(flat, columns, axis=-1)
+    across, along = tf.split(flat, 2)
+    same, mixed = products(across, along)
+    if tables.encode_along is not None:
+        same = tf.matmul(tables.encode_along, same)
+    if tables.encode_across is not None:
+        mixed = tf.matmul(tables.encode_across, mixed)
+    same, mixed = tf.matmul(tables.decode_along, same), tf.matmul(tables.decode_across, mixed)
+    product_same = tf.matmul(tables.linear_along, along)
+    product_mixed = tf.matmul(tables.linear_across, across)
+    dimensions = 2.0 * tables.axes.shape[1]
+    results = []
+    for sign in (1, -1)[: 1 + tables.is_halved]:
+        part = 0 if sign == 1 else 1
+        constant, noise_stddev, normaliser = (
+            _part(table, part, tables)
+            for table in (tables.constant, tables.noise_stddev, tables.normaliser)
+        )
+        found = _evaluate(
+            same + sign * mixed,
+            product_same + sign * product_mixed,
+            constant,
+            noise_stddev**2,
+            normaliser,
+            dimensions,
+            selection,
+            tables,
+        )
+        results.append(found)
+    return results
+
+
+def _evaluate(
+    square, product, constant, noise_variance, normaliser, dimensions, selection, tables
+):
+    """Returns the `SearchResult` of y'My and p'My and the candidates' constants."""
+    if not tables.free_scale:
+        inverse_scale = tf.ones_like(square)
+    else:
+        # What rounding may leave of y'My, which is positive, of landmarks of size 1.
+        square = tf.maximum(square, float(np.finfo(square.dtype.as_numpy_dtype).eps))
+        inverse_scale = most_likely_inverse_scale(square, product, noise_variance, dimensions)
+    energy = inverse_scale * (inverse_scale * square - 2 * product) + constant
+    costs = cost(energy, inverse_scale, noise_variance, normaliser, dimensions, selection)
+    return SearchResult(costs, inverse_scale, square, energy)
+
+
+def _part(table, part, tables):
+    """Returns a table `[M]` for the first or the second half of the angles, `[H, 1]`."""
+    if tables.is_halved:
+        table = tf.reshape(table, [-1, 2, tables.num_rotations // 2])[:, part]
+    return tf.reshape(table, [-1, 1])
+
+
+def _join(parts, tables):
+    """Returns `[M, B]` of the parts `[H, B]`."""
+    if len(parts) == 1:
+        return parts[0]
+    half = tables.num_rotations // 2
+    halves = [tf.reshape(part, [-1, 1, half, tf.shape(part)[1]]) for part in parts]
+    return tf.reshape(tf.concat(halves, 1), [tables.num_candidates, -1])
+
+
+def _lowest(parts, tables, number):
+    """Returns the indices `[number, B]` of the lowest costs, in the form that XLA is fast at.
+
+    XLA's `top_k` and `argmin` take longer than all that comes before them; its minimum over
+    the first axes is a few instructions. So the lowest bits of a cost's number give way to
+    its index within the angles of one component, and minima find both. What is equal in the
+    other bits, 1e-5 of the cost, is told apart by the exact ranking that follows.
+    """
+    angles = tables.num_rotations // len(parts)
+    integer = tf.int64 if tables.dtype == tf.float64 else tf.int32
+    mask = (1 << max(1, math.ceil(math.log2(angles)))) - 1
+    index = tf.range(angles, dtype=integer)[:, tf.newaxis]
+    minima, largest = [], tables.dtype.max
+    for part in parts:
+        bits = tf.bitcast(tf.minimum(part, largest / 2), integer)
+        bits = tf.reshape(bits, [-1, angles, tf.shape(part)[1]])
+        bits = tf.bitwise.bitwise_or(tf.bitwise.bitwise_and(bits, ~mask), index)
+        # The division changes nothing, but XLA repeats none for each of its readers.
+        keys = tf.bitcast(bits, tables.dtype) / tables.one
+        lowest = tf.reduce_min(keys, 1)
+        for _ in range(number):
+            minima.append(lowest)
+            lowest = tf.reduce_min(tf.where(keys > lowest[:, tf.newaxis], keys, largest), 1)
+    # [parts * number, K * pitches, B], and which of these is the lowest.
+    minima = tf.stack(minima)
+    blocks, count = minima.shape[1], len(parts) * number * minima.shape[1]
+    minima = tf.reshape(minima, [count, -1])
+    places = tf.range(count)[:, tf.newaxis]
+    found = []
+    for _ in range(number):
+        lowest = tf.reduce_min(minima, 0)
+        place = tf.reduce_min(tf.where(minima <= lowest, places, count - 1), 0)
+        minima = tf.where(places == place, largest, minima)
+        angle = tf.cast(tf.bitwise.bitwise_and(tf.bitcast(lowest, integer), mask), tf.int32)
+        part = place // (number * blocks)
+        found.append((place % blocks) * tables.num_rotations + part * angles + angle)
+    return tf.stack(found)
 
 
 def _solve(landmarks, weights, tables, masks):

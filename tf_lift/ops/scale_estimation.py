@@ -41,5 +41,6 @@ def most_likely_inverse_scale(square, product, noise_variance, dimensions):
     # Of the two forms of the root, the one that adds numbers of the same sign.
     magnitude = tf.where(product < 0, -product, product)
     total = magnitude + tf.sqrt(product**2 + 4 * square * volume)
-    inverse_scale = tf.where(product >= 0, total / (2 * square), 2 * volume / total)
+    forward = product >= 0
+    inverse_scale = tf.where(forward, total, 2 * volume) / tf.where(forward, 2 * square, total)
     return tf.where(determined, inverse_scale, 1)

@@ -15,7 +15,8 @@ __all__ = ["build_tables"]
 def build_tables(prior, num_rotations=80, pitches=(0.0,), free_scale=True, dtype="float32"):
     """Builds the tables of a prior for the rotation search.
 
-    The result is cached by the identity of the prior: several layers share it.
+    The result is cached by the identity of the prior: all layers and calls share it, and it
+    is made of constants that every graph refers to.
 
     Args:
         prior: `PosePrior`.
@@ -26,7 +27,7 @@ def build_tables(prior, num_rotations=80, pitches=(0.0,), free_scale=True, dtype
         dtype: Floating type of the tables; they are computed in float64 in any case.
 
     Returns:
-        `LiftTables` of NumPy arrays.
+        `LiftTables` of eager tensors.
 
     Raises:
         ValueError: If `num_rotations` is not positive or `pitches` is empty.
@@ -35,26 +36,69 @@ def build_tables(prior, num_rotations=80, pitches=(0.0,), free_scale=True, dtype
         docs/method.md, section 2.
 
     >>> tables = build_tables(tf_lift.PosePrior.load("cmu"), num_rotations=8)
-    >>> tables.directions.shape
-    (24, 17, 3, 26)
+    >>> tables.growth.shape
+    TensorShape([24, 32, 48])
     """
     if not isinstance(num_rotations, (int, np.integer)) or num_rotations < 1:
         raise ValueError(f"`num_rotations` must be a positive integer. Received: {num_rotations}")
     if not pitches or not np.all(np.isfinite(pitches)):
         raise ValueError(f"`pitches` must be finite angles in radians. Received: {pitches}")
     angles = 2 * np.pi * np.arange(num_rotations) / num_rotations
-    rotation = rotations.world_to_camera(angles, np.reshape(pitches, [-1, 1]))
-    rotation = rotation.reshape(-1, 3, 3)
-    loadings = prior.basis * prior.stddev[:, :, np.newaxis, np.newaxis]
-    shapes = np.concatenate([loadings, prior.mean_pose[:, np.newaxis]], 1)
-    directions = np.einsum("rdc,kjlc->krldj", rotation, shapes)
-    num_joints, size = directions.shape[2], directions.shape[4]
-    directions = directions.reshape(-1, num_joints, 3, size)
-    noise_stddev = np.repeat(prior.noise_stddev, len(rotation))
-    with np.errstate(divide="ignore"):  # A component of weight 0 costs infinity.
-        mixture_cost = np.repeat(-2 * np.log(prior.mixture_weights), len(rotation))
+    rotation = rotations.world_to_camera(angles, np.reshape(pitches, [-1, 1])).reshape(-1, 3, 3)
+    axes = _axes(prior.num_joints, free_scale)
+    parts = [_component(prior, k, rotation, axes, free_scale) for k in range(prior.mixture_size)]
+    tables = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    # Eagerly also while a graph is traced: the tables are constants of that graph.
+    num_kept = num_rotations
+    if num_rotations % 2 == 0 and tuple(pitches) == (0.0,):
+        num_kept //= 2
+    kept = np.arange(len(tables["constant"])).reshape(-1, num_rotations)[:, :num_kept].ravel()
+    forms = tables.pop("form")[kept]
+    moments = tables.pop("moments").mean(0)
+    # What rounding leaves of the cost is all that the search need tell.
+    tolerance = (1e-3 if dtype == "float32" else 1e-10) * prior.noise_stddev.min() ** 2
+    for name, (features, scale) in _features(forms, moments).items():
+        encode, decode = _compress(features, scale, tolerance)
+        tables |= {f"encode_{name}": encode, f"decode_{name}": decode}
+        tables[f"linear_{name}"] = tables[f"linear_{name}"][kept]
+    with np.errstate(divide="ignore"):  # A component of weight 0 costs infinity.
+        tables["mixture_cost"] = np.repeat(-2 * np.log(prior.mixture_weights), len(rotation))
+    tables["normaliser"] = tables.pop("log_determinant") + tables["mixture_cost"]
+    tables |= {
+        "axes": axes,
+        "rotation": np.tile(rotation, [prior.mixture_size, 1, 1]),
+        "loadings": np.stack([_shapes(prior, k) for k in range(prior.mixture_size)]),
+        "one": 1.0,
+    }
+    with tf.init_scope():
+        # Tensors, so that every graph refers to these and none has a copy.
+        tensors = {
+            name: None if array is None else tf.constant(array, dtype)
+            for name, array in tables.items()
+        }
+    return LiftTables(
+        **tensors, num_rotations=num_rotations, pitches=tuple(pitches), free_scale=free_scale
+    )
+
+
+def _axes(num_joints, free_scale):
+    """Returns the orthonormal coordinates `[L, n]` that a translation leaves as they are."""
+    if not free_scale:
+        return np.eye(num_joints)
+    return np.linalg.qr(np.concatenate([np.ones([num_joints, 1]), np.eye(num_joints)], 1))[0][:, 1:]
+
+
+def _shapes(prior, k):
+    """Returns loadings and mean pose of a component, `[J + 1, L, 3]`."""
+    loadings = prior.basis[k] * prior.stddev[k, :, np.newaxis, np.newaxis]
+    return np.concatenate([loadings, prior.mean_pose[k, np.newaxis]])
+
+
+def _component(prior, k, rotation, axes, free_scale):
+    """Returns the constants of one component at all rotations, in float64."""
+    num_joints, num_axes = axes.shape
+    directions = np.einsum("rdc,jlc->rldj", rotation, _shapes(prior, k))
+    noise_stddev = np.full(len(rotation), prior.noise_stddev[k])
     with tf.init_scope(), tf.device("cpu"):
         fit = ppca.fit(
             tf.constant(directions),
@@ -63,44 +107,86 @@ def build_tables(prior, num_rotations=80, pitches=(0.0,), free_scale=True, dtype
             free_scale,
         )
         regression, variance, log_determinant = (part.numpy() for part in fit)
-    arrays = {
-        **_search_tables(directions, regression, free_scale),
-        "directions": directions,
+    # Coordinates first, as the search has them: [r, 2L, J] and, by `axes`, [r, 2n, ...].
+    regression = regression.reshape(len(rotation), -1, num_joints, 2).transpose(0, 3, 2, 1)
+    both = np.kron(np.eye(2), axes)
+    regression = regression.reshape(len(rotation), 2 * num_joints, -1)
+    latents = both.T @ regression
+    seen = both.T @ np.swapaxes(directions[:, :, :2], 1, 2).reshape(regression.shape[:2] + (-1,))
+    design, mean = seen[..., :-1], seen[..., -1]
+    # M, and a factor of it: whitened landmarks have independent coordinates of variance 1.
+    form = np.eye(2 * num_axes) - design @ np.swapaxes(latents, 1, 2)
+    form = (form + np.swapaxes(form, 1, 2)) / 2
+    whitening = np.linalg.cholesky(form) / noise_stddev[:, np.newaxis, np.newaxis]
+    linear = np.einsum("rij,rj->ri", form, mean)
+    # The pose is linear in landmarks, and the mean pose but for what its own would add.
+    loadings = directions[..., :-1].reshape(len(rotation), 3 * num_joints, -1)
+    growth = (latents @ np.swapaxes(loadings, 1, 2)).reshape(*mean.shape, num_joints, 3)
+    rest = directions[..., -1] - np.einsum("rild,ri->rld", growth, mean)
+    if free_scale:
+        growth = (growth - growth[:, :, :1])[:, :, 1:]
+        rest = (rest - rest[:, :1])[:, 1:]
+    moments = design @ np.swapaxes(design, 1, 2) + mean[:, :, np.newaxis] * mean[:, np.newaxis]
+    return {
+        "form": form,
+        "moments": moments + prior.noise_stddev[k] ** 2 * np.eye(2 * num_axes),
+        "linear_across": linear[:, :num_axes],
+        "linear_along": linear[:, num_axes:],
+        "constant": np.einsum("ri,ri->r", linear, mean),
+        "whitening": whitening,
+        "whitened_mean": np.einsum("rij,ri->rj", whitening, mean),
+        "growth": growth.reshape(*growth.shape[:2], -1),
+        "rest": rest.reshape(len(rotation), -1),
         "regression": regression,
         "variance": variance,
+        "log_determinant": log_determinant,
         "noise_stddev": noise_stddev,
-        "mixture_cost": mixture_cost,
-        "normaliser": log_determinant + mixture_cost,
     }
-    arrays = {name: array.astype(dtype) for name, array in arrays.items()}
-    for array in arrays.values():
-        array.setflags(write=False)
-    return LiftTables(
-        **arrays, num_rotations=num_rotations, pitches=tuple(pitches), free_scale=free_scale
-    )
 
 
-def _search_tables(directions, regression, free_scale):
-    """Returns the constants of y'My, p'My and p'Mp, M = C - D Q.
+def _features(forms, moments):
+    """Returns the coefficients of the landmarks' products in quadratic forms.
 
-    C subtracts the mean of each coordinate where the position is free, D are the
-    projected loadings so centred and Q their regression.
+    Args:
+        forms: `[H, 2n, 2n]`.
+        moments: `[2n, 2n]`; mean products of typical landmarks.
+
+    Returns:
+        "along" and "across", see `rotation_search.products`: coefficients `[F, H]` and
+        the root mean squares `[F]` of the products, of Gaussian landmarks.
     """
-    num_candidates, num_joints = directions.shape[:2]
-    design = directions[:, :, :2]
-    form = np.eye(2 * num_joints)
-    if free_scale:
-        design = design - design.mean(1, keepdims=True)
-        form = form - np.kron(np.ones([num_joints, num_joints]) / num_joints, np.eye(2))
-    design = design.reshape(num_candidates, 2 * num_joints, -1)
-    form = form - design[:, :, :-1] @ regression
-    form = (form + np.swapaxes(form, 1, 2)) / 2
-    mean = design[:, :, -1]
-    linear = np.einsum("mij,mj->mi", form, mean)
-    rows, columns = np.triu_indices(2 * num_joints)
+    size = forms.shape[1] // 2
+    variance = np.diag(moments)
+    scales = np.sqrt(np.outer(variance, variance) + 2 * moments**2)
+    rows, columns = np.triu_indices(size)
+    twice = np.where(rows == columns, 1.0, 2.0)
+    halves = slice(None, size), slice(size, None)
+    along = [forms[:, half, half][:, rows, columns] * twice for half in halves]
+    along_scales = [scales[half, half][rows, columns] for half in halves]
+    across = 2 * forms[:, :size, size:].reshape(len(forms), -1)
     return {
-        # Each pair of coordinates is among the features once.
-        "quadratic": np.where(rows == columns, 1.0, 2.0)[:, np.newaxis] * form[:, rows, columns].T,
-        "linear": linear.T,
-        "constant": np.einsum("mi,mi->m", mean, linear),
+        "along": (np.concatenate(along, 1).T, np.concatenate(along_scales)),
+        "across": (across.T, scales[:size, size:].ravel()),
     }
+
+
+def _compress(forms, scale, tolerance):
+    """Factors quadratic forms `[F, H]` to the lowest rank that typical landmarks allow.
+
+    Args:
+        forms: The coefficients of a form in each column.
+        scale: `[F]`; size of the features.
+        tolerance: Largest root mean square error of the forms' values.
+
+    Returns:
+        Encoder `[r, F]` and decoder `[H, r]`; or `None` and `[H, F]` where that is less.
+
+    References:
+        docs/method.md, equation 13a.
+    """
+    left, values, right = np.linalg.svd(scale[:, np.newaxis] * forms, full_matrices=False)
+    left_out = np.sqrt(np.cumsum(values[::-1] ** 2)[::-1] / forms.shape[1])
+    rank = max(1, int(np.sum(left_out > tolerance)))
+    if rank * sum(forms.shape) > forms.size:
+        return None, forms.T
+    return (left[:, :rank] / scale[:, np.newaxis]).T, (values[:rank, np.newaxis] * right[:rank]).T
