@@ -107,11 +107,14 @@ def test_config_carries_the_prior_exactly(tiny_prior):
     tf.nest.map_structure(np.testing.assert_array_equal, restored(landmarks), expected)
 
 
-def test_restored_layers_share_the_prior_of_the_first(tiny_prior):
-    prior = dataclasses.replace(tiny_prior, credit="of this test alone")
-    model = helpers._functional(PPCALifting(prior, name="lift"), np.zeros([1, 17, 2]))
-    clones = [tf.keras.models.clone_model(model) for _ in range(2)]
-    assert all(clone.get_layer("lift").prior is prior for clone in clones)
+def test_layers_of_equal_priors_share_one(tiny_prior):
+    equal = dataclasses.replace(tiny_prior)
+    model = helpers._functional(PPCALifting(equal, name="lift"), np.zeros([1, 17, 2]))
+    shared = PPCALifting(tiny_prior).prior
+    for network in (model, *(tf.keras.models.clone_model(model) for _ in range(2))):
+        assert network.get_layer("lift").prior is shared
+    other = dataclasses.replace(tiny_prior, noise_stddev=np.nextafter(equal.noise_stddev, 0))
+    assert PPCALifting(other).prior is not shared
 
 
 def test_keras_file_is_small_and_lifts_alike(tiny_prior, tmp_path):

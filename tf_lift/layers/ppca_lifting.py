@@ -98,7 +98,7 @@ class PPCALifting(tf.keras.layers.Layer):
         self.refine = refine
         self.num_hypotheses = num_hypotheses
         self.landmark_noise = landmark_noise
-        self.prior = _as_prior(prior)
+        self.prior = _share(prior)
         lengths = limbs.bone_lengths(self.prior, bone_lengths)
         self.bone_lengths = None if lengths is None else [float(length) for length in lengths]
         self._find_tables()  # Names what is wrong with its arguments here, not at the first call.
@@ -187,10 +187,9 @@ class PPCALifting(tf.keras.layers.Layer):
         del store
 
 
-def _as_prior(prior):
-    if isinstance(prior, PosePrior):
-        return prior
+def _share(prior):
+    """Returns the one object that stands for a prior, its copies and its text."""
     try:
-        return PosePrior.from_text(prior)
+        return PosePrior.from_text(prior.to_text() if isinstance(prior, PosePrior) else prior)
     except ValueError as error:
         raise ValueError(f"`prior` must be a PosePrior or its text: {error}") from error

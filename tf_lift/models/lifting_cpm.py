@@ -1,7 +1,6 @@
 """The network of the paper: convolutional pose machine, lift and fusion, stage by stage."""
 
 import dataclasses
-import functools
 
 import numpy as np
 import tensorflow as tf
@@ -79,7 +78,8 @@ def build_lifting_cpm(
             )
     else:
         stride = towers.check_backbone(backbone, image_size)
-    prior = _default_prior() if prior is None else prior
+    # Its landmarks are too noisy for the larger one to tell more, whose tables are tenfold.
+    prior = PosePrior.load("cmu") if prior is None else prior
     num_maps = prior.num_joints + 1
     map_size = image_size // stride
 
@@ -88,8 +88,11 @@ def build_lifting_cpm(
     decoder = layers.BeliefMapsToLandmarks(
         stride=stride, decoder=size.decoder, dtype="float32", name="decoder"
     )
+    noisy_prior = dataclasses.replace(
+        prior, noise_stddev=np.hypot(prior.noise_stddev, size.landmark_noise_mm)
+    )
     lift = layers.PPCALifting(
-        _add_noise(prior, size.landmark_noise_mm),
+        noisy_prior,
         lift_gradient=lift_gradient,
         dtype="float32",
         name="lift",
@@ -149,18 +152,6 @@ def build_lifting_cpm(
     # The background, the last channel, has no score.
     outputs["scores"] = peak_values(maps)[:, :-1]
     return tf.keras.Model(inputs, outputs, name=f"lifting_cpm_{name}")
-
-
-@functools.cache
-def _default_prior():
-    # A network's landmarks are too noisy for the larger one to tell more, whose tables are tenfold.
-    return PosePrior.load("cmu")
-
-
-@functools.lru_cache(maxsize=16)
-def _add_noise(prior, stddev_mm):
-    """Returns a prior with landmarks' noise, the same for all networks: they share its tables."""
-    return dataclasses.replace(prior, noise_stddev=np.hypot(prior.noise_stddev, stddev_mm))
 
 
 def compile_lifting_cpm(
