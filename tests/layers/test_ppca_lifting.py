@@ -1,4 +1,8 @@
-"""The lifting layer: config, saving, gradients on and off, XLA."""
+"""The lifting layer: config, the prior it carries, saving, gradients on and off, XLA."""
+
+import dataclasses
+import gc
+import json
 
 import helpers
 import numpy as np
@@ -7,6 +11,10 @@ import tensorflow as tf
 
 import tf_lift
 from tf_lift.layers import PPCALifting
+
+ARRAYS = ("mean_pose", "basis", "stddev", "noise_stddev", "mixture_weights")
+# The tables of `tiny_prior` at 80 rotations take 0.7 MB.
+SMALL = 50_000
 
 
 def make_landmarks(prior, num_poses):
@@ -21,7 +29,6 @@ def test_layer_contract(tiny_prior, tmp_path, scale):
         lambda: PPCALifting(tiny_prior, num_rotations=8, pitches=(0.0, 0.2), scale=scale),
         landmarks,
         tmp_path,
-        num_non_trainable=9,
         # Of the pose nothing depends on the gain that this check trains, at a free scale.
         fit_output="landmarks",
         rtol=1e-4,
@@ -44,7 +51,6 @@ def test_options_are_kept(tiny_prior, tmp_path):
         lambda: PPCALifting(tiny_prior, num_rotations=8, **options),
         make_landmarks(tiny_prior, 4),
         tmp_path,
-        num_non_trainable=9,
         fit_output="landmarks",
         rtol=1e-4,
         atol=1e-2,
@@ -84,6 +90,74 @@ def test_visibility_as_input_of_a_functional_model(tiny_prior):
     )
 
 
+def test_config_carries_the_prior_exactly(tiny_prior):
+    layer = PPCALifting(dataclasses.replace(tiny_prior, credit="Grüße\n"), num_rotations=8)
+    landmarks = make_landmarks(tiny_prior, 4)
+    expected = layer(landmarks)
+    content = json.dumps(layer.get_config())
+    # Nothing of the first prior is left that the second could be.
+    del layer
+    tf_lift.prior.build_tables.cache_clear()
+    gc.collect()
+    restored = PPCALifting.from_config(json.loads(content))
+    assert restored.prior is not tiny_prior
+    for name in ARRAYS:
+        np.testing.assert_array_equal(getattr(restored.prior, name), getattr(tiny_prior, name))
+    assert restored.prior.credit == "Grüße\n"
+    tf.nest.map_structure(np.testing.assert_array_equal, restored(landmarks), expected)
+
+
+def test_layers_of_equal_priors_share_one(tiny_prior):
+    equal = dataclasses.replace(tiny_prior)
+    model = helpers._functional(PPCALifting(equal, name="lift"), np.zeros([1, 17, 2]))
+    shared = PPCALifting(tiny_prior).prior
+    for network in (model, *(tf.keras.models.clone_model(model) for _ in range(2))):
+        assert network.get_layer("lift").prior is shared
+    other = dataclasses.replace(tiny_prior, noise_stddev=np.nextafter(equal.noise_stddev, 0))
+    assert PPCALifting(other).prior is not shared
+
+
+def test_keras_file_is_small_and_lifts_alike(tiny_prior, tmp_path):
+    landmarks = make_landmarks(tiny_prior, 4)
+    model = helpers._functional(PPCALifting(tiny_prior), landmarks)
+    model.save(tmp_path / "model.keras")
+    assert (tmp_path / "model.keras").stat().st_size < SMALL
+    restored = tf.keras.models.load_model(tmp_path / "model.keras")
+    tf.nest.map_structure(
+        np.testing.assert_array_equal,
+        restored.predict(landmarks, verbose=0),
+        model.predict(landmarks, verbose=0),
+    )
+
+
+def test_weights_of_earlier_versions_are_read_but_for_their_tables(tiny_prior, tmp_path):
+    class Earlier(tf.keras.layers.Layer):
+        def build(self, input_shape):
+            self.table = self.add_weight(name="table", shape=[3], trainable=False)
+            super().build(input_shape)
+
+        def call(self, landmarks):
+            return landmarks
+
+    Earlier.__name__ = "PPCALifting"  # By which a file names its layers.
+    landmarks = make_landmarks(tiny_prior, 2)
+    earlier = helpers._functional(Earlier(name="lift"), landmarks, gains=True)
+    earlier.set_weights([np.float32(weight + 0.5) for weight in earlier.get_weights()])
+    earlier.save_weights(tmp_path / "earlier.weights.h5")
+    layer = PPCALifting(tiny_prior, num_rotations=8, name="lift")
+    model = helpers._functional(layer, landmarks, gains=True)
+    model.load_weights(tmp_path / "earlier.weights.h5")
+    assert [float(weight) for weight in model.get_weights()] == [1.5]
+
+
+def test_config_of_earlier_versions_is_explained(tiny_prior):
+    config = PPCALifting(tiny_prior, num_rotations=8).get_config()
+    del config["prior"]
+    config |= {"mixture_size": 2, "num_bases": 4, "num_joints": 17}
+    with pytest.raises(ValueError, match="`prior` must be in the config.*Earlier versions.*size"):
+        PPCALifting.from_config(config)
+
+
 @pytest.mark.parametrize("lift_gradient", [True, False])
 def test_lift_gradient(tiny_prior, lift_gradient):
     layer = PPCALifting(tiny_prior, num_rotations=8, lift_gradient=lift_gradient)
@@ -110,7 +184,9 @@ def test_compiled_equals_plain(tiny_prior):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"prior": None}, "`prior` must be a PosePrior"),
+        ({"prior": None}, "`prior` must be a PosePrior or its text.*NoneType"),
+        ({"prior": "cmu"}, "`prior` must be a PosePrior or its text.*'cmu'"),
+        ({"prior": {"class_name": "PosePrior"}}, "`prior` must be a PosePrior.*dict"),
         ({"num_rotations": 0}, "`num_rotations` must be a positive integer"),
         ({"pitches": ()}, "`pitches` must be finite angles"),
         ({"selection": "best"}, "`selection` must be one of"),

@@ -105,6 +105,15 @@ def test_outputs_have_the_promised_names_and_shapes(nano, images):
     np.testing.assert_array_equal(outputs["scores"], peaks)
 
 
+def test_networks_of_one_prior_share_what_the_lift_looks_up(nano, tiny_prior):
+    networks = [nano, models.build_lifting_cpm(NANO, tiny_prior), tf.keras.models.clone_model(nano)]
+    default = [models.build_lifting_cpm(NANO, num_rotations=4) for _ in range(2)]
+    for one, *others in (networks, default):
+        lift = one.get_layer("lift")
+        assert all(other.get_layer("lift").prior is lift.prior for other in others)
+    assert default[0].get_layer("lift").prior is not nano.get_layer("lift").prior
+
+
 def test_untrained_maps_are_small(nano, images):
     assert np.abs(nano({"image": images})["stage_3"]).max() < 0.3
 

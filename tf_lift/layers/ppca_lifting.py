@@ -5,38 +5,22 @@ import tensorflow as tf
 from tf_lift import skeletons
 from tf_lift.ops import lifting
 from tf_lift.ops.lift_options import LiftOptions
-from tf_lift.ops.lift_tables import LiftTables
 from tf_lift.prior import PosePrior, build_tables, limbs
 
 __all__ = ["PPCALifting"]
-
-# The fields of `LiftTables` that are arrays of every candidate, kept as weights.
-_TABLES = (
-    "quadratic",
-    "linear",
-    "constant",
-    "directions",
-    "regression",
-    "variance",
-    "noise_stddev",
-    "mixture_cost",
-    "normaliser",
-)
-_SIZES = ("mixture_size", "num_bases", "num_joints")
 
 
 @tf.keras.utils.register_keras_serializable(package="tf_lift")
 class PPCALifting(tf.keras.layers.Layer):
     """Lifts 2D landmarks to 3D: the mixture of PPCA models with its rotation search.
 
-    All that depends on the prior is computed once, when the layer is made, and kept in
-    non-trainable weights, so a saved model carries its prior. Use one layer for all the
-    stages of a network: they then share these tables. Computes in float32 under every
-    precision policy.
+    It has no weights: its config carries the prior itself, exactly, so that a saved model
+    is small and whole. The tables of the lift are built once per prior
+    (`tf_lift.prior.build_tables`): all layers, restored ones too, and all traced functions
+    share them. Computes in float32 under every precision policy.
 
     Args:
-        prior: `PosePrior`. `None` only where a saved layer is restored: its sizes then
-            come as keyword arguments and its tables with the weights.
+        prior: `PosePrior`, or the text of one (`PosePrior.to_text`), as configs have it.
         num_rotations: Number of angles about the vertical that are searched.
         pitches: Camera pitches in radians, positive looking down, searched as well.
         selection: "posterior", "energy" or "mean", see `tf_lift.lift`.
@@ -77,7 +61,7 @@ class PPCALifting(tf.keras.layers.Layer):
 
     def __init__(
         self,
-        prior: PosePrior | None = None,
+        prior: PosePrior | str,
         num_rotations: int = 80,
         pitches: tuple[float, ...] = (0.0,),
         selection: str = "posterior",
@@ -91,8 +75,6 @@ class PPCALifting(tf.keras.layers.Layer):
         bone_lengths=None,
         **kwargs,
     ):
-        sizes = {name: kwargs.pop(name, None) for name in _SIZES}
-        parents = kwargs.pop("parents", None)
         kwargs.setdefault("dtype", "float32")
         super().__init__(**kwargs)
         LiftOptions(selection, temperature, refine, num_hypotheses)
@@ -106,12 +88,6 @@ class PPCALifting(tf.keras.layers.Layer):
             raise ValueError(
                 f"`landmark_noise` must not be negative, or None. Received: {landmark_noise!r}"
             )
-        if prior is not None:
-            sizes = {name: getattr(prior, name) for name in _SIZES}
-            bone_lengths = limbs.bone_lengths(prior, bone_lengths)
-            parents = skeletons.get(prior.skeleton).parents
-        elif None in sizes.values():
-            raise ValueError("`prior` must be a PosePrior. Received: None")
         self.num_rotations = num_rotations
         self.pitches = tuple(float(pitch) for pitch in pitches)
         self.selection = selection
@@ -122,75 +98,41 @@ class PPCALifting(tf.keras.layers.Layer):
         self.refine = refine
         self.num_hypotheses = num_hypotheses
         self.landmark_noise = landmark_noise
-        self.parents = None if parents is None else tuple(parents)
-        self.bone_lengths = None if bone_lengths is None else [float(x) for x in bone_lengths]
-        self.mixture_size = sizes["mixture_size"]
-        self.num_bases = sizes["num_bases"]
-        self.num_joints = sizes["num_joints"]
+        self.prior = _share(prior)
+        lengths = limbs.bone_lengths(self.prior, bone_lengths)
+        self.bone_lengths = None if lengths is None else [float(length) for length in lengths]
+        self._find_tables()  # Names what is wrong with its arguments here, not at the first call.
 
-        shapes = self._table_shapes()
-        tables = {name: "zeros" for name in _TABLES}
-        if prior is not None:
-            built = build_tables(
-                prior, num_rotations, self.pitches, scale is None, self.variable_dtype
-            )
-            tables = {name: _constant(getattr(built, name)) for name in _TABLES}
-        for name in _TABLES:
-            weight = self.add_weight(
-                name=name, shape=shapes[name], initializer=tables[name], trainable=False
-            )
-            setattr(self, f"_{name}", weight)
-
-    def _table_shapes(self):
-        num_candidates = self.mixture_size * len(self.pitches) * self.num_rotations
-        rows = 2 * self.num_joints
-        return {
-            "quadratic": (rows * (rows + 1) // 2, num_candidates),
-            "linear": (rows, num_candidates),
-            "constant": (num_candidates,),
-            "directions": (num_candidates, self.num_joints, 3, self.num_bases + 1),
-            "regression": (num_candidates, self.num_bases, rows),
-            "variance": (num_candidates, self.num_joints),
-            "noise_stddev": (num_candidates,),
-            "mixture_cost": (num_candidates,),
-            "normaliser": (num_candidates,),
-        }
+    def _find_tables(self):
+        return build_tables(
+            self.prior, self.num_rotations, self.pitches, self.scale is None, self.variable_dtype
+        )
 
     def call(self, landmarks, visibility=None):
-        tables = LiftTables(
-            **{name: tf.convert_to_tensor(getattr(self, f"_{name}")) for name in _TABLES},
-            num_rotations=self.num_rotations,
-            pitches=self.pitches,
-            free_scale=self.scale is None,
-        )
         if not self.lift_gradient:
             landmarks = tf.stop_gradient(landmarks)
-
-        def lift(landmarks, visibility):
-            return lifting.lift(
-                landmarks,
-                tables,
-                visibility,
-                self.scale,
-                self.selection,
-                temperature=self.temperature,
-                refine=self.refine,
-                num_hypotheses=self.num_hypotheses,
-                landmark_noise=self.landmark_noise,
-                bone_lengths=self.bone_lengths,
-                parents=self.parents,
-            )
-
         compiled = self.jit_compile
         if compiled == "auto":
             compiled = bool(tf.config.list_logical_devices("GPU"))
-        if compiled:
-            lift = tf.function(lift, jit_compile=True)
-        return lift(landmarks, visibility)
+        known = self.bone_lengths is not None
+        return lifting.lift(
+            landmarks,
+            self._find_tables(),
+            visibility,
+            self.scale,
+            self.selection,
+            temperature=self.temperature,
+            refine=self.refine,
+            num_hypotheses=self.num_hypotheses,
+            landmark_noise=self.landmark_noise,
+            bone_lengths=self.bone_lengths,
+            parents=skeletons.get(self.prior.skeleton).parents if known else None,
+            jit_compile=compiled,
+        )
 
     def compute_output_shape(self, landmarks_shape, visibility_shape=None):
         leading = tuple(landmarks_shape)[:-2]
-        joints = self.num_joints
+        joints = self.prior.num_joints
         shapes = {name: leading for name in ("rotation_angle", "pitch", "scale", "energy")}
         shapes |= {"joints_3d": (*leading, joints, 3), "landmarks": (*leading, joints, 2)}
         shapes |= {"joints_3d_stddev": (*leading, joints), "mixture_index": leading}
@@ -225,12 +167,29 @@ class PPCALifting(tf.keras.layers.Layer):
             "num_hypotheses",
             "landmark_noise",
             "bone_lengths",
-            *_SIZES,
         )
-        config = {name: getattr(self, name) for name in names} | {"pitches": list(self.pitches)}
-        config["parents"] = None if self.parents is None else list(self.parents)
+        config = {name: getattr(self, name) for name in names}
+        config |= {"prior": self.prior.to_text(), "pitches": list(self.pitches)}
         return {**super().get_config(), **config}
 
+    @classmethod
+    def from_config(cls, config):
+        if "prior" not in config:
+            raise ValueError(
+                "`prior` must be in the config of a PPCALifting layer. Earlier versions of tf_lift "
+                "kept tables in its place: build their model again, from its prior, and let "
+                f"load_weights read their file. Received: {sorted(config)}"
+            )
+        return super().from_config(config)
 
-def _constant(array):
-    return lambda shape, dtype=None, **kwargs: tf.constant(array, dtype)
+    def load_own_variables(self, store):
+        # Tables, where an earlier version wrote the file.
+        del store
+
+
+def _share(prior):
+    """Returns the one object that stands for a prior, its copies and its text."""
+    try:
+        return PosePrior.from_text(prior.to_text() if isinstance(prior, PosePrior) else prior)
+    except ValueError as error:
+        raise ValueError(f"`prior` must be a PosePrior or its text: {error}") from error

@@ -84,7 +84,7 @@ def build_lifting_cpm(
     map_size = image_size // stride
 
     # === Layers ===
-    # One of each for all stages: they have no weights but the prior.
+    # One of each for all stages: they have no weights.
     decoder = layers.BeliefMapsToLandmarks(
         stride=stride, decoder=size.decoder, dtype="float32", name="decoder"
     )

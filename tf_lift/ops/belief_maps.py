@@ -12,7 +12,7 @@ import math
 
 import tensorflow as tf
 
-from tf_lift.ops import dtypes, shapes
+from tf_lift.ops import dtypes, peaks, shapes
 from tf_lift.ops.peaks import peak_values, refine_peaks, soft_argmax, to_landmarks
 
 __all__ = [
@@ -90,7 +90,7 @@ def _gaussians(landmarks, height, width, stddev):
     def draw(landmarks):
         x, y = landmarks[..., 0], landmarks[..., 1]
         profile_x, profile_y = profile(columns, x), profile(rows, y)
-        maps = profile_y[..., :, tf.newaxis, :] * profile_x[..., tf.newaxis, :, :]
+        maps = peaks.outer(profile_x, profile_y)
 
         # Eq. 9 with a delta of one cell: db/dx = [b(x + 1) - b(x - 1)] / 2, which leaves
         # the factor in y as it is, and likewise for y.

@@ -14,6 +14,7 @@ __all__ = [
     "DEFAULT_NAME",
     "SHIPPED",
     "as_float64",
+    "fields_of",
     "locate",
     "read_mat",
     "read_npz",
@@ -97,10 +98,28 @@ def read_npz(path) -> dict:
         FileNotFoundError: If there is no such file.
     """
     content = npz.read(path)
+    try:
+        return fields_of(content)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def fields_of(content) -> dict:
+    """Picks the fields of a prior out of the content of an npz.
+
+    Args:
+        content: Dictionary of arrays.
+
+    Returns:
+        Dictionary of the fields of `PosePrior`, not yet checked against each other.
+
+    Raises:
+        ValueError: If one is missing.
+    """
     missing = [name for name in ARRAY_NAMES if name not in content]
     if missing:
         raise ValueError(
-            f"{path}: a pose prior must hold {', '.join(ARRAY_NAMES)}. "
+            f"a pose prior must hold {', '.join(ARRAY_NAMES)}. "
             f"Received: {', '.join(content) or 'nothing'}"
         )
     fields = {name: content[name] for name in ARRAY_NAMES}

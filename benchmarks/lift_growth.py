@@ -1,0 +1,130 @@
+"""Growth of the lift's time and memory with batch, rotations, pitches, components, joints."""
+
+import json
+import math
+import os
+import pathlib
+import subprocess
+import sys
+
+import tensorflow as tf
+
+import tf_lift
+from benchmarks import lift_growth_point
+from tf_lift.ops import lifting
+from tf_lift.prior import build_tables
+
+__all__ = ["AXES", "TABLES", "count_traces", "evaluate", "exponent", "run_point"]
+
+_PROJECT = pathlib.Path(lift_growth_point.__file__).resolve().parents[1]
+# Each size and the arguments of `lift_growth_point.run` that have it. Random priors are of
+# (components, bases, joints).
+AXES = {
+    "batch": {size: {"batch": size} for size in (1, 16, 256, 4096, 65536)},
+    "rotations": {size: {"rotations": size} for size in (20, 80, 400)},
+    "pitches": {size: {"pitches": size} for size in (1, 3, 5)},
+    "components": {size: {"prior": [size, 25, 17]} for size in (1, 3, 10)},
+    "joints": {size: {"prior": [3, 25, size], "batch": 1024} for size in (14, 33, 133)},
+}
+# The tables that are largest.
+TABLES = {"prior": [10, 25, 17], "rotations": 400, "batch": 1024}
+
+
+def evaluate(device, advance, axes=None, tables=None, run=None) -> dict:
+    """Measures each size in a process of its own, so that no peak hides another.
+
+    Args:
+        device: Such as "GPU:0", or `None`.
+        advance: Told of progress.
+        axes: By default `AXES`.
+        tables: By default `TABLES`.
+        run: By default `run_point`.
+
+    Returns:
+        By the name of the axis, dict of the figures by size and of the exponents with which
+        time and peak memory grow over the last two sizes, 1 for linear; `tables`; and
+        `traces`, the number of an unknown batch.
+    """
+    axes, tables, run = axes or AXES, tables or TABLES, run or run_point
+    points = [(axis, size, point) for axis, sizes in axes.items() for size, point in sizes.items()]
+    points.append(("tables", "", tables))
+    measured: dict[str, dict] = {}
+    results: dict = {axis: {"sizes": {}} for axis in axes}
+    for index, (axis, size, point) in enumerate(points):
+        advance(index / (len(points) + 1), f"{axis} {size}")
+        key = json.dumps(point, sort_keys=True)
+        if key not in measured:
+            measured[key] = run(point | {"device": device})
+        if axis != "tables":
+            results[axis]["sizes"][str(size)] = measured[key]
+    for axis in axes:
+        for name, quantity in (("time", "seconds"), ("memory", "peak_bytes")):
+            results[axis][f"{name}_exponent"] = exponent(results[axis]["sizes"], quantity)
+    last = measured[json.dumps(tables, sort_keys=True)]
+    if "failed" in last:
+        raise ValueError(f"the tables of {tables} were not built: {last['failed']}")
+    results["tables"] = {
+        "seconds": last["tables_seconds"],
+        "bytes": last["tables_bytes"],
+        "kept": last["tables_kept"],
+        "of": f"{tables}",
+    }
+    advance(len(points) / (len(points) + 1), "traces")
+    results["traces"] = count_traces()
+    return results
+
+
+def exponent(sizes: dict, quantity: str) -> float | None:
+    """Returns the power with which a quantity grows over the last two sizes.
+
+    >>> exponent({"2": {"seconds": 1.0}, "4": {"seconds": 1.0}, "8": {"seconds": 4.0}}, "seconds")
+    2.0
+    """
+    known = [(int(size), its[quantity]) for size, its in sizes.items() if its.get(quantity, 0) > 0]
+    if len(known) < 2:
+        return None
+    (first, before), (last, after) = known[-2:]
+    return math.log(after / before) / math.log(last / first)
+
+
+def run_point(point: dict) -> dict:
+    """Runs one size in a process of its own.
+
+    Returns:
+        What `lift_growth_point.run` does, or dict of `failed`, what became of the process.
+    """
+    process = subprocess.run(
+        [sys.executable, "-m", "benchmarks.lift_growth_point", json.dumps(point)],
+        cwd=_PROJECT,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+    )
+    if process.returncode:
+        lines = process.stderr.strip().splitlines() or ["no message"]
+        return {"failed": f"exit status {process.returncode}: {lines[-1][:200]}"}
+    return json.loads(process.stdout.splitlines()[-1])
+
+
+def count_traces(batches=(1, 5)) -> dict[str, int]:
+    """Returns how often a function of an unknown number of poses is traced for some."""
+    prior = tf_lift.PosePrior.load("cmu")
+    tables = build_tables(prior)
+    counts = {}
+    for kind in ("compiled", "plain"):
+        traces = []
+
+        def lift(landmarks, kind=kind, traces=traces):
+            traces.append(landmarks.shape)
+            return lifting.lift(landmarks, tables, jit_compile=kind == "compiled")
+
+        function = tf.function(
+            lift,
+            jit_compile=kind == "compiled",
+            autograph=False,
+            input_signature=[tf.TensorSpec([None, prior.num_joints, 2])],
+        )
+        for batch in batches:
+            function(tf.random.normal([batch, prior.num_joints, 2]))
+        counts[kind] = len(traces)
+    return counts

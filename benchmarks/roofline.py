@@ -1,0 +1,113 @@
+"""The least time that a compiled program can take on a device, from its StableHLO text."""
+
+import dataclasses
+import math
+import re
+
+__all__ = ["Cost", "bound", "cost"]
+
+_TENSOR = re.compile(r"tensor<((?:\d+x)*)([a-z]+)(\d+)>")
+_OPERATION = re.compile(r"= \"?(?:stablehlo|chlo)\.(\w+)")
+# One operation for each number of the result.
+_ELEMENTWISE = frozenset(
+    "abs add and atan2 ceil clamp compare cosine divide erf exponential exponential_minus_one "
+    "floor is_finite log log_plus_one logistic maximum minimum multiply negate not or power "
+    "remainder round_nearest_afz round_nearest_even rsqrt select sign sine sqrt subtract tan "
+    "tanh xor".split()
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What a program must do.
+
+    Attributes:
+        num_bytes: Of its arguments, constants and results, each read or written once.
+        operations: Of its products and sums, elementwise operations and reductions.
+        product_operations: Those of its matrix products alone.
+        num_loops: Loops, whose bodies are counted once.
+    """
+
+    num_bytes: int
+    operations: int
+    product_operations: int
+    num_loops: int
+
+
+def cost(text: str) -> Cost:
+    r"""Counts what a program must do.
+
+    Args:
+        text: StableHLO; its entry is the function `main`.
+
+    Raises:
+        ValueError: If there is no such function.
+
+    >>> cost("func.func @main(%a: tensor<2x3xf32>) -> tensor<2xf32> {\n"
+    ...      "%0 = stablehlo.dot %a, %b : (tensor<2x3xf32>, tensor<3xf32>) -> tensor<2xf32>\n}")
+    Cost(num_bytes=32, operations=12, product_operations=12, num_loops=0)
+    """
+    num_bytes = operations = products = loops = 0
+    has_main = False
+    for line in text.splitlines():
+        if "@main(" in line and "func.func" in line:
+            has_main = True
+            num_bytes += sum(size * width for _, size, width in _tensors(line))
+        found = _OPERATION.search(line)
+        if not found:
+            continue
+        name = found[1]
+        if name == "constant":
+            # One number that stands for all is no table.
+            if 'dense<"' in line or "dense<[" in line:
+                num_bytes += sum(size * width for _, size, width in _tensors(line)[-1:])
+        elif name in ("dot_general", "dot"):
+            products += _product(line, name)
+        elif name == "reduce":
+            operations += _tensors(line)[0][1]
+        elif name in _ELEMENTWISE:
+            operations += _tensors(line)[-1][1]
+        loops += name == "while"
+    if not has_main:
+        raise ValueError("the program must have a function `main`")
+    return Cost(num_bytes, operations + products, products, loops)
+
+
+def bound(cost: Cost, bandwidth: float, rate: float) -> dict:
+    """Returns the larger of bytes over bandwidth and operations over rate.
+
+    Args:
+        cost: Of the program.
+        bandwidth: Bytes per second.
+        rate: Operations per second.
+
+    Returns:
+        Dict of `seconds` and `limited_by`, "bandwidth" or "rate".
+
+    >>> bound(Cost(100, 30, 30, 0), bandwidth=50.0, rate=10.0)
+    {'seconds': 3.0, 'limited_by': 'rate'}
+    """
+    moving, computing = cost.num_bytes / bandwidth, cost.operations / rate
+    return {
+        "seconds": max(moving, computing),
+        "limited_by": "bandwidth" if moving > computing else "rate",
+    }
+
+
+def _tensors(line):
+    """Returns dimensions, size and bytes of a number of each tensor type of a line."""
+    found = []
+    for shape, _, bits in _TENSOR.findall(line):
+        dimensions = [int(number) for number in shape.split("x")[:-1]]
+        found.append((dimensions, math.prod(dimensions), max(1, int(bits) // 8)))
+    return found
+
+
+def _product(line, name):
+    left, _, result = _tensors(line)[-3:]
+    if name == "dot":
+        contracted = left[0][-1:]
+    else:
+        axes = re.search(r"contracting_dims = \[([\d, ]*)\]", line)
+        contracted = [left[0][int(axis)] for axis in axes[1].split(",")] if axes else []
+    return 2 * result[1] * math.prod(contracted)

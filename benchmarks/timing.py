@@ -1,0 +1,140 @@
+"""Times candidates in turns: in one process, on inputs that are new in each round."""
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Candidate", "Timing", "fastest", "measure", "ratio"]
+
+# A median of fewer rounds says little, so the budget may be overdrawn for them, but not
+# more often than so.
+_MIN_ROUNDS = 3
+_MOST_OVERDRAWN = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """Something to time.
+
+    Attributes:
+        call: Takes what `make_inputs` returned; returns when the result is there.
+        make_inputs: Takes a random generator and returns a tuple; it is not timed.
+        size: What one call does that many of: poses.
+        calls: Calls of a round, each on inputs of its own; their median is the round's time.
+    """
+
+    call: Callable[..., Any]
+    make_inputs: Callable[[np.random.Generator], tuple]
+    size: int = 1
+    calls: int = 1
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Timing:
+    """How long a candidate took.
+
+    Attributes:
+        first: Seconds of the very first call, tracing and compilation included.
+        seconds: `[rounds]`, of one call.
+        size: See `Candidate`.
+    """
+
+    first: float
+    seconds: np.ndarray
+    size: int
+
+    @property
+    def median(self) -> float:
+        """Median seconds of a call."""
+        return float(np.median(self.seconds))
+
+    def figures(self) -> dict[str, Any]:
+        """Returns what a record keeps."""
+        quartiles = np.percentile(self.seconds, [25, 75])
+        return {
+            "seconds": self.median,
+            "seconds_quartiles": [float(value) for value in quartiles],
+            "poses_per_second": self.size / self.median,
+            "first_call_seconds": self.first,
+            "rounds": len(self.seconds),
+        }
+
+
+def measure(
+    candidates: dict[str, Candidate],
+    rounds: int,
+    seconds: float = np.inf,
+    seed: int = 0,
+    advance: Callable[[float, str], Any] = lambda share, text: None,
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[str, Timing]:
+    """Times candidates in rounds; in each, all of them in an order of its own.
+
+    Args:
+        candidates: What to time, by name.
+        rounds: Number of rounds.
+        seconds: After so many of timed rounds no other is begun, once there are three, and
+            after three times as many once there is one.
+        seed: Seed of the inputs and the orders.
+        advance: Is told the share of the work that is done and the name of what runs.
+        clock: Seconds since some moment.
+
+    Returns:
+        `Timing` of each candidate.
+    """
+    rng = np.random.default_rng(seed)
+    first = {}
+    for index, (name, candidate) in enumerate(candidates.items()):
+        advance(0.5 * index / len(candidates), f"{name}: compile")
+        first[name] = _timed(candidate, rng, clock)
+        # The second call may still trace, allocate or fill caches.
+        _timed(candidate, rng, clock)
+    taken: dict[str, list[float]] = {name: [] for name in candidates}
+    started = clock()
+    for number in range(rounds):
+        overdrawn = (clock() - started) / seconds
+        if overdrawn >= (1 if number >= _MIN_ROUNDS else _MOST_OVERDRAWN) and number:
+            break
+        advance(0.5 + 0.5 * number / rounds, f"round {number + 1} of {rounds}")
+        for name in rng.permutation(list(candidates)):
+            candidate = candidates[name]
+            calls = [_timed(candidate, rng, clock) for _ in range(candidate.calls)]
+            taken[name].append(float(np.median(calls)))
+    advance(1.0, "")
+    return {
+        name: Timing(first[name], np.array(taken[name]), candidate.size)
+        for name, candidate in candidates.items()
+    }
+
+
+def ratio(timing: Timing, base: Timing) -> float:
+    """Returns the throughput of one candidate over that of another, both of the same rounds.
+
+    It is the median of the rounds' ratios: what slows a whole round does not count.
+
+    >>> fast, slow = Timing(0, np.array([1.0, 2.0]), 4), Timing(0, np.array([2.0, 4.0]), 2)
+    >>> ratio(fast, slow)
+    4.0
+    """
+    shares = (base.seconds / base.size) / (timing.seconds / timing.size)
+    return float(np.median(shares))
+
+
+def fastest(timings: dict[str, Timing], *names: str) -> str:
+    """Returns the one of some candidates with the highest throughput.
+
+    >>> times = {"a": Timing(0, np.array([1.0]), 1), "b": Timing(0, np.array([0.5]), 1)}
+    >>> fastest(times, "a", "b")
+    'b'
+    """
+    return max(names, key=lambda name: timings[name].size / timings[name].median)
+
+
+def _timed(candidate, rng, clock):
+    inputs = candidate.make_inputs(rng)
+    started = clock()
+    candidate.call(*inputs)
+    return clock() - started
