@@ -6,7 +6,7 @@ __all__ = ["map_chunks"]
 
 
 def map_chunks(function, batch, signature, size):
-    """Applies a function of a dict of tensors to `size` of its rows at a time.
+    """Applies a function of a dict of tensors to at most `size` of its rows at a time.
 
     Args:
         function: Takes a dict like `batch` and returns a structure of tensors, each with
@@ -14,7 +14,7 @@ def map_chunks(function, batch, signature, size):
         batch: Dict of tensors `[B, ...]`, the rest of their shapes known.
         signature: The structure that `function` returns, of `tf.TensorSpec`, the first
             dimension `None`.
-        size: Rows at a time.
+        size: Most rows at a time.
 
     Returns:
         What `function` returns, for all rows.
@@ -23,8 +23,13 @@ def map_chunks(function, batch, signature, size):
     >>> map_chunks(lambda part: 2 * part["x"], {"x": tf.range(5)}, spec, 2).numpy()
     array([0, 2, 4, 6, 8], dtype=int32)
     """
+    total = next(iter(batch.values())).shape[0]
+    if total is not None and total <= size:
+        return function(batch)
     total = tf.shape(next(iter(batch.values())))[0]
-    chunk = tf.clip_by_value(total, 1, size)
+    # Parts of the same size, or nearly: the last one is padded.
+    parts = tf.maximum(-(-total // size), 1)
+    chunk = tf.maximum(-(-total // parts), 1)
 
     def split(tensor):
         padded = tf.pad(tensor, [[0, -total % chunk]] + [[0, 0]] * (len(tensor.shape) - 1))

@@ -144,7 +144,7 @@ def lift(
                 values = tf.convert_to_tensor(values, tables.dtype)
             values = tf.cast(values, tables.dtype)
             values = tf.broadcast_to(values, tf.concat([leading, suffix], 0))
-            return tf.reshape(values, [-1, *suffix])
+            return tf.reshape(values, [static_leading.num_elements() or -1, *suffix])
 
         batch = {"landmarks": flat(landmarks, num_joints, 2)}
         if visibility is not None:
@@ -179,12 +179,8 @@ def lift(
 @functools.lru_cache(maxsize=64)
 def _compiled(tables, options):
     """Returns `_lift_batch` as one compiled program, the same for all that share tables."""
-    return tf.function(
-        functools.partial(_lift_batch, tables, options),
-        jit_compile=True,
-        autograph=False,
-        reduce_retracing=True,
-    )
+    lift_rows = functools.partial(_lift_batch, tables, options)
+    return tf.function(lift_rows, jit_compile=True, autograph=False)
 
 
 def _lift_batch(tables, options, batch):

@@ -1,12 +1,11 @@
 """Exhaustive search of the mixture component and the rotation of the lift."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from tf_lift.ops import chunks, missing_landmarks, ppca
+from tf_lift.ops import chunks, lowest_costs, missing_landmarks, ppca
 from tf_lift.ops.scale_estimation import most_likely_inverse_scale
 
 __all__ = [
@@ -25,8 +24,8 @@ SELECTIONS = ("posterior", "energy", "mean")
 # of 25 bases take 0.6 MB a pose.
 _CHUNK = 32
 
-# Numbers that the search has of one kind at once, 4 MB of float32: more poses take turns.
-MAX_NUMBERS = 1 << 20
+# Numbers that the search has of one kind at once, 8 MB of float32: more poses take turns.
+MAX_NUMBERS = 1 << 21
 
 
 class SearchResult(NamedTuple):
@@ -100,7 +99,8 @@ def nearest(landmarks, tables, number, selection="posterior", unrolled=False):
         parts = _compare(tf.transpose(batch["landmarks"]), tables, selection)
         costs = [part.costs for part in parts]
         if unrolled:
-            return tf.transpose(_lowest(costs, tables, number))
+            indices = [_part(tf.range(tables.num_candidates), n, tables) for n in range(len(costs))]
+            return tf.transpose(lowest_costs.find(costs, indices, number, tables.one))
         return tf.math.top_k(-tf.transpose(_join(costs, tables)), number).indices
 
     largest = max(tables.num_candidates, tables.axes.shape[1] * (tables.axes.shape[1] + 1))
@@ -226,45 +226,6 @@ def _join(parts, tables):
     half = tables.num_rotations // 2
     halves = [tf.reshape(part, [-1, 1, half, tf.shape(part)[1]]) for part in parts]
     return tf.reshape(tf.concat(halves, 1), [tables.num_candidates, -1])
-
-
-def _lowest(parts, tables, number):
-    """Returns the indices `[number, B]` of the lowest costs, in the form that XLA is fast at.
-
-    XLA's `top_k` and `argmin` take longer than all that comes before them; its minimum over
-    the first axes is a few instructions. So the lowest bits of a cost's number give way to
-    its index within the angles of one component, and minima find both. What is equal in the
-    other bits, 1e-5 of the cost, is told apart by the exact ranking that follows.
-    """
-    angles = tables.num_rotations // len(parts)
-    integer = tf.int64 if tables.dtype == tf.float64 else tf.int32
-    mask = (1 << max(1, math.ceil(math.log2(angles)))) - 1
-    index = tf.range(angles, dtype=integer)[:, tf.newaxis]
-    minima, largest = [], tables.dtype.max
-    for part in parts:
-        bits = tf.bitcast(tf.minimum(part, largest / 2), integer)
-        bits = tf.reshape(bits, [-1, angles, tf.shape(part)[1]])
-        bits = tf.bitwise.bitwise_or(tf.bitwise.bitwise_and(bits, ~mask), index)
-        # The division changes nothing, but XLA repeats none for each of its readers.
-        keys = tf.bitcast(bits, tables.dtype) / tables.one
-        lowest = tf.reduce_min(keys, 1)
-        for _ in range(number):
-            minima.append(lowest)
-            lowest = tf.reduce_min(tf.where(keys > lowest[:, tf.newaxis], keys, largest), 1)
-    # [parts * number, K * pitches, B], and which of these is the lowest.
-    minima = tf.stack(minima)
-    blocks, count = minima.shape[1], len(parts) * number * minima.shape[1]
-    minima = tf.reshape(minima, [count, -1])
-    places = tf.range(count)[:, tf.newaxis]
-    found = []
-    for _ in range(number):
-        lowest = tf.reduce_min(minima, 0)
-        place = tf.reduce_min(tf.where(minima <= lowest, places, count - 1), 0)
-        minima = tf.where(places == place, largest, minima)
-        angle = tf.cast(tf.bitwise.bitwise_and(tf.bitcast(lowest, integer), mask), tf.int32)
-        part = place // (number * blocks)
-        found.append((place % blocks) * tables.num_rotations + part * angles + angle)
-    return tf.stack(found)
 
 
 def _solve(landmarks, weights, tables, masks):

@@ -39,7 +39,7 @@ def find(landmarks, tables, indices, selection="posterior", unrolled=False):
     Args:
         landmarks: `[B, 2n]`, see `rotation_search.coordinates`.
         tables: `LiftTables`.
-        indices: `[N, B]`, the candidates.
+        indices: `[N, B]`, the candidates, one or two.
         selection: See `rotation_search.cost`.
         unrolled: Whether XLA compiles it.
 
@@ -67,53 +67,54 @@ def find(landmarks, tables, indices, selection="posterior", unrolled=False):
     costs = rotation_search.cost(
         energy, inverse_scale, noise_variance, normaliser, dimensions, selection
     )
-    # Likewise done once, being a division.
-    steps = product_of(fixed, tables.growth, indices) / (1 / inverse_scale)[..., tf.newaxis]
+    def best_first(values):
+        if indices.shape[0] == 1:
+            return values
+        swap = tf.reshape(costs[1] < costs[0], [-1] + [1] * (len(values.shape) - 2))
+        return tf.where(swap, values[::-1], values)
+
+    # From here on the best is the first, so that no pose need be chosen.
+    indices, scales = best_first(indices), best_first(inverse_scale)
+    # Likewise a division, done once.
+    steps = product_of(fixed, tables.growth, indices) / (1 / scales)[..., tf.newaxis]
     poses = steps + tf.gather(tables.rest, indices)
-
-    is_best = tf.one_hot(tf.argmin(costs, 0), indices.shape[0], True, False, axis=0)
-
-    def of_best(values):
-        mask = tf.reshape(is_best, [*indices.shape[:1], -1] + [1] * (len(values.shape) - 2))
-        return tf.reduce_sum(tf.where(mask, values, tf.zeros_like(values)), 0)
-
-    index, pose, scale = (of_best(values) for values in (indices, poses, inverse_scale))
+    index, pose, scale = indices[0], poses[0], scales[0]
 
     @tf.custom_gradient
     def attach(landmarks):
         """Gives the values above, of fixed landmarks, the gradient of equation 16."""
 
         def grad(d_pose, d_scale, d_energy):
-            direction = d_energy * 2 * scale * of_best(noise_variance)
-            direction = direction[:, tf.newaxis] * of_best(residuals)
+            variance = best_first(noise_variance)[0]
+            direction = d_energy * 2 * scale * variance
+            direction = direction[:, tf.newaxis] * best_first(residuals)[0]
             if tables.free_scale:
-                a, b = of_best(square), of_best(product)
-                d_scale += tf.math.divide_no_nan(_sum(d_pose * of_best(steps)), scale)
-                d_scale += d_energy * 2 * of_best(noise_variance) * (scale * a - b)
+                a, b = best_first(square)[0], best_first(product)[0]
+                d_scale += tf.math.divide_no_nan(_sum(d_pose * steps[0]), scale)
+                d_scale += d_energy * 2 * variance * (scale * a - b)
                 change = tf.math.divide_no_nan(d_scale * scale, 2 * scale * a - b)
-                turn = of_best(mean) - 2 * scale[:, tf.newaxis] * of_best(whitened)
+                turn = best_first(mean)[0] - 2 * scale[:, tf.newaxis] * best_first(whitened)[0]
                 direction += change[:, tf.newaxis] * turn
             d_landmarks = product_of(direction, tables.whitening_transposed, index)
             upstream = scale[:, tf.newaxis] * d_pose
             return d_landmarks + product_of(upstream, tables.growth_transposed, index)
 
-        return (tf.identity(pose), tf.identity(scale), tf.identity(of_best(energy))), grad
+        return (tf.identity(pose), tf.identity(scale), best_first(energy)[0]), grad
 
-    share = tf.nn.softmax(-costs / 2, 0)
-    # The scale's variance is 1 / (A / noise^2 + d / u^2).
-    of_scale = tf.math.divide_no_nan(share, inverse_scale**2 * square + dimensions)
-    if not tables.free_scale:
-        of_scale = tf.zeros_like(share)
-    variance = of_scale[..., tf.newaxis] * _squared_joints(steps, tables)
-    variance += share[..., tf.newaxis] * tf.gather(tables.variance[:, 1:], indices)
-    variance += share[..., tf.newaxis] * _squared_joints(poses - pose, tables)
-    stddev = tf.pad(tf.sqrt(tf.reduce_sum(variance, 0)), [[0, 0], [1, 0]])
-    return WinningPose(index, *attach(landmarks), stddev)
+    share = tf.nn.softmax(-best_first(costs) / 2, 0)
+    variance = tf.gather(tables.variance[:, 1:], indices)
+    if tables.free_scale:
+        # The scale's variance is 1 / (A / noise^2 + d / u^2).
+        of_scale = 1 / (scales**2 * best_first(square) + dimensions)
+        variance += of_scale[..., tf.newaxis] * _squared_joints(steps, tables)
+    variance = tf.reduce_sum(share[..., tf.newaxis] * variance, 0)
+    if indices.shape[0] > 1:
+        variance += share[1][:, tf.newaxis] * _squared_joints(poses[1] - pose, tables)
+    return WinningPose(index, *attach(landmarks), tf.pad(tf.sqrt(variance), [[0, 0], [1, 0]]))
 
 
 def _sum(values):
-    """Returns the sum over the last axis: of a matrix product, which XLA is fast at."""
-    return tf.linalg.matvec(values, tf.ones(values.shape[-1:], values.dtype))
+    return tf.reduce_sum(values, -1)
 
 
 def _squared_joints(poses, tables):
@@ -121,6 +122,6 @@ def _squared_joints(poses, tables):
     num_joints = tables.num_joints
     if not tables.free_scale:
         joints = tf.reshape(poses, tf.concat([tf.shape(poses)[:-1], [num_joints, 3]], 0))
-        poses = tf.reshape(joints[..., 1:, :] - joints[..., :1, :], [*poses.shape[:1], -1, 3 * (num_joints - 1)])
+        poses = tf.reshape(joints[..., 1:, :] - joints[..., :1, :], tf.concat([tf.shape(poses)[:-1], [3 * (num_joints - 1)]], 0))
     sums = np.kron(np.eye(num_joints - 1), np.ones([3, 1]))
     return tf.matmul(poses**2, tf.constant(sums, poses.dtype))

@@ -56,7 +56,7 @@ def build_tables(prior, num_rotations=80, pitches=(0.0,), free_scale=True, dtype
     forms = tables.pop("form")[kept]
     moments = tables.pop("moments").mean(0)
     # What rounding leaves of the cost is all that the search need tell.
-    tolerance = (1e-3 if dtype == "float32" else 1e-10) * prior.noise_stddev.min() ** 2
+    tolerance = (3e-3 if dtype == "float32" else 1e-10) * prior.noise_stddev.min() ** 2
     for name, (features, scale) in _features(forms, moments).items():
         encode, decode = _compress(features, scale, tolerance)
         tables |= {f"encode_{name}": encode, f"decode_{name}": decode}
