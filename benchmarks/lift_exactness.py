@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_lift
 from benchmarks import accuracy_data, accuracy_views, brute_force
 from benchmarks import lift_programs as programs
+from tf_lift.ops import lifting
 from tf_lift.prior import build_tables
 
 __all__ = ["compare", "evaluate", "real_poses"]
@@ -53,8 +54,10 @@ def evaluate(path, num_poses, num_masked, seed, advance, prior=None) -> dict:
         truth = brute_force.lift(seen, prior, _NUM_ROTATIONS, visibility, show)
         inputs = [tf.constant(seen)] + ([] if visibility is None else [tf.constant(visibility)])
         ways = {
-            "eager": lambda *inputs: tf_lift.lift(inputs[0], prior, *inputs[1:]),
-            "compiled": programs.forward(tables, True),
+            "eager": lambda *inputs: lifting.lift(inputs[0], tables, *inputs[1:]),
+            "compiled": (programs.forward if visibility is None else programs.forward_masked)(
+                tables, True
+            ),
         }
         results[name] = {"num_poses": len(seen)}
         for way, lift in ways.items():
