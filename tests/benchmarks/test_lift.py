@@ -86,27 +86,102 @@ def test_targets_of_exactness_and_growth(lift):
     assert [row["met"] for row in rows] == [True, True, False] * 4 + [True, True, False, False]
 
 
-def test_parts_that_are_asked_for_are_run_printed_and_kept(lift, tmp_path, capsys, monkeypatch):
-    """One round of small batches, through all of the command."""
-    from benchmarks import lift_device, lift_speed
+@pytest.fixture
+def small_device(monkeypatch):
+    """Figures of the device in a second."""
+    from benchmarks import lift_device
 
-    monkeypatch.setattr(lift_speed, "PRIORS", ("cmu",))
-    monkeypatch.setattr(lift_speed, "_LATENCY_CALLS", 2)
     monkeypatch.setattr(lift_device, "BATCHES", (4,))
     monkeypatch.setattr(lift_device, "_COPIED", {False: 1000, True: 1000})
     monkeypatch.setattr(lift_device, "_SIDE", {False: 16, True: 16})
+
+
+@pytest.fixture
+def measured_parts(lift, monkeypatch, growth_results):
+    """Parts that are tested elsewhere; returns the options that each was given."""
+    from benchmarks import lift_exactness, lift_growth, lift_speed
+
+    asked = {}
+    figures = {"seconds": 0.5, "poses_per_second": 8.0, "first_call_seconds": 2.0}
+
+    def speed(batch, rounds, seconds, seed, advance):
+        asked["speed"] = (batch, rounds, seconds, seed)
+        advance(0.5, "half")
+        candidates = {"matmul_plain": figures | {"times_matmul": 1.0}}
+        candidates["cmu compiled"] = figures | {"times_matmul": 0.75}
+        return {
+            "batch": batch,
+            "matmul": "matmul_plain",
+            "candidates": candidates,
+            "backward": {"cmu compiled": 1.25},
+        }
+
+    def missing(batch, rounds, seconds, seed, advance):
+        asked["missing"] = (batch, rounds, seconds, seed)
+        names = ("all visible", "random masks", "8 masks", "weights")
+        candidates = {f"{name}, plain": figures | {"share_of_all_visible": 0.5} for name in names}
+        return {
+            "batch": batch,
+            "weighted_batch": 2,
+            "all_visible": "all visible, plain",
+            "candidates": candidates,
+        }
+
+    def exactness(path, num_poses, num_masked, seed, advance):
+        asked["exactness"] = (path, num_poses, num_masked, seed)
+        its = {
+            "energy_largest": 2e-5,
+            "energy_within_1e-4": 1.0,
+            "joints_largest_mm": 0.02,
+            "joints_within_0.1_mm": 1.0,
+            "joints_within_1_mm": 1.0,
+            "ties": 7,
+            "other_candidate": 0,
+        }
+        both = {"eager": its, "compiled": its}
+        return {"poses": "some poses", "all_visible": both, "masked": both}
+
+    def growth(device, advance):
+        asked["growth"] = device
+        return growth_results["growth"]
+
+    monkeypatch.setattr(lift_speed, "speed", speed)
+    monkeypatch.setattr(lift_speed, "latency", lambda **options: {"compiled function": 150.0})
+    monkeypatch.setattr(lift_speed, "missing", missing)
+    monkeypatch.setattr(lift_exactness, "evaluate", exactness)
+    monkeypatch.setattr(lift_growth, "evaluate", growth)
+    return asked
+
+
+def test_all_parts_are_run_printed_and_kept(measured_parts, small_device, tmp_path, capsys):
     path = tmp_path / "lift.json"
-    arguments = ["--parts", "speed,roofline", "--batch", "4", "--rounds", "1", "--device", "cpu:0"]
-    arguments += ["--bandwidth", "2", "--json", str(path)]
-    assert command_line_main(["lift", *arguments]) == 0
+    arguments = ["--device", "cpu:0", "--batch", "4", "--rounds", "1", "--seconds", "2"]
+    arguments += ["--seed", "3", "--bandwidth", "2", "--poses", "p.npz", "--num-poses", "12"]
+    assert command_line_main(["lift", *arguments, "--json", str(path)]) == 0
+    assert measured_parts == {
+        "speed": (4, 1, 2.0, 3),
+        "missing": (4, 1, 2.0, 3),
+        "exactness": ("p.npz", 12, 1000, 3),
+        "growth": "cpu:0",
+    }
     printed = capsys.readouterr().out
     assert printed.startswith("device: CPU:0 (")
+    for text in (
+        "4 poses, all landmarks visible; the floor is matmul_plain",
+        "forward + backward over forward, cmu compiled: 1.250",
+        "all visible is 'all visible, plain'",
+        "float32 against brute force in float64: some poses",
+        "time ~ size^1.00",
+        "2.0 GB/s",
+        "(bandwidth given, rate measured)",
+        "one pose, microseconds (at most)",
+    ):
+        assert text in printed
     record = json.loads(path.read_text())
     assert record["benchmark"] == "lift" and "--bandwidth 2" in record["command"]
     results = record["results"]
-    assert list(results) == ["device", "speed", "latency_us", "roofline", "targets"]
-    assert "cmu compiled with gradient" in results["speed"]["candidates"]
-    assert "4 poses, all landmarks visible" in printed
+    parts = ["speed", "latency_us", "missing", "exactness", "growth", "roofline"]
+    assert list(results) == ["device", *parts, "targets"]
     roof = results["roofline"]
     assert roof["bandwidth_gb_s"] == 2.0
     assert roof["measured"] == {"bandwidth": False, "rate": True}
@@ -115,7 +190,15 @@ def test_parts_that_are_asked_for_are_run_printed_and_kept(lift, tmp_path, capsy
     least = max(its["bytes"] / 2e9, its["operations"] / (1e12 * roof["rate_tflop_s"]))
     assert its["bound_seconds"] == pytest.approx(least)
     assert its["share_of_bound"] == pytest.approx(least / its["seconds"])
-    assert "one pose, microseconds (at most)" in printed
+
+
+def test_without_a_device_there_is_no_roofline(measured_parts, capsys):
+    from benchmarks import lift
+
+    results = lift.main(["--parts", "missing"])
+    assert list(measured_parts) == ["missing"] and list(results) == ["device", "missing", "targets"]
+    results = lift.main([])
+    assert "growth" in results and ("roofline" in results) is results["device"]["accelerator"]
 
 
 def test_all_tables_are_printed_of_their_results(lift, growth_results):
