@@ -68,10 +68,14 @@ def measure(model: tf.keras.Model, batch_size: int, rounds: int, rng) -> dict:
     """
     runs = {}
     for name, (operation, draw) in operations(model, batch_size, rng).items():
-        shape = operation(*draw()).shape
+        inputs = draw()
+        shape = operation(*inputs).shape
+        upstream = tf.zeros(shape)
         for kind, jit_compile in (("plain", False), ("xla", True)):
             forward = tf.function(operation, jit_compile=jit_compile)
             both = tf.function(_with_gradient(operation), jit_compile=jit_compile)
+            forward = forward.get_concrete_function(*inputs)
+            both = both.get_concrete_function(upstream, *inputs)
             runs[name, kind] = (forward, both, draw, shape)
     seconds = {key: ([], []) for key in runs}
     for number in range(_NUM_WARM + rounds):

@@ -75,18 +75,11 @@ def main(arguments: list[str]) -> None:
 
 def _parse(arguments):
     parser = argparse.ArgumentParser("python -m benchmarks training_step", description=__doc__)
-    parser.add_argument(
-        "--presets",
-        default="vgg,tiny",
-        type=lambda text: text.split(","),
-        metavar="NAME,...",
-        help="networks, by default vgg,tiny",
-    )
+    parser.add_argument("--presets", default="vgg,tiny", help="by default vgg,tiny")
     parser.add_argument("--rounds", type=int, help="by default 5 of a full-size network, else 30")
     parser.add_argument(
-        "--batch", type=int, help="images of a step; by default 2 of a full-size network, else "
-        "what the preset is trained with"
-    )  # fmt: skip
+        "--batch", type=int, help="by default 2 of a full-size network, else its own"
+    )
     parser.add_argument("--threads", type=int, help="by default as many as there are cores")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
@@ -101,6 +94,7 @@ def _parse(arguments):
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ValueError(f"`--{name}` must be at least 1. Received: {value}")
+    options.presets = options.presets.split(",")
     for preset in options.presets:
         tf_lift.models.get_preset(preset)
     return options
