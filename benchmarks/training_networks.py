@@ -114,17 +114,20 @@ class Trainer:
             return loss, {name: outputs[name] for name in outputs if name not in stages}
 
         self._step = step
+        self._traced = None
 
     def __call__(self, batch: Batch) -> tuple[float, float]:
-        """Makes one step and returns its seconds and its loss.
+        """Makes one step, on batches of one shape, and returns its seconds and its loss.
 
         Raises:
             ValueError: If the loss is not finite.
         """
         inputs = {name: tf.constant(array) for name, array in batch.inputs.items()}
         targets = tf.constant(batch.targets)
+        if self._traced is None:
+            self._traced = self._step.get_concrete_function(inputs, targets)
         started = time.perf_counter()
-        loss, _ = self._step(inputs, targets)
+        loss, _ = self._traced(inputs, targets)
         loss = float(loss)
         seconds = time.perf_counter() - started
         if not np.isfinite(loss):

@@ -1,5 +1,6 @@
 """What the operations between two stages cost by themselves, at a network's shapes."""
 
+import functools
 import time
 
 import numpy as np
@@ -66,31 +67,38 @@ def measure(model: tf.keras.Model, batch_size: int, rounds: int, rng) -> dict:
     Returns:
         Dict by operation of dicts of `plain` and `xla`: `forward_s`, `both_s`.
     """
-    runs = {}
+    calls = {}
     for name, (operation, draw) in operations(model, batch_size, rng).items():
         inputs = draw()
-        shape = operation(*inputs).shape
-        upstream = tf.zeros(shape)
+        upstream = tf.zeros_like(operation(*inputs))
         for kind, jit_compile in (("plain", False), ("xla", True)):
             forward = tf.function(operation, jit_compile=jit_compile)
             both = tf.function(_with_gradient(operation), jit_compile=jit_compile)
-            forward = forward.get_concrete_function(*inputs)
-            both = both.get_concrete_function(upstream, *inputs)
-            runs[name, kind] = (forward, both, draw, shape)
-    seconds = {key: ([], []) for key in runs}
+            calls[name, kind, "forward_s"] = (forward.get_concrete_function(*inputs), draw)
+            draw_both = functools.partial(_draw_both, draw, upstream.shape, rng)
+            calls[name, kind, "both_s"] = (
+                both.get_concrete_function(upstream, *inputs),
+                draw_both,
+            )
+    keys = list(calls)
+    seconds: dict[tuple, list] = {key: [] for key in keys}
     for number in range(_NUM_WARM + rounds):
-        for key, (forward, both, draw, shape) in runs.items():
-            upstream = tf.constant(rng.standard_normal(shape).astype(np.float32))
+        # In another order every time: what follows its like finds its tables in the cache.
+        for index in rng.permutation(len(keys)):
+            function, draw = calls[keys[index]]
             inputs = draw()
-            took = (_timed(forward, inputs), _timed(both, [upstream, *inputs]))
+            started = time.perf_counter()
+            function(*inputs)  # On a CPU it returns when its work is done.
             if number >= _NUM_WARM:
-                for column, value in zip(seconds[key], took, strict=True):
-                    column.append(value)
+                seconds[keys[index]].append(time.perf_counter() - started)
     result: dict[str, dict] = {}
-    for (name, kind), (forward, both) in seconds.items():
-        medians = {"forward_s": float(np.median(forward)), "both_s": float(np.median(both))}
-        result.setdefault(name, {})[kind] = medians
+    for (name, kind, part), values in seconds.items():
+        result.setdefault(name, {}).setdefault(kind, {})[part] = float(np.median(values))
     return result
+
+
+def _draw_both(draw, shape, rng):
+    return [tf.constant(rng.standard_normal(shape).astype(np.float32)), *draw()]
 
 
 def _with_gradient(operation):
@@ -103,12 +111,6 @@ def _with_gradient(operation):
         return value, tape.gradient(value, sources, upstream)
 
     return both
-
-
-def _timed(function, inputs):
-    started = time.perf_counter()
-    function(*inputs)  # On a CPU it returns when its work is done.
-    return time.perf_counter() - started
 
 
 def largest_tensors(model: tf.keras.Model, batch_size: int, rng) -> dict[str, dict]:
