@@ -87,7 +87,7 @@ def compare(lifted, truth, num_rotations) -> dict:
     energy = np.abs(lifted["energy"] - truth.energy) / truth.energy
     joints = np.linalg.norm(lifted["joints_3d"] - truth.joints_3d, axis=-1).max(-1)
     angle = lifted["rotation_angle"].astype(np.float64) * num_rotations / (2 * np.pi)
-    chosen = lifted["mixture_index"] * num_rotations + np.rint(angle).astype(int) % num_rotations
+    chosen = lifted["mixture_index"] * num_rotations + np.rint(angle).astype(int)
     best = truth.costs.min(1)
     worse = (np.take_along_axis(truth.costs, chosen[:, None], 1)[:, 0] - best) / np.abs(best)
     clear = truth.gaps() > _TIE

@@ -6,6 +6,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -96,13 +97,22 @@ def run_point(point: dict) -> dict:
     Returns:
         What `lift_growth_point.run` does, or dict of `failed`, what became of the process.
     """
-    process = subprocess.run(
-        [sys.executable, "-m", "benchmarks.lift_growth_point", json.dumps(point)],
-        cwd=_PROJECT,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        # XLA reports on the programs of functions that are named `lift`.
+        flags = f"--xla_dump_to={folder} --xla_dump_hlo_module_re=.*_lift_.*"
+        flags = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
+        process = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.lift_growth_point",
+                json.dumps(point | {"dump": folder}),
+            ],
+            cwd=_PROJECT,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "XLA_FLAGS": flags},
+            capture_output=True,
+            text=True,
+        )
     if process.returncode:
         lines = process.stderr.strip().splitlines() or ["no message"]
         return {"failed": f"exit status {process.returncode}: {lines[-1][:200]}"}

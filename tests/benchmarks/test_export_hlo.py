@@ -98,11 +98,14 @@ def test_tensorflow_without_stablehlo_is_named():
 
 def test_folders_of_something_else_are_left_alone(tmp_path, capsys):
     from benchmarks import __main__ as command_line
+    from benchmarks import hlo_folder
 
     (tmp_path / "work.txt").write_text("mine")
     assert command_line.main(["export_hlo", str(tmp_path)]) == 2
     error = capsys.readouterr().err
     assert "must be new, empty or an older export" in error and error.count("\n") == 1
+    with pytest.raises(ValueError, match="must be new, empty or an older export"):
+        hlo_folder.write(tmp_path, [_program()], "made")
     assert [path.name for path in tmp_path.iterdir()] == ["work.txt"]
 
 
