@@ -1,5 +1,6 @@
 """The compiled programs of the lift as StableHLO, for machines that have no TensorFlow."""
 
+import itertools
 import shlex
 
 from benchmarks import hlo_folder, roofline
@@ -73,22 +74,60 @@ def export(prior, batch: int, backward: bool, seed: int = 0) -> hlo_folder.Progr
     if any(constant.dtype == tf.resource for constant in constants):
         raise ValueError("the lift must capture constants alone. Received: a variable")
     text = stablehlo(function, inputs)
-    all_arguments = [*inputs, *constants]
-    shapes = [argument.shape.as_list() for argument in all_arguments]
-    if shapes != roofline.argument_shapes(text):
-        raise ValueError(
-            f"the program must take the inputs and then the constants, {shapes}. "
-            f"Received: {roofline.argument_shapes(text)}"
-        )
+    arrays = [constant.numpy() for constant in constants]
+    given = [argument.numpy() for argument in inputs]
+    taken = taken_constants(text, given, arrays)
     return hlo_folder.Program(
         f"lift_{'with_gradient_' * backward}{batch}",
         text,
         batch,
-        [argument.numpy() for argument in all_arguments],
-        names + [f"constant {index}" for index in range(len(constants))],
+        given + [arrays[index] for index in taken],
+        names + [f"constant {index}" for index in taken],
         [result.numpy() for result in tf.nest.flatten(returned)],
         result_names,
     )
+
+
+def taken_constants(text: str, given, constants) -> list[int]:
+    """Finds out which constants a program takes as arguments.
+
+    The compiler writes those into the program whose values it must know. Of several
+    explanations of the arguments' shapes, that one holds whose other constants are there.
+
+    Args:
+        text: StableHLO.
+        given: Arrays that must be its first arguments.
+        constants: Arrays that may be arguments after these, in this order.
+
+    Returns:
+        Indices of the constants that are.
+
+    Raises:
+        ValueError: If the arguments are others, or cannot be told apart.
+    """
+    shapes = roofline.argument_shapes(text)
+    expected = [list(array.shape) for array in given]
+    wanted = shapes[len(given) :]
+    missing = len(constants) - len(wanted)
+    fitting = []
+    if shapes[: len(given)] == expected and missing >= 0:
+        for left_out in itertools.combinations(range(len(constants)), missing):
+            taken = [index for index in range(len(constants)) if index not in left_out]
+            if [list(constants[index].shape) for index in taken] == wanted:
+                fitting.append((taken, left_out))
+    if len(fitting) > 1:
+        fitting = [
+            (taken, left_out)
+            for taken, left_out in fitting
+            if all(constants[index].tobytes().hex().upper() in text for index in left_out)
+        ]
+    if len(fitting) != 1:
+        shapes_of_constants = [list(array.shape) for array in constants]
+        raise ValueError(
+            f"the program must take {expected} and then constants of {shapes_of_constants}. "
+            f"Received: {shapes}"
+        )
+    return fitting[0][0]
 
 
 def stablehlo(function, inputs) -> str:

@@ -78,8 +78,28 @@ def test_arguments_that_the_compiler_took_for_constants_are_an_error(monkeypatch
         )
 
     monkeypatch.setattr(lift_programs, "forward", forward)
-    with pytest.raises(ValueError, match="must take the inputs and then the constants"):
+    with pytest.raises(ValueError, match="must take .* and then constants of"):
         export_hlo.export(tf_lift.PosePrior.load("cmu"), 2, backward=False)
+
+
+def test_constants_that_are_written_into_the_program_are_no_arguments():
+    from benchmarks import export_hlo
+
+    text = "func.func @main(%0: tensor<2x5xf32>, {}) -> tensor<2xf32> {{\n{}\n}}"
+    given = [np.zeros([2, 5], np.float32)]
+    constants = [np.full([size], size + index, np.float32) for index, size in enumerate((3, 3, 4))]
+
+    def taken(shapes, body=""):
+        arguments = ", ".join(f"%{size}: tensor<{size}xf32>" for size in shapes)
+        return export_hlo.taken_constants(text.format(arguments, body), given, constants)
+
+    assert taken([3, 3, 4]) == [0, 1, 2]
+    assert taken([3, 3]) == [0, 1]
+    written = f'%c = stablehlo.constant dense<"0x{constants[1].tobytes().hex().upper()}">'
+    assert taken([3, 4], written) == [0, 2]
+    for shapes in ([3, 4], [4, 3], [3, 3, 4, 4]):
+        with pytest.raises(ValueError, match="must take"):
+            taken(shapes)
 
 
 def test_tensorflow_without_stablehlo_is_named():
