@@ -151,6 +151,8 @@ def targets(results: dict) -> list[dict]:
     if "growth" in results:
         growth = results["growth"]
         row("traces for an unknown batch (at most)", growth["traces"]["compiled"], 1, True)
+        for name, share in growth["again"].items():
+            row(f"new landmarks, {name}, time over compiling (at most)", share, 0.2, True)
         row(
             "tables of K=10 at 400 angles, seconds (at most)",
             growth["tables"]["seconds"],

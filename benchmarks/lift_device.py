@@ -69,7 +69,7 @@ def _short(name):
 
 
 def roofline(
-    rounds, seconds, seed, advance, bandwidth=None, rate=None, batches=BATCHES, accelerator=None
+    rounds, seconds, seed, advance, bandwidth=None, rate=None, batches=None, accelerator=None
 ) -> dict:
     """Times whole batches against the larger of bytes / bandwidth and operations / rate.
 
@@ -80,7 +80,7 @@ def roofline(
         advance: Told of progress.
         bandwidth: GB/s of the memory; by default that of a copy, measured in the same rounds.
         rate: TFLOP/s; by default that of a large float32 product in the same rounds.
-        batches: Numbers of poses.
+        batches: Numbers of poses; by default `BATCHES`.
         accelerator: Whether the device is one; by default whether there is any.
 
     Returns:
@@ -104,7 +104,7 @@ def roofline(
         ),
     }
     costs = {}
-    for batch in batches:
+    for batch in batches or BATCHES:
         inputs = programs.landmarks(prior, batch)
         lift = programs.forward(tables, True)
         candidates[str(batch)] = Candidate(programs.synchronised(lift), inputs, batch)

@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_lift
 from benchmarks import accuracy_data, accuracy_views, brute_force
 from benchmarks import lift_programs as programs
+from tf_lift.ops import lifting
 from tf_lift.prior import build_tables
 
 __all__ = ["compare", "evaluate", "real_poses"]
@@ -53,8 +54,10 @@ def evaluate(path, num_poses, num_masked, seed, advance, prior=None) -> dict:
         truth = brute_force.lift(seen, prior, _NUM_ROTATIONS, visibility, show)
         inputs = [tf.constant(seen)] + ([] if visibility is None else [tf.constant(visibility)])
         ways = {
-            "eager": lambda *inputs: tf_lift.lift(inputs[0], prior, *inputs[1:]),
-            "compiled": programs.forward(tables, True),
+            "eager": lambda *inputs: lifting.lift(inputs[0], tables, *inputs[1:]),
+            "compiled": (programs.forward if visibility is None else programs.forward_masked)(
+                tables, True
+            ),
         }
         results[name] = {"num_poses": len(seen)}
         for way, lift in ways.items():
@@ -84,7 +87,7 @@ def compare(lifted, truth, num_rotations) -> dict:
     energy = np.abs(lifted["energy"] - truth.energy) / truth.energy
     joints = np.linalg.norm(lifted["joints_3d"] - truth.joints_3d, axis=-1).max(-1)
     angle = lifted["rotation_angle"].astype(np.float64) * num_rotations / (2 * np.pi)
-    chosen = lifted["mixture_index"] * num_rotations + np.rint(angle).astype(int) % num_rotations
+    chosen = lifted["mixture_index"] * num_rotations + np.rint(angle).astype(int)
     best = truth.costs.min(1)
     worse = (np.take_along_axis(truth.costs, chosen[:, None], 1)[:, 0] - best) / np.abs(best)
     clear = truth.gaps() > _TIE

@@ -6,15 +6,18 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
+import time
 
+import numpy as np
 import tensorflow as tf
 
 import tf_lift
 from benchmarks import lift_growth_point
-from tf_lift.ops import lifting
+from benchmarks import lift_programs as programs
 from tf_lift.prior import build_tables
 
-__all__ = ["AXES", "TABLES", "count_traces", "evaluate", "exponent", "run_point"]
+__all__ = ["AXES", "TABLES", "compile_again", "count_traces", "evaluate", "exponent", "run_point"]
 
 _PROJECT = pathlib.Path(lift_growth_point.__file__).resolve().parents[1]
 # Each size and the arguments of `lift_growth_point.run` that have it. Random priors are of
@@ -42,8 +45,8 @@ def evaluate(device, advance, axes=None, tables=None, run=None) -> dict:
 
     Returns:
         By the name of the axis, dict of the figures by size and of the exponents with which
-        time and peak memory grow over the last two sizes, 1 for linear; `tables`; and
-        `traces`, the number of an unknown batch.
+        time and peak memory grow over the last two sizes, 1 for linear; `tables`;
+        `traces`, the number of an unknown batch; and what `compile_again` returns, `again`.
     """
     axes, tables, run = axes or AXES, tables or TABLES, run or run_point
     points = [(axis, size, point) for axis, sizes in axes.items() for size, point in sizes.items()]
@@ -71,6 +74,7 @@ def evaluate(device, advance, axes=None, tables=None, run=None) -> dict:
     }
     advance(len(points) / (len(points) + 1), "traces")
     results["traces"] = count_traces()
+    results["again"] = compile_again()
     return results
 
 
@@ -93,13 +97,22 @@ def run_point(point: dict) -> dict:
     Returns:
         What `lift_growth_point.run` does, or dict of `failed`, what became of the process.
     """
-    process = subprocess.run(
-        [sys.executable, "-m", "benchmarks.lift_growth_point", json.dumps(point)],
-        cwd=_PROJECT,
-        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
-        capture_output=True,
-        text=True,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        # XLA reports on the programs of functions that are named `lift`.
+        flags = f"--xla_dump_to={folder} --xla_dump_hlo_module_re=.*_lift_.*"
+        flags = f"{os.environ.get('XLA_FLAGS', '')} {flags}".strip()
+        process = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "benchmarks.lift_growth_point",
+                json.dumps(point | {"dump": folder}),
+            ],
+            cwd=_PROJECT,
+            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "XLA_FLAGS": flags},
+            capture_output=True,
+            text=True,
+        )
     if process.returncode:
         lines = process.stderr.strip().splitlines() or ["no message"]
         return {"failed": f"exit status {process.returncode}: {lines[-1][:200]}"}
@@ -112,19 +125,38 @@ def count_traces(batches=(1, 5)) -> dict[str, int]:
     tables = build_tables(prior)
     counts = {}
     for kind in ("compiled", "plain"):
-        traces = []
-
-        def lift(landmarks, kind=kind, traces=traces):
-            traces.append(landmarks.shape)
-            return lifting.lift(landmarks, tables, jit_compile=kind == "compiled")
-
-        function = tf.function(
-            lift,
-            jit_compile=kind == "compiled",
-            autograph=False,
-            input_signature=[tf.TensorSpec([None, prior.num_joints, 2])],
-        )
+        function = programs.forward(tables, kind == "compiled", unknown_batch=True)
         for batch in batches:
             function(tf.random.normal([batch, prior.num_joints, 2]))
-        counts[kind] = len(traces)
+        counts[kind] = function.experimental_get_tracing_count()
     return counts
+
+
+def compile_again(batches=(32, 48)) -> dict[str, float]:
+    """Tells whether new landmarks compile again, as where XLA takes them for constants.
+
+    Returns:
+        For a function of an unknown number of poses, the forward pass and both, the time
+        of a call on new landmarks over that of the first call with the last of some
+        numbers of poses, in which it is compiled.
+    """
+    prior = tf_lift.PosePrior.load("cmu")
+    tables = build_tables(prior)
+    rng = np.random.default_rng(0)
+    shares = {}
+    for name, make in (
+        ("forward", programs.forward),
+        ("both passes", programs.forward_and_backward),
+    ):
+        function = programs.synchronised(make(tables, True, unknown_batch=True))
+        for batch in batches:
+            seconds = []
+            for _ in range(3):
+                inputs = programs.landmarks(prior, batch)(rng)
+                if name != "forward":
+                    inputs += programs.upstreams(batch, prior.num_joints)(rng)
+                started = time.perf_counter()
+                function(*inputs)
+                seconds.append(time.perf_counter() - started)
+        shares[name] = min(seconds[1:]) / seconds[0]
+    return shares

@@ -4,9 +4,9 @@
 as one line of JSON.
 """
 
-import ctypes
 import json
 import pathlib
+import re
 import resource
 import sys
 import time
@@ -25,6 +25,7 @@ def run(
     pitches: int = 1,
     rounds: int = 5,
     device: str | None = None,
+    dump: str | None = None,
 ) -> dict:
     """Builds the tables, compiles the lift and times it.
 
@@ -35,13 +36,14 @@ def run(
         pitches: Pitches of the search.
         rounds: Timed calls; the median counts.
         device: Such as "GPU:0".
+        dump: Folder in which XLA leaves its reports, as its flags say.
 
     Returns:
         Dict of `seconds` of a call, `compile_seconds` of the first, `matmul_seconds` of the
-        bare product of 4096 rows in the same process, `peak_bytes`, the most memory that
-        calls after the first needed beside what was there before, how that was measured,
-        `memory`, `process_peak_bytes`, `tables_seconds`, `tables_bytes`, and whether asking
-        for the tables again gives the same ones, `tables_kept`.
+        bare product of 4096 rows in the same process, `peak_bytes`, the memory that the
+        program needs, how that is known, `memory`, `process_peak_bytes`, `tables_seconds`,
+        `tables_bytes`, and whether asking for the tables again gives the same ones,
+        `tables_kept`.
     """
     import tensorflow as tf
 
@@ -54,7 +56,7 @@ def run(
         prior = tf_lift.PosePrior.load(prior)
     else:
         prior = programs.random_prior(*prior)
-    found = lift_device.find(device)
+    lift_device.find(device)
     with lift_device.on(device):
         tf.constant(0.0) + 1.0  # What TensorFlow needs once is not the tables'.
         options = (prior, rotations, tuple(np.linspace(0.0, 0.4, pitches).tolist()))
@@ -65,9 +67,10 @@ def run(
         make = programs.landmarks(prior, batch)
         inputs = [make(rng)[0] for _ in range(rounds + 1)]
         lift = programs.synchronised(programs.forward(tables, True))
+        before = _process_peak()
         compile_seconds = _timed(lift, inputs[0])
         lift(inputs[0])
-        peak, memory = _peak_bytes(lift, inputs[0], found)
+        peak, memory = _peak_bytes(dump, before)
         product = programs.synchronised(programs.bare_matmul(True))
         factors = programs.matmul_inputs(_MATMUL_BATCH)(rng)
         product(*factors)
@@ -84,7 +87,7 @@ def run(
             "compile_seconds": compile_seconds,
             "peak_bytes": peak,
             "memory": memory,
-            "process_peak_bytes": 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+            "process_peak_bytes": _process_peak(),
             "tables_seconds": tables_seconds,
             "tables_bytes": _size(tables),
             "tables_kept": build_tables(*options) is tables,
@@ -97,36 +100,23 @@ def _timed(function, *inputs):
     return time.perf_counter() - started
 
 
-def _peak_bytes(lift, landmarks, found):
-    """Returns what a call needs at most beside what was there before it, and by which means."""
-    import tensorflow as tf
+def _peak_bytes(dump, before):
+    """Returns what the program needs, and how that is known.
 
-    if found["accelerator"]:
-        name = found["device"]
-        tf.config.experimental.reset_memory_stats(name)
-        before = tf.config.experimental.get_memory_info(name)["current"]
-        lift(landmarks)
-        peak = tf.config.experimental.get_memory_info(name)["peak"] - before
-        return peak, "peak of TensorFlow's allocator"
-    try:
-        # Free memory goes back to the system, and the high-water mark to what is in use.
-        ctypes.CDLL(None).malloc_trim(0)
-        pathlib.Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        before = _status("VmRSS")
-        lift(landmarks)
-        return _status("VmHWM") - before, "high-water mark of the resident set, reset before"
-    except (OSError, AttributeError):
-        before = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        lift(landmarks)
-        after = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return after - before, "growth of ru_maxrss, which the compiler may have raised before"
+    What a process holds tells little: the allocator keeps what it once had.
+    """
+    sizes = []
+    for report in pathlib.Path(dump).glob("*memory-usage-report.txt") if dump else ():
+        found = re.match(r"Total bytes used: (\d+)", report.read_text(encoding="utf-8"))
+        if found:
+            sizes.append(int(found[1]))
+    if sizes:
+        return max(sizes), "XLA's report of the program: inputs, results and all between"
+    return _process_peak() - before, "growth of ru_maxrss, the compiler's memory included"
 
 
-def _status(field):
-    for line in pathlib.Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith(field + ":"):
-            return 1024 * int(line.split()[1])
-    raise OSError(f"/proc/self/status has no {field}")
+def _process_peak():
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def _size(tables):

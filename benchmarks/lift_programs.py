@@ -12,6 +12,7 @@ __all__ = [
     "bare_matmul",
     "forward",
     "forward_and_backward",
+    "forward_masked",
     "landmarks",
     "matmul_inputs",
     "random_masks",
@@ -25,17 +26,27 @@ __all__ = [
 MATMUL_SHAPE = (630, 240)
 
 
-def forward(tables, compiled: bool):
-    """Returns the default lift as a function of landmarks and, if any, visibility."""
+def forward(tables, compiled: bool, unknown_batch: bool = False):
+    """Returns the default lift as a function of landmarks, of any number if wanted."""
 
-    def lift(landmarks, visibility=None):
+    def lift(landmarks):
+        return lifting.lift(landmarks, tables, jit_compile=compiled)
+
+    signature = _signature(tables, 2) if unknown_batch else None
+    return tf.function(lift, signature, jit_compile=compiled, autograph=False)
+
+
+def forward_masked(tables, compiled: bool):
+    """Returns the default lift as a function of landmarks and their visibility."""
+
+    def lift(landmarks, visibility):
         return lifting.lift(landmarks, tables, visibility, jit_compile=compiled)
 
     return tf.function(lift, jit_compile=compiled, autograph=False)
 
 
-def forward_and_backward(tables, compiled: bool):
-    """Returns the lift with its gradient as one function.
+def forward_and_backward(tables, compiled: bool, unknown_batch: bool = False):
+    """Returns the lift with its gradient as one function, of any number of poses if wanted.
 
     It takes landmarks and the upstream gradients of `joints_3d` and `landmarks`, and
     returns all results and the gradient of the landmarks.
@@ -49,7 +60,12 @@ def forward_and_backward(tables, compiled: bool):
         upstream = [joints_upstream, landmarks_upstream]
         return lifted, tape.gradient(targets, landmarks, output_gradients=upstream)
 
-    return tf.function(step, jit_compile=compiled, autograph=False)
+    signature = _signature(tables, 2, 3, 2) if unknown_batch else None
+    return tf.function(step, signature, jit_compile=compiled, autograph=False)
+
+
+def _signature(tables, *axes):
+    return [tf.TensorSpec([None, tables.num_joints, count]) for count in axes]
 
 
 def bare_matmul(compiled: bool):

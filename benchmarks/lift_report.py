@@ -107,7 +107,7 @@ def _growth(results):
     heads = ("ms", "x matmul", "us a pose", "peak MiB", "compile, s", "tables, s", "tables, MiB")
     yield f"{'':18}" + "".join(f"{head:>13}" for head in heads)
     for axis, its in growth.items():
-        if axis in ("tables", "traces"):
+        if axis in ("tables", "traces", "again"):
             continue
         for size, figures in its["sizes"].items():
             if "failed" in figures:
@@ -133,6 +133,8 @@ def _growth(results):
     )
     traces = ", ".join(f"{kind} {count}" for kind, count in growth["traces"].items())
     yield f"traces for an unknown batch: {traces}"
+    again = ", ".join(f"{name} {share:.3f}" for name, share in growth["again"].items())
+    yield f"a call on new landmarks over the one that compiles: {again}"
 
 
 def _roofline(results):

@@ -157,9 +157,11 @@ def missing(batch, rounds, seconds, seed, advance) -> dict:
     }
     candidates = {}
     for kind in ("compiled", "plain"):
-        # One function for all, as a program would have it: it traces each kind of input.
-        function = programs.synchronised(programs.forward(tables, kind == "compiled"))
+        # One function for masks and weights: it traces each kind of input.
+        some = programs.synchronised(programs.forward_masked(tables, kind == "compiled"))
+        everything = programs.synchronised(programs.forward(tables, kind == "compiled"))
         for name, (make, size) in makers.items():
+            function = everything if name == "all visible" else some
             candidates[f"{name}, {kind}"] = Candidate(function, make, size)
     return missing_report(measure(candidates, rounds, seconds, seed, advance), batch)
 

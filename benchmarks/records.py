@@ -12,7 +12,7 @@ from typing import Any
 __all__ = ["machine", "read", "to_json", "versions", "write", "write_whole"]
 
 _PROJECT = pathlib.Path(__file__).resolve().parents[1]
-_PACKAGES = ("tensorflow", "keras", "tf-keras", "numpy", "scipy", "tf-lift")
+_PACKAGES = ("tensorflow", "keras", "tf-keras", "jax", "jaxlib", "numpy", "scipy", "tf-lift")
 
 
 def write(path, benchmark: str, results: dict, *, command: str, seed: int | None = None) -> dict:

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import re
 
-__all__ = ["Cost", "bound", "cost"]
+__all__ = ["Cost", "argument_shapes", "bound", "cost"]
 
 _TENSOR = re.compile(r"tensor<((?:\d+x)*)([a-z]+)(\d+)>")
 _OPERATION = re.compile(r"= \"?(?:stablehlo|chlo)\.(\w+)")
@@ -73,6 +73,18 @@ def cost(text: str) -> Cost:
     return Cost(num_bytes, operations + products, products, loops)
 
 
+def argument_shapes(text: str) -> list[list[int]]:
+    """Returns the shape of each argument of the function `main`.
+
+    >>> argument_shapes("func.func @main(%a: tensor<2x3xf32>, %b: tensor<i32>) -> tensor<f32> {")
+    [[2, 3], []]
+    """
+    for line in text.splitlines():
+        if "@main(" in line and "func.func" in line:
+            return [shape for shape, *_ in _tensors(line.partition("->")[0])]
+    raise ValueError("the program must have a function `main`")
+
+
 def bound(cost: Cost, bandwidth: float, rate: float) -> dict:
     """Returns the larger of bytes over bandwidth and operations over rate.
 
@@ -109,5 +121,6 @@ def _product(line, name):
         contracted = left[0][-1:]
     else:
         axes = re.search(r"contracting_dims = \[([\d, ]*)\]", line)
-        contracted = [left[0][int(axis)] for axis in axes[1].split(",")] if axes else []
+        numbers = re.findall(r"\d+", axes[1]) if axes else []
+        contracted = [left[0][int(axis)] for axis in numbers]
     return 2 * result[1] * math.prod(contracted)

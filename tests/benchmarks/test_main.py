@@ -59,7 +59,9 @@ def test_help_comes_before_tensorflow():
     assert json.loads(process.stdout.splitlines()[-1]) == [0, False]
 
 
-@pytest.mark.parametrize("name", ["accuracy_report", "compare"])
+@pytest.mark.parametrize(
+    "name", ["accuracy_report", "compare", "lift_growth", "options", "roofline", "timing"]
+)
 def test_examples_in_docstrings(name):
     result = doctest.testmod(importlib.import_module(f"benchmarks.{name}"))
     assert result.attempted and not result.failed

@@ -1,8 +1,8 @@
 """The lifting layer: config, the prior it carries, saving, gradients on and off, XLA."""
 
 import dataclasses
-import gc
 import json
+import weakref
 
 import helpers
 import numpy as np
@@ -11,6 +11,7 @@ import tensorflow as tf
 
 import tf_lift
 from tf_lift.layers import PPCALifting
+from tf_lift.prior import pose_prior
 
 ARRAYS = ("mean_pose", "basis", "stddev", "noise_stddev", "mixture_weights")
 # The tables of `tiny_prior` at 80 rotations take 0.7 MB.
@@ -90,17 +91,15 @@ def test_visibility_as_input_of_a_functional_model(tiny_prior):
     )
 
 
-def test_config_carries_the_prior_exactly(tiny_prior):
+def test_config_carries_the_prior_exactly(tiny_prior, monkeypatch):
     layer = PPCALifting(dataclasses.replace(tiny_prior, credit="Grüße\n"), num_rotations=8)
     landmarks = make_landmarks(tiny_prior, 4)
     expected = layer(landmarks)
     content = json.dumps(layer.get_config())
-    # Nothing of the first prior is left that the second could be.
-    del layer
-    tf_lift.prior.build_tables.cache_clear()
-    gc.collect()
+    # As in a process that has never seen this prior.
+    monkeypatch.setattr(pose_prior, "_BY_TEXT", weakref.WeakValueDictionary())
     restored = PPCALifting.from_config(json.loads(content))
-    assert restored.prior is not tiny_prior
+    assert restored.prior is not layer.prior
     for name in ARRAYS:
         np.testing.assert_array_equal(getattr(restored.prior, name), getattr(tiny_prior, name))
     assert restored.prior.credit == "Grüße\n"
@@ -200,3 +199,53 @@ def test_compiled_equals_plain(tiny_prior):
 def test_bad_arguments_are_named(tiny_prior, arguments, message):
     with pytest.raises(ValueError, match=message):
         PPCALifting(**({"prior": tiny_prior} | arguments))
+
+
+def constant_bytes(function):
+    definition = function.graph.as_graph_def()
+    bodies = [definition.node, *(body.node_def for body in definition.library.function)]
+    constants = [node for body in bodies for node in body if node.op == "Const"]
+    return sum(node.attr["value"].tensor.ByteSize() for node in constants)
+
+
+def table_bytes(function):
+    return sum(np.asarray(tensor).nbytes for tensor in function.captured_inputs)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_layers_and_traces_share_one_set_of_tables(tiny_prior, jit_compile):
+    priors = tiny_prior, dataclasses.replace(tiny_prior)
+    layers = [PPCALifting(prior, jit_compile=jit_compile) for prior in priors]
+    layers.append(PPCALifting.from_config(layers[0].get_config()))
+    traces = [
+        tf.function(layer).get_concrete_function(tf.TensorSpec([batch, 17, 2]))
+        for layer in layers
+        for batch in (None, 3)
+    ]
+    first = {id(tensor) for tensor in traces[0].captured_inputs}
+    assert table_bytes(traces[0]) > SMALL
+    for trace in traces:
+        assert {id(tensor) for tensor in trace.captured_inputs} == first
+        assert constant_bytes(trace) < SMALL
+
+
+def test_saved_model_holds_the_tables_once_and_lifts_alike(tiny_prior, tmp_path):
+    layer = PPCALifting(tiny_prior, num_rotations=400)
+    landmarks = tf.TensorSpec([None, 17, 2])
+    module = tf.Module()
+    module.lift = tf.function(lambda points: layer(points), input_signature=[landmarks])
+    module.lift_visible = tf.function(
+        lambda points, seen: layer(points, visibility=seen),
+        input_signature=[landmarks, tf.TensorSpec([None, 17])],
+    )
+    values = [make_landmarks(tiny_prior, 3), np.float32(np.arange(51).reshape(3, 17) % 4 != 1)]
+    expected = module.lift(values[0]), module.lift_visible(*values)
+    tf.saved_model.save(module, tmp_path / "saved")
+    captured = [
+        f.get_concrete_function().captured_inputs for f in (module.lift, module.lift_visible)
+    ]
+    tables = {id(tensor): np.asarray(tensor).nbytes for tensor in sum(captured, [])}
+    assert (tmp_path / "saved" / "saved_model.pb").stat().st_size < 1.3 * sum(tables.values())
+    restored = tf.saved_model.load(tmp_path / "saved")
+    actual = restored.lift(values[0]), restored.lift_visible(*values)
+    tf.nest.map_structure(np.testing.assert_array_equal, actual, expected)

@@ -291,9 +291,26 @@ def test_refine_peaks_stays_in_the_cell_of_the_argmax(rng):
     assert 0.1 < np.max(np.abs(shift)) <= 0.5
 
 
-def test_refine_peaks_on_the_border_leaves_that_axis():
-    maps = belief_maps.from_landmarks([[[0.2, 2.3]]], 5, 5)[..., :-1]
-    np.testing.assert_allclose(belief_maps.refine_peaks(maps), [[[0.0, 2.3]]], atol=1e-5)
+@pytest.mark.parametrize(
+    ("landmark", "expected"),
+    [
+        ([0.2, 2.3], [0.0, 2.3]),
+        ([3.8, 2.3], [4.0, 2.3]),
+        ([2.3, 0.2], [2.3, 0.0]),
+        ([2.3, 5.8], [2.3, 6.0]),
+        ([3.8, 5.8], [4.0, 6.0]),
+    ],
+)
+def test_refine_peaks_on_the_border_leaves_that_axis(landmark, expected):
+    maps = belief_maps.from_landmarks([[landmark]], 7, 5)[..., :-1]
+    np.testing.assert_allclose(belief_maps.refine_peaks(maps), [[expected]], atol=1e-5)
+
+
+def test_refine_peaks_between_infinite_beliefs_is_finite():
+    maps = np.zeros([1, 5, 6, 1], np.float32)
+    maps[0, 2, 2:4] = np.inf
+    # Equal beliefs in two cells: the vertex is between them.
+    np.testing.assert_allclose(belief_maps.refine_peaks(maps), [[[2.5, 2.0]]], atol=1e-6)
 
 
 def test_refine_peaks_has_the_gradient_of_the_argmax(rng):

@@ -113,8 +113,8 @@ def _argmax(belief_maps, step):
             scale = magnitude / (2.0 * math.pi)
             # Where the peak's cell lies in the quadrant, its density is taken back.
             inside = tf.cast(tf.reduce_all(tf.not_equal(upstream, 0.0), axis=-1), upstream.dtype)
-            raised = magnitude + scale * inside[..., tf.newaxis, :]
-            return outer(peak[0], peak[1] * raised) - outer(density[0], density[1] * scale)
+            peak_value = magnitude + scale * inside[..., tf.newaxis, :]
+            return outer(peak[0], peak[1] * peak_value) - outer(density[0], density[1] * scale)
 
         return landmarks, grad
 
