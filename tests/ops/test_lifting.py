@@ -28,6 +28,11 @@ def make_landmarks(prior, rng, num_poses, scale=None, noise_px=2.0):
 def random_weights(rng, kind, shape):
     if kind == "all":
         return None
+    if kind == "visible":
+        # Of the first pose none is missing, of the second more than XLA eliminates written out.
+        visible = rng.uniform(size=shape) > 0.25
+        visible[0], visible[1] = True, np.arange(shape[1]) % 2 == 0
+        return visible
     if kind == "mask":
         weights = (rng.uniform(size=shape) > 0.3).astype(np.float64)
         weights[..., :2] = 1
@@ -36,7 +41,7 @@ def random_weights(rng, kind, shape):
 
 
 @pytest.mark.parametrize("selection", ["posterior", "energy"])
-@pytest.mark.parametrize("weights_kind", ["all", "mask", "real"])
+@pytest.mark.parametrize("weights_kind", ["all", "visible", "mask", "real"])
 @pytest.mark.parametrize("scale", [None, 0.4])
 def test_lift_equals_brute_force(tiny_prior, rng, scale, weights_kind, selection):
     landmarks = make_landmarks(tiny_prior, rng, 5, scale)
@@ -57,7 +62,7 @@ def test_lift_equals_brute_force(tiny_prior, rng, scale, weights_kind, selection
             np.testing.assert_allclose(result[key][i], best[key], rtol=1e-8, atol=1e-7, err_msg=key)
 
 
-@pytest.mark.parametrize("weights_kind", ["all", "mask"])
+@pytest.mark.parametrize("weights_kind", ["all", "visible", "mask"])
 @pytest.mark.parametrize("scale", [None, 1.0])
 def test_float32_eager_and_compiled_equal_float64(tiny_prior, rng, scale, weights_kind):
     landmarks = make_landmarks(tiny_prior, rng, 40, scale)
@@ -73,7 +78,8 @@ def test_float32_eager_and_compiled_equal_float64(tiny_prior, rng, scale, weight
 
     arguments = [tf.constant(landmarks, tf.float32)]
     if weights is not None:
-        arguments.append(tf.constant(weights, tf.float32))
+        kind = tf.bool if weights_kind == "visible" else tf.float32
+        arguments.append(tf.constant(weights, kind))
     signature = [tf.TensorSpec([None, *part.shape[1:]], part.dtype) for part in arguments]
     graph = tf.function(lift, input_signature=signature)
     compiled = tf.function(lift, input_signature=signature, jit_compile=True)
@@ -87,7 +93,7 @@ def test_float32_eager_and_compiled_equal_float64(tiny_prior, rng, scale, weight
         np.testing.assert_allclose(result["joints_3d_stddev"], exact["joints_3d_stddev"], rtol=1e-3)
 
 
-@pytest.mark.parametrize("weights_kind", ["all", "mask", "real"])
+@pytest.mark.parametrize("weights_kind", ["all", "visible", "mask", "real"])
 @pytest.mark.parametrize("scale", [None, 0.4])
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_gradient_equals_finite_differences(tiny_prior, rng, output, scale, weights_kind):
@@ -138,6 +144,38 @@ def test_landmarks_gradient_is_projection(tiny_prior, rng):
     penalty = np.diag((tiny_prior.noise_stddev[k] / tiny_prior.stddev[k]) ** 2)
     expected = basis @ np.linalg.inv(basis.T @ basis + penalty) @ basis.T
     np.testing.assert_allclose(jacobian, expected, atol=1e-10)
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("weights_kind", ["all", "few missing", "visible"])
+@pytest.mark.parametrize("scale", [None, 0.4])
+def test_keyword_compiles_lift_and_gradient(tiny_prior, rng, scale, weights_kind, known):
+    """`jit_compile` in a graph that is not compiled, the number of poses known or not."""
+    tables = build_tables(tiny_prior, ROTATIONS, free_scale=scale is None)
+    landmarks = np.float32(make_landmarks(tiny_prior, rng, 9, scale))
+    visible = random_weights(rng, "visible", [9, 17])
+    visible = {"all": None, "few missing": visible | (np.arange(17) > 4), "visible": visible}[
+        weights_kind
+    ]
+    upstream = tf.constant(rng.standard_normal([9, 17, 5]), tf.float32)
+
+    def run(landmarks, upstream, jit_compile):
+        with tf.GradientTape() as tape:
+            tape.watch(landmarks)
+            result = lifting.lift(landmarks, tables, visible, scale, jit_compile=jit_compile)
+            both = tf.concat([result["joints_3d"], result["landmarks"]], -1)
+        return result, tape.gradient(both, landmarks, upstream)
+
+    specs = [
+        tf.TensorSpec([9 if known else None, *part.shape[1:]]) for part in (landmarks, upstream)
+    ]
+    compiled = tf.function(lambda *x: run(*x, True), input_signature=specs)
+    traces = [compiled(tf.constant(landmarks), upstream) for _ in range(2)]
+    expected = run(tf.constant(landmarks), upstream, False)
+    for result, gradient in traces:
+        for key, value in expected[0].items():
+            np.testing.assert_allclose(result[key], value, rtol=1e-4, atol=0.02, err_msg=key)
+        np.testing.assert_allclose(gradient, expected[1], rtol=1e-3, atol=2e-3)
 
 
 @pytest.mark.parametrize("weights_kind", ["all", "mask"])

@@ -1,9 +1,5 @@
 """The layer that lifts landmarks to 3D with a pose prior."""
 
-import dataclasses
-import functools
-
-import numpy as np
 import tensorflow as tf
 
 from tf_lift import skeletons
@@ -108,10 +104,9 @@ class PPCALifting(tf.keras.layers.Layer):
         self._find_tables()  # Names what is wrong with its arguments here, not at the first call.
 
     def _find_tables(self):
-        tables = build_tables(
+        return build_tables(
             self.prior, self.num_rotations, self.pitches, self.scale is None, self.variable_dtype
         )
-        return _as_tensors(tables)
 
     def call(self, landmarks, visibility=None):
         if not self.lift_gradient:
@@ -198,16 +193,3 @@ def _share(prior):
         return PosePrior.from_text(prior.to_text() if isinstance(prior, PosePrior) else prior)
     except ValueError as error:
         raise ValueError(f"`prior` must be a PosePrior or its text: {error}") from error
-
-
-@functools.lru_cache(maxsize=16)
-def _as_tensors(tables):
-    """Returns tables whose arrays are eager tensors: graphs capture those, and copy arrays."""
-    fields = {field.name: getattr(tables, field.name) for field in dataclasses.fields(tables)}
-    with tf.init_scope():
-        tensors = {
-            name: tf.constant(value)
-            for name, value in fields.items()
-            if isinstance(value, np.ndarray)
-        }
-    return dataclasses.replace(tables, **tensors)

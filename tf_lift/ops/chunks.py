@@ -27,12 +27,14 @@ def map_chunks(function, batch, signature, size):
     if total is not None and total <= size:
         return function(batch)
     total = tf.shape(next(iter(batch.values())))[0]
-    # Parts of the same size, or nearly: the last one is padded.
-    parts = tf.maximum(-(-total // size), 1)
-    chunk = tf.maximum(-(-total // parts), 1)
+    # Parts of one size, padded at the end; one part where there is nothing.
+    num_parts = tf.maximum(-(-total // size), 1)
+    chunk = tf.maximum(-(-total // num_parts), 1)
 
     def split(tensor):
-        padded = tf.pad(tensor, [[0, -total % chunk]] + [[0, 0]] * (len(tensor.shape) - 1))
+        padded = tf.pad(
+            tensor, [[0, num_parts * chunk - total]] + [[0, 0]] * (len(tensor.shape) - 1)
+        )
         parts = tf.reshape(padded, tf.concat([[-1, chunk], tf.shape(tensor)[1:]], 0))
         parts.set_shape([None, None, *tensor.shape[1:]])
         return parts

@@ -32,6 +32,4 @@ def multiply(vectors, table, indices, unrolled):
     num_terms = table.shape[1]
     if not unrolled or num_terms > _MAX_TERMS:
         return tf.linalg.matvec(tf.gather(table, indices), vectors, transpose_a=True)
-    return sum(
-        tf.gather(table[:, c], indices) * vectors[..., c : c + 1] for c in range(num_terms)
-    )
+    return sum(tf.gather(table[:, c], indices) * vectors[..., c : c + 1] for c in range(num_terms))

@@ -113,6 +113,46 @@ class LiftTables:
         return self._constant(lambda: tf.linalg.matrix_transpose(self.whitening))
 
     @functools.cached_property
+    def axes_form(self):
+        """`[M, 2n, 2n]`; M_c, in coordinates of `axes`."""
+
+        def make():
+            factor = self.noise_stddev[:, tf.newaxis, tf.newaxis] * self.whitening
+            return tf.matmul(factor, factor, transpose_b=True)
+
+        return self._constant(make)
+
+    @functools.cached_property
+    def form(self):
+        """`[2L, 2L, M]`; M_c of all landmarks, first all x, then all y."""
+
+        def make():
+            rows = self._flat(tf.einsum("ln,mcnr->mclr", self.axes, self._split(self.axes_form)))
+            columns = tf.linalg.matrix_transpose(rows)
+            both = self._flat(tf.einsum("ln,mcnr->mclr", self.axes, self._split(columns)))
+            return tf.transpose(both, [2, 1, 0])
+
+        return self._constant(make)
+
+    @functools.cached_property
+    def linear(self):
+        """`[2L, M]`; p'M, as `form`."""
+
+        def make():
+            mean = tf.linalg.matvec(self.whitening, self.whitened_mean)
+            mean *= self.noise_stddev[:, tf.newaxis] ** 2
+            mean = tf.einsum("ln,mcnr->mclr", self.axes, self._split(mean[..., tf.newaxis]))
+            return tf.transpose(self._flat(mean)[..., 0])
+
+        return self._constant(make)
+
+    def _split(self, table):
+        return tf.reshape(table, [self.num_candidates, 2, self.axes.shape[1], table.shape[2]])
+
+    def _flat(self, table):
+        return tf.reshape(table, [self.num_candidates, 2 * self.num_joints, table.shape[-1]])
+
+    @functools.cached_property
     def directions(self):
         """`[M, L, 3, J + 1]`; loadings and mean pose in the camera frame.
 

@@ -9,7 +9,9 @@ from tf_lift.ops import bone_lengths as limbs
 from tf_lift.ops import (
     candidates,
     chunks,
+    completion,
     lift_input,
+    missing_landmarks,
     posterior,
     ppca,
     rotation_refinement,
@@ -161,7 +163,7 @@ def lift(
             batch["bone_lengths"] = flat(bone_lengths, num_joints - 1)
         lift_rows = functools.partial(_lift_batch, tables, options)
         if jit_compile:
-            lift_rows = _compiled(tables, options)
+            lift_rows = _compiled(tables, options, static_leading.num_elements())
         if options.uses_all_candidates:
             signature = _signature(tables, num_hypotheses)
             result = chunks.map_chunks(lift_rows, batch, signature, _CHUNK)
@@ -176,11 +178,54 @@ def lift(
         return tf.nest.map_structure(restore, result)
 
 
-@functools.lru_cache(maxsize=64)
-def _compiled(tables, options):
-    """Returns `_lift_batch` as one compiled program, the same for all that share tables."""
+@functools.lru_cache(maxsize=256)
+def _compiled(tables, options, num_poses):
+    """Returns `_lift_batch` as one compiled program, the same for all that share tables.
+
+    Args:
+        tables: `LiftTables`.
+        options: `LiftOptions`.
+        num_poses: Static number of poses, or `None`. Each has a function of its own: none
+            is relaxed to an unknown number, for which the gradient takes another road.
+    """
     lift_rows = functools.partial(_lift_batch, tables, options)
-    return tf.function(lift_rows, jit_compile=True, autograph=False)
+    compiled = tf.function(lift_rows, jit_compile=True, autograph=False)
+    if num_poses is not None:
+        return compiled
+
+    @functools.partial(tf.function, jit_compile=True, autograph=False)
+    def backward(batch, upstream):
+        with tf.GradientTape() as tape:
+            tape.watch(batch)
+            result = _differentiable(lift_rows(batch))
+        return tape.gradient(result, batch, upstream, unconnected_gradients="zero")
+
+    # Between a compiled function and its gradient TensorFlow would carry shapes of unknown
+    # size, which XLA must know while it compiles, and so compile for each new input.
+    def lift_unknown(batch):
+        names = list(batch)
+
+        @tf.custom_gradient
+        def call(*values):
+            batch = dict(zip(names, values, strict=True))
+            result = compiled(batch)
+
+            def grad(*upstream):
+                upstream = tf.nest.pack_sequence_as(result, upstream)
+                gradients = backward(batch, _differentiable(upstream))
+                return [gradients[name] for name in names]
+
+            return tuple(tf.nest.flatten(result)), grad
+
+        structure = _signature(tables, options.num_hypotheses)
+        return tf.nest.pack_sequence_as(structure, call(*batch.values()))
+
+    return lift_unknown
+
+
+def _differentiable(result):
+    """Returns what of a result gradients flow through."""
+    return {name: value for name, value in result.items() if name != "mixture_index"}
 
 
 def _lift_batch(tables, options, batch):
@@ -191,8 +236,8 @@ def _lift_batch(tables, options, batch):
     weighted = weights is not None
     seen = weights if weighted else tf.ones_like(landmarks[..., 0])
     frame = lift_input.find_frame(landmarks, seen, batch.get("scale"))
-    if not weighted and options.is_plain and "bone_lengths" not in batch:
-        result = _lift_best(tables, options, frame)
+    if options.is_plain and "bone_lengths" not in batch and (options.masks or not weighted):
+        result = _lift_best(tables, options, frame, weights)
         mixture_index = result.pop("mixture_index")
         result = tf.nest.map_structure(lambda value: lift_input.where_valid(valid, value), result)
         return result | {"mixture_index": tf.where(valid, mixture_index, -1)}
@@ -292,19 +337,38 @@ def _lift_batch(tables, options, batch):
     return result | {"mixture_index": tf.where(valid, mixture_index, -1)}
 
 
-def _lift_best(tables, options, frame):
-    """Lifts landmarks that are all visible to the pose of the best candidate."""
+def _lift_best(tables, options, frame, weights):
+    """Lifts landmarks, visible or not, to the pose of the best candidate."""
+    if weights is None:
+        return _lift_best_missing(tables, options, frame, None, 0)
+    # What determines no pose is not completed.
+    weights = tf.where(frame.usable[:, tf.newaxis], weights, 1)
+    missing = tf.reduce_sum(tf.cast(weights <= 0, tf.int32), -1)
+    few = min(missing_landmarks.MAX_WRITTEN_OUT, tables.num_joints)
+
+    def lift(number):
+        return lambda: _lift_best_missing(tables, options, frame, weights, number)
+
+    return tf.cond(tf.reduce_all(missing <= few), lift(few), lift(tables.num_joints))
+
+
+def _lift_best_missing(tables, options, frame, weights, max_missing):
+    """`_lift_best` with at most so many landmarks missing."""
     points = rotation_search.coordinates(frame.landmarks, tables)
-    indices = rotation_search.nearest(
-        tf.stop_gradient(points),
-        tables,
-        candidates.NUM_NEAR,
-        options.selection,
-        options.compiled,
-    )
+    number, selection, compiled = candidates.NUM_NEAR, options.selection, options.compiled
+    rows = None
+    if weights is None:
+        indices = rotation_search.nearest(
+            tf.stop_gradient(points), tables, number, selection, compiled
+        )
+    else:
+        rows = completion.missing_rows(weights, max_missing)
+        indices = rotation_search.nearest_of_visible(
+            tf.stop_gradient(frame.landmarks), weights, rows, tables, number, selection, compiled
+        )
     heaviest = tf.argmin(tables.mixture_cost, output_type=tf.int32)
     indices = tf.where(frame.usable, indices, heaviest)
-    best = winning_pose.find(points, tables, indices, options.selection, options.compiled)
+    best = winning_pose.find(points, tables, indices, selection, compiled, weights, rows)
     joints = tf.reshape(best.pose, [-1, best.pose.shape[1] // 3, 3])
     if tables.free_scale:
         joints = tf.pad(joints, [[0, 0], [1, 0], [0, 0]])
@@ -317,7 +381,9 @@ def _lift_best(tables, options, frame):
     joints = tf.where(usable[..., tf.newaxis], joints, rest)
     projected = joints[..., :2]
     if tables.free_scale:
-        projected -= tf.reduce_mean(projected, 1, keepdims=True)
+        seen = tf.ones_like(joints[..., 0]) if weights is None else weights
+        centre = tf.einsum("bl,blc->bc", ppca.mean_weights(seen, True), projected)
+        projected -= centre[:, tf.newaxis]
     scale = tf.where(frame.usable, frame.unit, 0) / best.inverse_scale
     angle = tf.cast(best.index % tables.num_rotations, scale.dtype)
     pitch_index = best.index // tables.num_rotations % len(tables.pitches)

@@ -1,15 +1,23 @@
 """The search with some landmarks missing: the tables of all, less the missing rows."""
 
-import numpy as np
 import tensorflow as tf
 
-from tf_lift.ops import ppca
+from tf_lift.ops import completion, ppca
 
-__all__ = ["MAX_MISSING", "solver"]
+__all__ = [
+    "MAX_MISSING",
+    "MAX_WRITTEN_OUT",
+    "eliminate",
+    "log_determinant_of_others",
+    "solver",
+]
 
 # Landmarks of a pose that may be missing here; with more, the normal equations of those that
 # are left are the smaller problem.
 MAX_MISSING = 8
+
+# And as many as XLA compiles an elimination of within seconds.
+MAX_WRITTEN_OUT = 6
 
 
 def solver(tables):
@@ -41,14 +49,9 @@ def solver(tables):
     >>> square.shape
     TensorShape([5, 24])
     """
-    num_joints, num_candidates = tables.num_joints, tables.constant.shape[0]
+    num_joints, num_candidates = tables.num_joints, tables.num_candidates
     num_rows = 2 * num_joints
-    # [2L, 2L, M]: the quadratic form holds each pair of rows once, products of two twice.
-    pairs = np.zeros([num_rows, num_rows], np.int64)
-    rows, columns = np.triu_indices(num_rows)
-    pairs[rows, columns] = pairs[columns, rows] = np.arange(len(rows))
-    share = np.where(np.eye(num_rows, dtype=bool), 1.0, 0.5)[..., np.newaxis]
-    form = tf.gather(tables.quadratic, pairs) * tf.constant(share, tables.dtype)
+    form = tables.form
     form_rows = tf.reshape(form, [num_rows, num_rows * num_candidates])
     form_pairs = tf.reshape(form, [num_rows * num_rows, num_candidates])
     count = min(MAX_MISSING, num_joints)
@@ -57,14 +60,14 @@ def solver(tables):
         missing, joints = tf.math.top_k(tf.cast(weights <= 0, tables.dtype), count)
         # [B, 2 count]: the missing coordinates; places left over take part as ones.
         missing = tf.repeat(missing, 2, axis=-1)
-        index = tf.reshape(2 * joints[..., tf.newaxis] + [0, 1], [-1, 2 * count])
+        index = tf.reshape(joints[..., tf.newaxis] + [0, num_joints], [-1, 2 * count])
 
         both = (missing[:, :, tf.newaxis] * missing[:, tf.newaxis])[..., tf.newaxis]
         pair = index[:, :, tf.newaxis] * num_rows + index[:, tf.newaxis]
         block = tf.gather(form_pairs, pair) * both
         block = tf.transpose(block, [0, 3, 1, 2]) + tf.linalg.diag(1 - missing)[:, tf.newaxis]
 
-        flat = tf.reshape(landmarks, [-1, num_rows])
+        flat = tf.reshape(tf.transpose(landmarks, [0, 2, 1]), [-1, num_rows])
         product_rows = tf.reshape(tf.matmul(flat, form_rows), [-1, num_rows, num_candidates])
         landmark_side = tf.gather(product_rows, index, batch_dims=1)
         mean_side = tf.gather(tables.linear, index)
@@ -80,24 +83,113 @@ def solver(tables):
             square - tf.reduce_sum(landmark_part**2, -1),
             product - tf.reduce_sum(landmark_part * mean_part, -1),
             tables.constant - tf.reduce_sum(mean_part**2, -1),
-            log_determinant + _log_determinant_of_all(weights, tables),
+            log_determinant
+            + tables.normaliser
+            - tables.mixture_cost
+            + log_determinant_of_others(weights, tables.noise_stddev**2, tables),
         )
 
     return solve
 
 
-def _log_determinant_of_all(weights, tables):
-    """Returns what the missing rows' block has to be added to, `[B, M]`.
+def log_determinant_of_others(weights, noise_variance, tables):
+    """Returns what turns the log-determinants of all landmarks and the missing rows of M.
 
-    The block is that of noise^2 times the inverse covariance. Where the position is free,
+    The rows are those of noise^2 times the inverse covariance. Where the position is free,
     coordinates are those that no translation changes, and each axis of the missing rows
     has seen / all landmarks of its volume there.
+
+    Args:
+        weights: `[B, L]`, 0 or 1.
+        noise_variance: `[..., B]`, or `[M]` for `[B, M]`.
+        tables: `LiftTables`.
+
+    Returns:
+        To be added to both: the sum is the log-determinant of the visible landmarks'
+        covariance.
     """
-    log_determinant = tables.normaliser - tables.mixture_cost
     dropped = ppca.dimensions(tf.ones_like(weights), tables.free_scale)
     dropped -= ppca.dimensions(weights, tables.free_scale)
-    log_determinant -= dropped[:, tf.newaxis] * tf.math.log(tables.noise_stddev**2)
+    others = tf.zeros_like(dropped)
     if tables.free_scale:
-        seen = tf.reduce_sum(tf.cast(weights > 0, tables.dtype), -1, keepdims=True)
-        log_determinant -= 2 * tf.math.log(tf.maximum(seen, 1) / tables.num_joints)
-    return log_determinant
+        seen = tf.reduce_sum(tf.cast(weights > 0, tables.dtype), -1)
+        others -= 2 * tf.math.log(tf.maximum(seen, 1) / tables.num_joints)
+    if noise_variance.shape.rank == 1:
+        dropped, others = dropped[:, tf.newaxis], others[:, tf.newaxis]
+    return others - dropped * tf.math.log(noise_variance)
+
+
+def eliminate(points, weights, rows, tables):
+    """Returns what the costs of all candidates are made of, as XLA is fast at it.
+
+    Few missing rows are eliminated by a program that is written out: XLA makes one loop of
+    it, and no matrix is ever stored. More of them are swept from stored ones.
+
+    Args:
+        points: `[B, 2L]`, landmarks, first all x, then all y; zero where missing.
+        weights: `[B, L]`, 0 or 1.
+        rows: `completion.missing_rows` of them, `[B, R]`.
+        tables: `LiftTables`.
+
+    Returns:
+        y'My, p'My, p'Mp and the normaliser, `[B, M]` each, of the visible landmarks.
+
+    References:
+        docs/method.md, equation 14a.
+    """
+    number, size = rows.shape[1], points.shape[1]
+    form, linear = completion.spare_form(tables, number)
+    pairs = tf.reshape(form, [(size + number) ** 2, -1])
+    products = tf.matmul(points, tf.reshape(tables.form, [size, -1]))
+    products = tf.reshape(products, [-1, size, tables.num_candidates])
+    square = tf.add_n([points[:, i : i + 1] * products[:, i] for i in range(size)])
+    terms = square, tf.matmul(points, tables.linear), tables.constant
+    missing = tf.cast(rows < size, points.dtype)
+    clipped = tf.minimum(rows, size - 1)
+
+    if number <= 2 * MAX_WRITTEN_OUT:
+        starts = [rows[:, i] * (size + number) for i in range(number)]
+        block = [
+            [tf.gather(pairs, starts[i] + rows[:, j]) for j in range(i + 1)] for i in range(number)
+        ]
+        sides = [
+            tf.gather(products, clipped[:, i], batch_dims=1) * missing[:, i : i + 1]
+            for i in range(number)
+        ]
+        means = [tf.gather(linear, rows[:, i]) for i in range(number)]
+        *terms, log_determinant = _reduce_written_out(*terms, block, sides, means)
+    else:
+        index = rows[:, :, tf.newaxis] * (size + number) + rows[:, tf.newaxis]
+        block = tf.transpose(tf.gather(pairs, index), [1, 2, 0, 3])
+        sides = tf.gather(products, clipped, batch_dims=1) * missing[..., tf.newaxis]
+        sides = tf.transpose(tf.stack([sides, tf.gather(linear, rows)]), [2, 0, 1, 3])
+        *terms, log_determinant = _reduce_stored(*terms, block, sides)
+    others = log_determinant_of_others(weights, tables.noise_stddev**2, tables)
+    return *terms, tables.normaliser + log_determinant + others
+
+
+def _reduce_written_out(square, product, constant, block, sides, means):
+    """Subtracts what missing rows explain; returns also their log-determinant."""
+    volume = 1.0
+    for j in range(len(block)):
+        pivot = 1 / block[j][j]
+        volume *= block[j][j]
+        square -= sides[j] * sides[j] * pivot
+        product -= sides[j] * means[j] * pivot
+        constant -= means[j] * means[j] * pivot
+        for i in range(j + 1, len(block)):
+            factor = block[i][j] * pivot
+            sides[i] -= factor * sides[j]
+            means[i] -= factor * means[j]
+            for k in range(j + 1, i + 1):
+                block[i][k] -= factor * block[k][j]
+    return square, product, constant, tf.math.log(volume)
+
+
+def _reduce_stored(square, product, constant, block, sides):
+    """The same by stored matrices `[R, R, B, M]`, sides `[R, 2, B, M]`, for any R."""
+    _, solved, log_determinant = completion.sweep(block, sides)
+    square -= tf.reduce_sum(sides[:, 0] * solved[:, 0], 0)
+    product -= tf.reduce_sum(sides[:, 0] * solved[:, 1], 0)
+    constant -= tf.reduce_sum(sides[:, 1] * solved[:, 1], 0)
+    return square, product, constant, log_determinant

@@ -14,6 +14,7 @@ __all__ = [
     "coordinates",
     "cost",
     "nearest",
+    "nearest_of_visible",
     "products",
     "search",
 ]
@@ -70,7 +71,9 @@ def search(landmarks, tables, weights=None, selection="posterior", masks=False):
     """
     if weights is None:
         parts = _compare(tf.transpose(coordinates(landmarks, tables)), tables, selection)
-        return SearchResult(*(tf.transpose(_join(part, tables)) for part in zip(*parts, strict=True)))
+        return SearchResult(
+            *(tf.transpose(_join(part, tables)) for part in zip(*parts, strict=True))
+        )
     square, product, constant, log_determinant = _solve(landmarks, weights, tables, masks)
     normaliser = log_determinant + tables.mixture_cost
     num_free = ppca.dimensions(weights, tables.free_scale)[:, tf.newaxis]
@@ -107,6 +110,45 @@ def nearest(landmarks, tables, number, selection="posterior", unrolled=False):
     spec = tf.TensorSpec([None, number], tf.int32)
     size = max(1, MAX_NUMBERS // largest)
     return tf.transpose(chunks.map_chunks(find, {"landmarks": landmarks}, spec, size))
+
+
+def nearest_of_visible(landmarks, weights, rows, tables, number, selection, unrolled):
+    """Returns the candidates of the lowest costs where some landmarks are missing.
+
+    Args:
+        landmarks: `[B, L, 2]`, zero where missing.
+        weights: `[B, L]`, 0 or 1.
+        rows: `completion.missing_rows` of them.
+        tables: `LiftTables`.
+        number: How many.
+        selection: See `cost`.
+        unrolled: Whether XLA compiles it.
+
+    Returns:
+        `[number, B]`, int32, the best first.
+    """
+    number = min(number, tables.num_candidates)
+    if not unrolled:
+        costs = search(landmarks, tables, weights, selection, masks=True).costs
+        return tf.transpose(tf.math.top_k(-costs, number).indices)
+
+    def find(batch):
+        points, weights = batch["points"], batch["weights"]
+        *parts, normaliser = missing_landmarks.eliminate(points, weights, batch["rows"], tables)
+        num_free = ppca.dimensions(weights, tables.free_scale)[:, tf.newaxis]
+        noise_variance = tables.noise_stddev**2
+        found = _evaluate(*parts, noise_variance, normaliser, num_free, selection, tables)
+        # The division changes nothing, but without it XLA eliminates for each of its readers.
+        return tf.math.top_k(-found.costs / tables.one, number).indices
+
+    points = tf.reshape(tf.transpose(landmarks, [0, 2, 1]), [-1, 2 * tables.num_joints])
+    batch = {"points": points, "weights": weights, "rows": rows}
+    spec = tf.TensorSpec([None, number], tf.int32)
+    stored = 2 * tables.num_joints
+    if rows.shape[1] > 2 * missing_landmarks.MAX_WRITTEN_OUT:
+        stored = rows.shape[1] ** 2
+    size = max(1, MAX_NUMBERS // (stored * tables.num_candidates))
+    return tf.transpose(chunks.map_chunks(find, batch, spec, size))
 
 
 def coordinates(landmarks, tables):
@@ -197,9 +239,7 @@ def _compare(flat, tables, selection):
     return results
 
 
-def _evaluate(
-    square, product, constant, noise_variance, normaliser, dimensions, selection, tables
-):
+def _evaluate(square, product, constant, noise_variance, normaliser, dimensions, selection, tables):
     """Returns the `SearchResult` of y'My and p'My and the candidates' constants."""
     if not tables.free_scale:
         inverse_scale = tf.ones_like(square)

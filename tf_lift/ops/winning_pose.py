@@ -6,10 +6,17 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_lift.ops import gathered_products, rotation_search
+from tf_lift.ops import (
+    completion,
+    gathered_products,
+    missing_landmarks,
+    ppca,
+    rotation_search,
+)
 from tf_lift.ops.scale_estimation import most_likely_inverse_scale
 
 __all__ = ["WinningPose", "find"]
+
 
 class WinningPose(NamedTuple):
     """The best candidate of each pose.
@@ -30,7 +37,9 @@ class WinningPose(NamedTuple):
     stddev: tf.Tensor
 
 
-def find(landmarks, tables, indices, selection="posterior", unrolled=False):
+def find(
+    landmarks, tables, indices, selection="posterior", unrolled=False, weights=None, rows=None
+):
     """Ranks some candidates exactly and returns the pose of the best.
 
     Whitened landmarks w = y W have w'w = y'My / noise^2, so that an energy is a sum of
@@ -42,6 +51,8 @@ def find(landmarks, tables, indices, selection="posterior", unrolled=False):
         indices: `[N, B]`, the candidates, one or two.
         selection: See `rotation_search.cost`.
         unrolled: Whether XLA compiles it.
+        weights: `[B, L]`, 0 or 1; `None` for all visible.
+        rows: Where there are weights, `completion.missing_rows` of them.
 
     Returns:
         A `WinningPose`. Gradient: the winner is held fixed, its scale is not.
@@ -50,23 +61,36 @@ def find(landmarks, tables, indices, selection="posterior", unrolled=False):
         Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017. Supplementary, eq. 8.
         docs/method.md, equations 10, 13b and 16.
     """
+    # Below, a division by one changes nothing, but XLA repeats none for each of its readers.
     fixed = tf.stop_gradient(landmarks)
     product_of = functools.partial(gathered_products.multiply, unrolled=unrolled)
     noise_variance = tf.gather(tables.noise_stddev, indices) ** 2
-    # The division by one changes nothing, but XLA repeats none for each of its readers.
-    whitened = product_of(fixed, tables.whitening, indices) / tables.one
     mean = tf.gather(tables.whitened_mean, indices)
-    square, product = _sum(whitened**2), _sum(whitened * mean)
     dimensions = 2.0 * tables.axes.shape[1]
+    normaliser = tf.gather(tables.normaliser, indices)
+    completed = None
+    if rows is not None:
+        completed = completion.complete(fixed, tables, indices, rows, unrolled)
+        fixed = fixed + completed.slope
+        dimensions = ppca.dimensions(weights, tables.free_scale)
+        normaliser += completed.log_determinant
+        normaliser += missing_landmarks.log_determinant_of_others(weights, noise_variance, tables)
+    if completed is None:
+        whitened = product_of(fixed, tables.whitening, indices) / tables.one
+    else:
+        known = tf.stack([fixed, completed.offset])
+        whitened, offset = tf.unstack(product_of(known, tables.whitening, indices) / tables.one)
+        mean = (mean - offset) / tables.one
+    square, product = _sum(whitened**2), _sum(whitened * mean)
     inverse_scale = tf.ones_like(square)
     if tables.free_scale:
         inverse_scale = most_likely_inverse_scale(square, product, 1.0, dimensions)
     residuals = inverse_scale[..., tf.newaxis] * whitened - mean
     energy = noise_variance * _sum(residuals**2)
-    normaliser = tf.gather(tables.normaliser, indices)
     costs = rotation_search.cost(
         energy, inverse_scale, noise_variance, normaliser, dimensions, selection
     )
+
     def best_first(values):
         if indices.shape[0] == 1:
             return values
@@ -76,9 +100,24 @@ def find(landmarks, tables, indices, selection="posterior", unrolled=False):
     # From here on the best is the first, so that no pose need be chosen.
     indices, scales = best_first(indices), best_first(inverse_scale)
     # Likewise a division, done once.
-    steps = product_of(fixed, tables.growth, indices) / (1 / scales)[..., tf.newaxis]
-    poses = steps + tf.gather(tables.rest, indices)
+    unit = 1 / scales[..., tf.newaxis]
+    if completed is None:
+        steps = product_of(fixed, tables.growth, indices) / unit
+        poses = steps + tf.gather(tables.rest, indices)
+    else:
+        known = tf.stack([best_first(values) for values in (fixed, completed.offset)]) / tables.one
+        grown = product_of(known, tables.growth, indices) / tables.one
+        steps = grown[0] / unit
+        poses = steps + grown[1] + tf.gather(tables.rest, indices)
     index, pose, scale = indices[0], poses[0], scales[0]
+    # What the gradient takes, as tensors of the graph that it belongs to.
+    whitening, growth = (
+        tf.identity(table) for table in (tables.whitening_transposed, tables.growth_transposed)
+    )
+    if completed is not None:
+        form = tf.identity(tables.axes_form)
+        by_pose = tf.transpose(completed.inverse, [2, 3, 0, 1])
+        best_inverse = tf.transpose(best_first(by_pose), [2, 3, 0, 1])
 
     @tf.custom_gradient
     def attach(landmarks):
@@ -95,14 +134,25 @@ def find(landmarks, tables, indices, selection="posterior", unrolled=False):
                 change = tf.math.divide_no_nan(d_scale * scale, 2 * scale * a - b)
                 turn = best_first(mean)[0] - 2 * scale[:, tf.newaxis] * best_first(whitened)[0]
                 direction += change[:, tf.newaxis] * turn
-            d_landmarks = product_of(direction, tables.whitening_transposed, index)
+            d_landmarks = product_of(direction, whitening, index)
             upstream = scale[:, tf.newaxis] * d_pose
-            return d_landmarks + product_of(upstream, tables.growth_transposed, index)
+            d_landmarks += product_of(upstream, growth, index)
+            if completed is None:
+                return d_landmarks
+            return completion.pull_back(
+                d_landmarks, best_inverse[:, :, 0], completed.places, multiply_form
+            )
+
+        def multiply_form(values):
+            return product_of(values, form, index)
 
         return (tf.identity(pose), tf.identity(scale), best_first(energy)[0]), grad
 
     share = tf.nn.softmax(-best_first(costs) / 2, 0)
     variance = tf.gather(tables.variance[:, 1:], indices)
+    if completed is not None:
+        # Of the best for both: the other one's differs little, and counts less.
+        variance += _missing_variance(best_inverse[:, :, 0], rows, tables, index)
     if tables.free_scale:
         # The scale's variance is 1 / (A / noise^2 + d / u^2).
         of_scale = 1 / (scales**2 * best_first(square) + dimensions)
@@ -110,7 +160,10 @@ def find(landmarks, tables, indices, selection="posterior", unrolled=False):
     variance = tf.reduce_sum(share[..., tf.newaxis] * variance, 0)
     if indices.shape[0] > 1:
         variance += share[1][:, tf.newaxis] * _squared_joints(poses[1] - pose, tables)
-    return WinningPose(index, *attach(landmarks), tf.pad(tf.sqrt(variance), [[0, 0], [1, 0]]))
+    stddev = tf.stop_gradient(tf.pad(tf.sqrt(variance), [[0, 0], [1, 0]]))
+    pose, attached_scale, energy = attach(landmarks)
+    # A given scale does not depend on the landmarks.
+    return WinningPose(index, pose, attached_scale if tables.free_scale else scale, energy, stddev)
 
 
 def _sum(values):
@@ -119,9 +172,35 @@ def _sum(values):
 
 def _squared_joints(poses, tables):
     """Returns the squared lengths `[..., L - 1]` of the joints of poses, joint 0 left out."""
-    num_joints = tables.num_joints
-    if not tables.free_scale:
-        joints = tf.reshape(poses, tf.concat([tf.shape(poses)[:-1], [num_joints, 3]], 0))
-        poses = tf.reshape(joints[..., 1:, :] - joints[..., :1, :], tf.concat([tf.shape(poses)[:-1], [3 * (num_joints - 1)]], 0))
-    sums = np.kron(np.eye(num_joints - 1), np.ones([3, 1]))
-    return tf.matmul(poses**2, tf.constant(sums, poses.dtype))
+    return _sum_coordinates(_rooted(poses, tables) ** 2)
+
+
+def _rooted(poses, tables):
+    """Returns poses relative to joint 0, which is left out: `[..., 3 (L - 1)]`."""
+    if tables.free_scale:
+        return poses
+    leading = tf.shape(poses)[:-1]
+    joints = tf.reshape(poses, tf.concat([leading, [tables.num_joints, 3]], 0))
+    size = 3 * (tables.num_joints - 1)
+    return tf.reshape(joints[..., 1:, :] - joints[..., :1, :], tf.concat([leading, [size]], 0))
+
+
+def _sum_coordinates(values):
+    """Returns the sums `[..., L - 1]` of three coordinates each."""
+    sums = np.kron(np.eye(values.shape[-1] // 3), np.ones([3, 1]))
+    return tf.matmul(values, tf.constant(sums, values.dtype))
+
+
+def _missing_variance(inverse, rows, tables, index):
+    """Returns what missing landmarks add to the variance of each joint, `[B, L - 1]`.
+
+    The pose grows with these landmarks, whose covariance is noise^2 times the inverse of their
+    rows of M, `[R, R, B]`.
+    """
+    both = completion.image_axes(tables, rows.shape[1])
+    growth = _rooted(tf.einsum("la,maq->mlq", both, tables.growth), tables)
+    start = index[:, tf.newaxis] * both.shape[0]
+    growth = tf.gather(tf.reshape(growth, [-1, growth.shape[2]]), start + rows)
+    spread = tf.reduce_sum(tf.matmul(tf.transpose(inverse, [2, 0, 1]), growth) * growth, 1)
+    noise_variance = tf.gather(tables.noise_stddev, index)[:, tf.newaxis] ** 2
+    return noise_variance * _sum_coordinates(spread)

@@ -1,0 +1,169 @@
+"""Completes landmarks of which some are missing, as each candidate expects them."""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tf_lift.ops import gathered_products
+
+__all__ = [
+    "Completion",
+    "complete",
+    "image_axes",
+    "missing_rows",
+    "pull_back",
+    "spare_form",
+    "sweep",
+]
+
+
+class Completion(NamedTuple):
+    """What completes landmarks y, which are zero where missing, for candidates `[N, B]`.
+
+    With the landmarks in mm, u y, the completed ones are u (y + slope) + offset.
+
+    Attributes:
+        slope: `[N, B, 2n]`, in coordinates of `tables.axes`.
+        offset: `[N, B, 2n]`.
+        log_determinant: `[N, B]`; of the missing rows and columns of M.
+        inverse: `[R, R, N, B]`; the inverse of these.
+        places: `[B, R, 2n]`; the missing rows in coordinates of `tables.axes`.
+    """
+
+    slope: tf.Tensor
+    offset: tf.Tensor
+    log_determinant: tf.Tensor
+    inverse: tf.Tensor
+    places: tf.Tensor
+
+
+def missing_rows(weights, number):
+    """Returns the coordinates of missing landmarks.
+
+    Args:
+        weights: `[B, L]`, 0 or 1, at most `number` of a pose 0.
+        number: R / 2.
+
+    Returns:
+        `[B, R]`, int32: of landmark l, l and L + l; where fewer are missing different
+        numbers from 2L on.
+
+    >>> missing_rows(tf.constant([[1.0, 0.0, 1.0]]), 2).numpy()
+    array([[1, 7, 4, 9]], dtype=int32)
+    """
+    num_joints = weights.shape[1]
+    missing, joints = tf.math.top_k(tf.cast(weights <= 0, weights.dtype), number)
+    rows = tf.concat([joints, num_joints + joints], 1)
+    spare = 2 * num_joints + tf.range(2 * number)
+    return tf.where(tf.tile(missing, [1, 2]) > 0, rows, spare)
+
+
+def spare_form(tables, number):
+    """Returns M with `number` more rows, those of 1, and p'M with as many of 0.
+
+    Returns:
+        `[2L + number, 2L + number, M]` and `[2L + number, M]`.
+    """
+    size = tables.form.shape[0]
+    ones = tf.linalg.diag(tf.concat([tf.zeros([size]), tf.ones([number])], 0))
+    ones = tf.cast(ones, tables.dtype)[..., tf.newaxis]
+    form = tf.pad(tables.form, [[0, number], [0, number], [0, 0]]) + ones
+    return form, tf.pad(tables.linear, [[0, number], [0, 0]])
+
+
+def complete(landmarks, tables, indices, rows, unrolled=False):
+    """Completes landmarks: those missing are what makes the energy least.
+
+    With the rows of M split into observed and missing (m), and p the projected mean pose,
+    that is -M_mm^-1 (M y)_m for the slope and M_mm^-1 (M p)_m for the offset.
+
+    Args:
+        landmarks: `[B, 2n]`, see `rotation_search.coordinates`; zero where missing.
+        tables: `LiftTables`.
+        indices: `[N, B]`.
+        rows: See `missing_rows`.
+        unrolled: Whether XLA compiles it.
+
+    Returns:
+        A `Completion`.
+
+    References:
+        docs/method.md, equation 14b.
+    """
+    number = rows.shape[1]
+    places = tf.gather(image_axes(tables, number), rows)
+    form, linear = spare_form(tables, number)
+    # By candidates first: each has its own block.
+    form, linear = tf.transpose(form, [2, 0, 1]), tf.transpose(linear)
+    size = form.shape[1]
+    start = indices * size
+    columns = tf.transpose(rows)[:, tf.newaxis]
+    block = tf.gather(
+        tf.reshape(form, [-1]), (start + columns)[:, tf.newaxis] * size + columns[tf.newaxis]
+    )
+    mean = tf.gather(tf.reshape(linear, [-1]), start + columns)
+    pushed = gathered_products.multiply(landmarks, tables.axes_form, indices, unrolled)
+    pushed = tf.einsum("bra,nba->rnb", places, pushed)
+    inverse, solved, log_determinant = sweep(block, tf.stack([-pushed, mean], 1))
+    slope, offset = (tf.einsum("rnb,bra->nba", solved[:, i], places) for i in range(2))
+    return Completion(slope, offset, log_determinant, inverse, places)
+
+
+def pull_back(upstream, inverse, places, multiply_form):
+    """Returns the gradient of landmarks of that of the completed ones, `[B, 2n]` both.
+
+    Args:
+        upstream: `[B, 2n]`.
+        inverse: `[R, R, B]`, see `Completion`.
+        places: See `Completion`.
+        multiply_form: Function that multiplies `[B, 2n]` by M.
+
+    Returns:
+        `[B, 2n]`; what reaches missing landmarks means nothing.
+    """
+    missing = tf.einsum("bra,ba->rb", places, upstream)
+    solved = tf.einsum("rsb,sb->rb", inverse, missing)
+    return upstream - multiply_form(tf.einsum("rb,bra->ba", solved, places))
+
+
+def image_axes(tables, number):
+    """Returns the axes `[2L + number, 2n]` of both image axes, and rows of 0."""
+    num_axes = tables.axes.shape[1]
+    across = tf.pad(tables.axes, [[0, 0], [0, num_axes]])
+    along = tf.pad(tables.axes, [[0, number], [num_axes, 0]])
+    return tf.concat([across, along], 0)
+
+
+def sweep(block, sides):
+    """Inverts positive definite matrices by Gauss and Jordan, without pivoting.
+
+    Args:
+        block: `[R, R, ...]`.
+        sides: `[R, S, ...]`.
+
+    Returns:
+        The inverse `[R, R, ...]`, the inverse times `sides`, and the log-determinant.
+    """
+    number, rank = block.shape[0], len(block.shape)
+    values = tf.concat([block, sides], 1)
+
+    def along(flags, axis):
+        return tf.reshape(flags, [1] * axis + [-1] + [1] * (rank - 1 - axis))
+
+    def step(k, values, log_determinant):
+        row = values[k]
+        pivot, column = row[k], values[:, k, tf.newaxis]
+        row /= pivot
+        in_column = along(tf.range(values.shape[1]) == k, 1)
+        swept = tf.where(in_column, -column / pivot, values - column * row)
+        row = tf.where(in_column[0], 1 / pivot, row)
+        swept = tf.where(along(tf.range(number) == k, 0), row, swept)
+        return k + 1, swept, log_determinant + tf.math.log(pivot)
+
+    _, values, log_determinant = tf.while_loop(
+        lambda k, *_: k < number,
+        step,
+        (0, values, tf.zeros_like(values[0, 0])),
+        maximum_iterations=number,
+    )
+    return values[:, :number], values[:, number:], log_determinant
