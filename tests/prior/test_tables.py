@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-import tf_lift
 from reference import lifting as reference
 
+import tf_lift
 from tf_lift.ops import rotation_search
 from tf_lift.prior import build_tables
 

@@ -9,8 +9,9 @@ __all__ = ["LiftOptions"]
 
 @dataclasses.dataclass(frozen=True)
 class LiftOptions:
-    """Static options of `lifting.lift`, described there; `masks`: all weights are 0 or 1;
-    `compiled`: XLA compiles the lift.
+    """Static options of `lifting.lift`, described there.
+
+    `masks` is whether all weights are 0 or 1, `compiled` whether XLA compiles the lift.
 
     Raises:
         ValueError: If an option is none of its values.

@@ -190,7 +190,7 @@ def _compiled(tables, options, num_poses):
     """
     lift_rows = functools.partial(_lift_batch, tables, options)
     compiled = tf.function(lift_rows, jit_compile=True, autograph=False)
-    if num_poses is not None:
+    if num_poses is not None and not options.masks:
         return compiled
 
     @functools.partial(tf.function, jit_compile=True, autograph=False)
@@ -200,8 +200,9 @@ def _compiled(tables, options, num_poses):
             result = _differentiable(lift_rows(batch))
         return tape.gradient(result, batch, upstream, unconnected_gradients="zero")
 
-    # Between a compiled function and its gradient TensorFlow would carry shapes of unknown
-    # size, which XLA must know while it compiles, and so compile for each new input.
+    # Between a compiled function and its gradient TensorFlow would carry sizes that are
+    # unknown, which XLA must know while it compiles, and so compile for each new input; and
+    # what a branch has computed, which XLA cannot give away.
     def lift_unknown(batch):
         names = list(batch)
 
@@ -379,7 +380,9 @@ def _lift_best_missing(tables, options, frame, weights, max_missing):
         transpose_b=True,
     )
     joints = tf.where(usable[..., tf.newaxis], joints, rest)
-    projected = joints[..., :2]
+    # Products, since the gradient of a slice takes its size, which is not known in a branch.
+    root = tf.einsum("blc,l->bc", joints, tf.one_hot(0, tables.num_joints, dtype=joints.dtype))
+    projected = tf.einsum("blc,cd->bld", joints, tf.eye(3, 2, dtype=joints.dtype))
     if tables.free_scale:
         seen = tf.ones_like(joints[..., 0]) if weights is None else weights
         centre = tf.einsum("bl,blc->bc", ppca.mean_weights(seen, True), projected)
@@ -388,7 +391,7 @@ def _lift_best_missing(tables, options, frame, weights, max_missing):
     angle = tf.cast(best.index % tables.num_rotations, scale.dtype)
     pitch_index = best.index // tables.num_rotations % len(tables.pitches)
     return {
-        "joints_3d": joints - joints[:, :1],
+        "joints_3d": joints - root[:, tf.newaxis],
         "landmarks": frame.centre + scale[:, tf.newaxis, tf.newaxis] * projected,
         "rotation_angle": angle * (2 * np.pi / tables.num_rotations),
         "pitch": tf.gather(tf.constant(tables.pitches, scale.dtype), pitch_index),
@@ -423,7 +426,7 @@ def _prior_stddev(tables, index):
     loadings = tables.loadings[index // tables.per_component, :-1]
     noise_variance = tf.gather(tables.noise_stddev, index) ** 2
     variance = tf.reduce_sum((loadings - loadings[:, :1]) ** 2, [0, 2])[1:] + 3 * noise_variance
-    return tf.pad(tf.sqrt(variance), [[1, 0]])
+    return tf.stop_gradient(tf.pad(tf.sqrt(variance), [[1, 0]]))
 
 
 def _is_mask(visibility):
