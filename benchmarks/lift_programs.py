@@ -30,7 +30,7 @@ def forward(tables, compiled: bool, unknown_batch: bool = False):
     """Returns the default lift as a function of landmarks, of any number if wanted."""
 
     def lift(landmarks):
-        return lifting.lift(landmarks, tables, jit_compile=compiled)
+        return lifting.lift(landmarks, tables, jit_compile=compiled and "caller")
 
     signature = _signature(tables, 2) if unknown_batch else None
     return tf.function(lift, signature, jit_compile=compiled, autograph=False)
@@ -55,7 +55,7 @@ def forward_and_backward(tables, compiled: bool, unknown_batch: bool = False):
     def step(landmarks, joints_upstream, landmarks_upstream):
         with tf.GradientTape() as tape:
             tape.watch(landmarks)
-            lifted = lifting.lift(landmarks, tables, jit_compile=compiled)
+            lifted = lifting.lift(landmarks, tables, jit_compile=compiled and "caller")
         targets = [lifted["joints_3d"], lifted["landmarks"]]
         upstream = [joints_upstream, landmarks_upstream]
         return lifted, tape.gradient(targets, landmarks, output_gradients=upstream)

@@ -69,6 +69,7 @@ def lift(
             `skeleton` lacks: see `tf_lift.skeletons.joint_map`.
         jit_compile: Whether XLA compiles the lift as one program: once for each number of
             poses, which takes seconds, and then several times faster for large batches.
+            "caller": in a function that is compiled as a whole, and compiles this too.
 
     Returns:
         Dict of `joints_3d` `[..., L, 3]` (mm, camera frame, origin at joint 0),

@@ -94,6 +94,7 @@ def lift(
         parents: Parent of each joint, -1 for the root; only used with `bone_lengths`.
         jit_compile: Whether XLA compiles the lift as one program: once for each number of
             poses, which takes seconds, and then several times faster for large batches.
+            "caller": in a function that is compiled as a whole, and compiles this too.
         name: Name of the operation.
 
     Returns:
@@ -123,6 +124,10 @@ def lift(
         num_joints = tables.num_joints
         shapes.check_shape(landmarks, "landmarks", num_joints, 2)
         shapes.check_not_empty(landmarks, "landmarks")
+        if jit_compile not in (True, False, "caller"):
+            raise ValueError(
+                f'`jit_compile` must be True, False or "caller". Received: {jit_compile!r}'
+            )
         has_noise = not (landmark_noise is None or _is_zero(landmark_noise))
         options = LiftOptions(
             selection,
@@ -162,13 +167,16 @@ def lift(
             limbs.check(bone_lengths, parents, num_joints)
             batch["bone_lengths"] = flat(bone_lengths, num_joints - 1)
         lift_rows = functools.partial(_lift_batch, tables, options)
-        if jit_compile:
-            lift_rows = _compiled(tables, options, static_leading.num_elements())
+        if jit_compile is True:
+            lift_rows = _compiled(tables, options)
         if options.uses_all_candidates:
             signature = _signature(tables, num_hypotheses)
+            if jit_compile is not True:
+                signature["winner"] = tf.TensorSpec([None], tf.int32)
             result = chunks.map_chunks(lift_rows, batch, signature, _CHUNK)
         else:
             result = lift_rows(batch)
+        result.pop("winner", None)
 
         def restore(tensor):
             restored = tf.reshape(tensor, tf.concat([leading, tf.shape(tensor)[1:]], 0))
@@ -178,59 +186,58 @@ def lift(
         return tf.nest.map_structure(restore, result)
 
 
-@functools.lru_cache(maxsize=256)
-def _compiled(tables, options, num_poses):
+@functools.lru_cache(maxsize=64)
+def _compiled(tables, options):
     """Returns `_lift_batch` as one compiled program, the same for all that share tables.
 
-    Args:
-        tables: `LiftTables`.
-        options: `LiftOptions`.
-        num_poses: Static number of poses, or `None`. Each has a function of its own: none
-            is relaxed to an unknown number, for which the gradient takes another road.
+    Its gradient is another program, of the input and the winners. Left to TensorFlow, sizes
+    and constants would pass from one to the other as results, which XLA must know while it
+    compiles; so it would compile again for each new input.
     """
-    lift_rows = functools.partial(_lift_batch, tables, options)
-    compiled = tf.function(lift_rows, jit_compile=True, autograph=False)
-    if num_poses is not None and not options.masks:
-        return compiled
+    compile_program = functools.partial(tf.function, jit_compile=True, autograph=False)
+    forward = compile_program(functools.partial(_lift_batch, tables, options))
 
-    @functools.partial(tf.function, jit_compile=True, autograph=False)
-    def backward(batch, upstream):
+    @compile_program
+    def backward(batch, winner, upstream):
         with tf.GradientTape() as tape:
             tape.watch(batch)
-            result = _differentiable(lift_rows(batch))
+            result = _differentiable(_lift_batch(tables, options, batch, winner))
         return tape.gradient(result, batch, upstream, unconnected_gradients="zero")
 
-    # Between a compiled function and its gradient TensorFlow would carry sizes that are
-    # unknown, which XLA must know while it compiles, and so compile for each new input; and
-    # what a branch has computed, which XLA cannot give away.
-    def lift_unknown(batch):
+    structure = _signature(tables, options.num_hypotheses)
+
+    def lift_rows(batch):
         names = list(batch)
 
         @tf.custom_gradient
         def call(*values):
             batch = dict(zip(names, values, strict=True))
-            result = compiled(batch)
+            result = forward(batch)
+            winner = result.pop("winner")
 
             def grad(*upstream):
-                upstream = tf.nest.pack_sequence_as(result, upstream)
-                gradients = backward(batch, _differentiable(upstream))
+                upstream = tf.nest.pack_sequence_as(structure, upstream)
+                gradients = backward(batch, winner, _differentiable(upstream))
                 return [gradients[name] for name in names]
 
             return tuple(tf.nest.flatten(result)), grad
 
-        structure = _signature(tables, options.num_hypotheses)
         return tf.nest.pack_sequence_as(structure, call(*batch.values()))
 
-    return lift_unknown
+    return lift_rows
 
 
 def _differentiable(result):
     """Returns what of a result gradients flow through."""
-    return {name: value for name, value in result.items() if name != "mixture_index"}
+    return {name: result[name] for name in result if name not in ("mixture_index", "winner")}
 
 
-def _lift_batch(tables, options, batch):
-    """`lift` for one batch dimension; `batch` holds what there is of its arguments."""
+def _lift_batch(tables, options, batch, winner=None):
+    """`lift` for one batch dimension; `batch` holds what there is of its arguments.
+
+    The result also has `winner` `[B]`, the candidate. Where it is given, nothing is searched,
+    and only what has a gradient is right.
+    """
     landmarks, weights, valid = lift_input.without_invalid(batch)
     if "noise" in batch:
         weights = noisy_landmarks.trust_landmarks(landmarks, weights, batch, tables)
@@ -238,10 +245,11 @@ def _lift_batch(tables, options, batch):
     seen = weights if weighted else tf.ones_like(landmarks[..., 0])
     frame = lift_input.find_frame(landmarks, seen, batch.get("scale"))
     if options.is_plain and "bone_lengths" not in batch and (options.masks or not weighted):
-        result = _lift_best(tables, options, frame, weights)
-        mixture_index = result.pop("mixture_index")
+        result = _lift_best(tables, options, frame, weights, winner)
+        winner = result.pop("winner")
         result = tf.nest.map_structure(lambda value: lift_input.where_valid(valid, value), result)
-        return result | {"mixture_index": tf.where(valid, mixture_index, -1)}
+        mixture_index = tf.where(valid, winner // tables.per_component, -1)
+        return result | {"mixture_index": mixture_index, "winner": winner}
 
     # The exact ranking of the few best of the search, without a gradient.
     fixed = tf.stop_gradient(frame.landmarks)
@@ -335,35 +343,41 @@ def _lift_batch(tables, options, batch):
         }
     result = tf.nest.map_structure(lambda value: lift_input.where_valid(valid, value), result)
     mixture_index = winner // (tables.num_rotations * len(tables.pitches))
-    return result | {"mixture_index": tf.where(valid, mixture_index, -1)}
+    return result | {"mixture_index": tf.where(valid, mixture_index, -1), "winner": winner}
 
 
-def _lift_best(tables, options, frame, weights):
+def _lift_best(tables, options, frame, weights, winner):
     """Lifts landmarks, visible or not, to the pose of the best candidate."""
     if weights is None:
-        return _lift_best_missing(tables, options, frame, None, 0)
+        return _lift_best_missing(tables, options, frame, None, 0, winner)
     # What determines no pose is not completed.
     weights = tf.where(frame.usable[:, tf.newaxis], weights, 1)
     missing = tf.reduce_sum(tf.cast(weights <= 0, tf.int32), -1)
     few = min(missing_landmarks.MAX_WRITTEN_OUT, tables.num_joints)
 
     def lift(number):
-        return lambda: _lift_best_missing(tables, options, frame, weights, number)
+        return lambda: _lift_best_missing(tables, options, frame, weights, number, winner)
 
+    if winner is not None:
+        # Cheap for one candidate, and XLA would compile a branch's gradient for each input.
+        return lift(tables.num_joints)()
     return tf.cond(tf.reduce_all(missing <= few), lift(few), lift(tables.num_joints))
 
 
-def _lift_best_missing(tables, options, frame, weights, max_missing):
+def _lift_best_missing(tables, options, frame, weights, max_missing, winner):
     """`_lift_best` with at most so many landmarks missing."""
     points = rotation_search.coordinates(frame.landmarks, tables)
     number, selection, compiled = candidates.NUM_NEAR, options.selection, options.compiled
     rows = None
-    if weights is None:
+    if weights is not None:
+        rows = completion.missing_rows(weights, max_missing)
+    if winner is not None:
+        indices = winner[tf.newaxis]
+    elif weights is None:
         indices = rotation_search.nearest(
             tf.stop_gradient(points), tables, number, selection, compiled
         )
     else:
-        rows = completion.missing_rows(weights, max_missing)
         indices = rotation_search.nearest_of_visible(
             tf.stop_gradient(frame.landmarks), weights, rows, tables, number, selection, compiled
         )
@@ -398,7 +412,7 @@ def _lift_best_missing(tables, options, frame, weights, max_missing):
         "scale": scale,
         "energy": tf.where(frame.usable, best.energy, float("inf")),
         "joints_3d_stddev": tf.where(usable, best.stddev, _prior_stddev(tables, heaviest)),
-        "mixture_index": best.index // tables.per_component,
+        "winner": best.index,
     }
 
 
