@@ -1,0 +1,93 @@
+"""The lift to the pose of the best candidate, without options."""
+
+import numpy as np
+import tensorflow as tf
+
+from tf_lift.ops import (
+    candidates,
+    completion,
+    missing_landmarks,
+    ppca,
+    rotation_search,
+    winning_pose,
+)
+
+__all__ = ["lift_best", "prior_stddev"]
+
+
+def lift_best(tables, options, frame, weights, winner):
+    """Lifts landmarks, visible or not, to the pose of the best candidate."""
+    if weights is None:
+        return _lift_best_missing(tables, options, frame, None, 0, winner)
+    # What determines no pose is not completed.
+    weights = tf.where(frame.usable[:, tf.newaxis], weights, 1)
+    missing = tf.reduce_sum(tf.cast(weights <= 0, tf.int32), -1)
+    few = min(missing_landmarks.MAX_WRITTEN_OUT, tables.num_joints)
+
+    def lift(number):
+        return lambda: _lift_best_missing(tables, options, frame, weights, number, winner)
+
+    if winner is not None:
+        # Cheap for one candidate, and XLA would compile a branch's gradient for each input.
+        return lift(tables.num_joints)()
+    return tf.cond(tf.reduce_all(missing <= few), lift(few), lift(tables.num_joints))
+
+
+def _lift_best_missing(tables, options, frame, weights, max_missing, winner):
+    """`lift_best` with at most so many landmarks missing."""
+    points = rotation_search.coordinates(frame.landmarks, tables)
+    number, selection, compiled = candidates.NUM_NEAR, options.selection, options.compiled
+    rows = None
+    if weights is not None:
+        rows = completion.missing_rows(weights, max_missing)
+    if winner is not None:
+        indices = winner[tf.newaxis]
+    elif weights is None:
+        indices = rotation_search.nearest(
+            tf.stop_gradient(points), tables, number, selection, compiled
+        )
+    else:
+        indices = rotation_search.nearest_of_visible(
+            tf.stop_gradient(frame.landmarks), weights, rows, tables, number, selection, compiled
+        )
+    heaviest = tf.argmin(tables.mixture_cost, output_type=tf.int32)
+    indices = tf.where(frame.usable, indices, heaviest)
+    best = winning_pose.find(points, tables, indices, selection, compiled, weights, rows)
+    joints = tf.reshape(best.pose, [-1, best.pose.shape[1] // 3, 3])
+    if tables.free_scale:
+        joints = tf.pad(joints, [[0, 0], [1, 0], [0, 0]])
+    usable = frame.usable[:, tf.newaxis]
+    rest = tf.matmul(
+        tables.loadings[heaviest // tables.per_component, -1],
+        tables.rotation[heaviest],
+        transpose_b=True,
+    )
+    joints = tf.where(usable[..., tf.newaxis], joints, rest)
+    # Products, since the gradient of a slice takes its size, which is not known in a branch.
+    root = tf.einsum("blc,l->bc", joints, tf.one_hot(0, tables.num_joints, dtype=joints.dtype))
+    projected = tf.einsum("blc,cd->bld", joints, tf.eye(3, 2, dtype=joints.dtype))
+    if tables.free_scale:
+        seen = tf.ones_like(joints[..., 0]) if weights is None else weights
+        centre = tf.einsum("bl,blc->bc", ppca.mean_weights(seen, True), projected)
+        projected -= centre[:, tf.newaxis]
+    scale = tf.where(frame.usable, frame.unit, 0) / best.inverse_scale
+    angle = tf.cast(best.index % tables.num_rotations, scale.dtype)
+    pitch_index = best.index // tables.num_rotations % len(tables.pitches)
+    return {
+        "joints_3d": joints - root[:, tf.newaxis],
+        "landmarks": frame.centre + scale[:, tf.newaxis, tf.newaxis] * projected,
+        "rotation_angle": angle * (2 * np.pi / tables.num_rotations),
+        "pitch": tf.gather(tf.constant(tables.pitches, scale.dtype), pitch_index),
+        "scale": scale,
+        "energy": tf.where(frame.usable, best.energy, float("inf")),
+        "joints_3d_stddev": tf.where(usable, best.stddev, prior_stddev(tables, heaviest)),
+        "winner": best.index,
+    }
+
+
+def prior_stddev(tables, index):
+    """Returns the deviation `[L]` of the joints of one component about its mean pose."""
+    loadings = tables.loadings[index // tables.per_component, :-1]
+    noise_variance = tf.gather(tables.noise_stddev, index) ** 2
+    variance = tf.reduce_sum((loadings - loadings[:, :1]) ** 2, [0, 2])[1:] + 3 * noise_variance
+    return tf.stop_gradient(tf.pad(tf.sqrt(variance), [[1, 0]]))
