@@ -35,7 +35,7 @@ def test_tables_give_the_energy_of_every_candidate(tiny_prior, rng, scale):
     noise = tables.noise_stddev.numpy()
     np.testing.assert_allclose(np.sum(whitened**2, 1) * noise**2, energy, rtol=1e-7)
     growth = np.einsum("i,mij->mj", points, tables.growth)
-    poses = np.reshape(tables.rest + u[:, None] * growth, [len(found), -1, 3])
+    poses = np.reshape(tables.rest + u[:, None] * growth, [len(found), 3, -1]).swapaxes(1, 2)
     for pose, candidate in zip(poses, found, strict=True):
         expected = candidate["joints_3d"]
         pose = np.concatenate([[[0, 0, 0]], pose]) if scale is None else pose - pose[0]

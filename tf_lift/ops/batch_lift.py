@@ -29,7 +29,7 @@ def lift_batch(tables, options, batch, winner=None):
         weights = noisy_landmarks.trust_landmarks(landmarks, weights, batch, tables)
     weighted = weights is not None
     seen = weights if weighted else tf.ones_like(landmarks[..., 0])
-    frame = lift_input.find_frame(landmarks, seen, batch.get("scale"))
+    frame = lift_input.find_frame(landmarks, weights, batch.get("scale"))
     if options.is_plain and "bone_lengths" not in batch and (options.masks or not weighted):
         result = fast_lift.lift_best(tables, options, frame, weights, winner)
         winner = result.pop("winner")

@@ -102,7 +102,9 @@ def complete(landmarks, tables, indices, rows, unrolled=False):
         tf.reshape(form, [-1]), (start + columns)[:, tf.newaxis] * size + columns[tf.newaxis]
     )
     mean = tf.gather(tf.reshape(linear, [-1]), start + columns)
-    pushed = gathered_products.multiply(landmarks, tables.axes_form, indices, unrolled)
+    halves, signs = tables.find_half(indices)
+    pushed = gathered_products.multiply(landmarks, tables.axes_form, halves, unrolled, signs)
+    pushed = tables.turn_landmarks(pushed, signs)
     pushed = tf.einsum("bra,nba->rnb", places, pushed)
     inverse, solved, log_determinant = sweep(block, tf.stack([-pushed, mean], 1))
     slope, offset = (tf.einsum("rnb,bra->nba", solved[:, i], places) for i in range(2))

@@ -7,6 +7,7 @@ from tf_lift.ops import (
     candidates,
     completion,
     missing_landmarks,
+    nearest_candidates,
     ppca,
     rotation_search,
     winning_pose,
@@ -43,38 +44,24 @@ def _lift_best_missing(tables, options, frame, weights, max_missing, winner):
     if winner is not None:
         indices = winner[tf.newaxis]
     elif weights is None:
-        indices = rotation_search.nearest(
-            tf.stop_gradient(points), tables, number, selection, compiled
+        indices = nearest_candidates.nearest(
+            tf.stop_gradient(frame.landmarks), tables, number, selection, compiled
         )
     else:
-        indices = rotation_search.nearest_of_visible(
+        indices = nearest_candidates.nearest_of_visible(
             tf.stop_gradient(frame.landmarks), weights, rows, tables, number, selection, compiled
         )
     heaviest = tf.argmin(tables.mixture_cost, output_type=tf.int32)
     indices = tf.where(frame.usable, indices, heaviest)
     best = winning_pose.find(points, tables, indices, selection, compiled, weights, rows)
-    joints = tf.reshape(best.pose, [-1, best.pose.shape[1] // 3, 3])
-    if tables.free_scale:
-        joints = tf.pad(joints, [[0, 0], [1, 0], [0, 0]])
+    joints, projected = _read_out(best.pose, weights, tables)
     usable = frame.usable[:, tf.newaxis]
-    rest = tf.matmul(
-        tables.loadings[heaviest // tables.per_component, -1],
-        tables.rotation[heaviest],
-        transpose_b=True,
-    )
-    joints = tf.where(usable[..., tf.newaxis], joints, rest)
-    # Products, since the gradient of a slice takes its size, which is not known in a branch.
-    root = tf.einsum("blc,l->bc", joints, tf.one_hot(0, tables.num_joints, dtype=joints.dtype))
-    projected = tf.einsum("blc,cd->bld", joints, tf.eye(3, 2, dtype=joints.dtype))
-    if tables.free_scale:
-        seen = tf.ones_like(joints[..., 0]) if weights is None else weights
-        centre = tf.einsum("bl,blc->bc", ppca.mean_weights(seen, True), projected)
-        projected -= centre[:, tf.newaxis]
+    joints = tf.where(usable[..., tf.newaxis], joints, _mean_pose(tables, heaviest))
     scale = tf.where(frame.usable, frame.unit, 0) / best.inverse_scale
     angle = tf.cast(best.index % tables.num_rotations, scale.dtype)
     pitch_index = best.index // tables.num_rotations % len(tables.pitches)
     return {
-        "joints_3d": joints - root[:, tf.newaxis],
+        "joints_3d": joints,
         "landmarks": frame.centre + scale[:, tf.newaxis, tf.newaxis] * projected,
         "rotation_angle": angle * (2 * np.pi / tables.num_rotations),
         "pitch": tf.gather(tf.constant(tables.pitches, scale.dtype), pitch_index),
@@ -83,6 +70,29 @@ def _lift_best_missing(tables, options, frame, weights, max_missing, winner):
         "joints_3d_stddev": tf.where(usable, best.stddev, prior_stddev(tables, heaviest)),
         "winner": best.index,
     }
+
+
+def _read_out(pose, weights, tables):
+    """Returns joints `[B, L, 3]` relative to joint 0, and `[B, L, 2]`, less their centre.
+
+    Without slices: their gradient takes a size that is not known in a branch.
+    """
+    x, y, depth = tf.unstack(tf.reshape(pose, [-1, 3, pose.shape[1] // 3]), axis=1)
+    joints, projected = tf.stack([x, y, depth], -1), tf.stack([x, y], -1)
+    if not tables.free_scale:
+        first = tf.one_hot(0, tables.num_joints, dtype=joints.dtype)
+        return joints - tf.einsum("blc,l->bc", joints, first)[:, tf.newaxis], projected
+    joints, projected = (tf.pad(part, [[0, 0], [1, 0], [0, 0]]) for part in (joints, projected))
+    if weights is None:
+        return joints, projected - tf.reduce_mean(projected, 1, keepdims=True)
+    centre = tf.einsum("bl,blc->bc", ppca.mean_weights(weights, True), projected)
+    return joints, projected - centre[:, tf.newaxis]
+
+
+def _mean_pose(tables, index):
+    """Returns the mean pose of a candidate, `[L, 3]`, relative to joint 0."""
+    mean = tables.loadings[index // tables.per_component, -1]
+    return tf.matmul(mean - mean[:1], tables.rotation[index], transpose_b=True)
 
 
 def prior_stddev(tables, index):

@@ -28,9 +28,9 @@ class Frame(NamedTuple):
 
 
 def find_frame(landmarks, weights, scale=None):
-    """Returns the `Frame` of landmarks `[B, L, 2]`, weights `[B, L]`, perhaps scale `[B]`.
+    """Returns the `Frame` of landmarks `[B, L, 2]`, weights `[B, L]` or all, perhaps scale `[B]`.
 
-    >>> find_frame(tf.constant([[[3.0, 1.0], [7.0, 1.0]]]), tf.ones([1, 2])).landmarks.numpy()
+    >>> find_frame(tf.constant([[[3.0, 1.0], [7.0, 1.0]]]), None).landmarks.numpy()
     array([[[-1.,  0.],
             [ 1.,  0.]]], dtype=float32)
     """
@@ -39,11 +39,15 @@ def find_frame(landmarks, weights, scale=None):
         landmarks /= unit[:, tf.newaxis, tf.newaxis]
         usable = tf.ones_like(unit, tf.bool)
         return Frame(landmarks, tf.zeros_like(landmarks[:, :1]), unit, usable)
-    mean = ppca.mean_weights(weights, True)
-    centre = tf.einsum("bl,blc->bc", mean, landmarks)[:, tf.newaxis]
-    visible = tf.cast(weights > 0, landmarks.dtype)[..., tf.newaxis]
-    spread = tf.reduce_max(visible * tf.abs(landmarks - centre), [1, 2])
-    size = tf.reduce_max(visible * tf.abs(landmarks), [1, 2])
+    if weights is None:
+        centre = tf.reduce_mean(landmarks, 1, keepdims=True)
+        spread, size = tf.abs(landmarks - centre), tf.abs(landmarks)
+    else:
+        mean = ppca.mean_weights(weights, True)
+        centre = tf.einsum("bl,blc->bc", mean, landmarks)[:, tf.newaxis]
+        visible = tf.cast(weights > 0, landmarks.dtype)[..., tf.newaxis]
+        spread, size = visible * tf.abs(landmarks - centre), visible * tf.abs(landmarks)
+    spread, size = tf.reduce_max(spread, [1, 2]), tf.reduce_max(size, [1, 2])
     # Points that differ by no more than rounding: any scale is noise.
     usable = spread > 8 * float(np.finfo(landmarks.dtype.as_numpy_dtype).eps) * size
     # No result depends on the unit of the landmarks, so it needs no gradient.

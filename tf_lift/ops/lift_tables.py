@@ -19,9 +19,11 @@ class LiftTables:
     inverse covariance of its landmarks times noise^2.
 
     Landmarks have the 2n coordinates of `axes`, first all horizontal, then all vertical.
-    The search needs their products along an axis, n (n + 1), and across, n^2. For a level
-    camera and an even number of angles it keeps the first half of these, H of M
-    candidates: half a turn later the products across have changed their sign, no more.
+    The search needs their products along an axis, n (n + 1), and across, n^2.
+
+    For a level camera and an even number of angles the large tables keep the first half of
+    these, H of M candidates: half a turn later horizontal coordinates and depths have
+    changed their sign, no more. `find_half` and the functions beside it know.
 
     Attributes:
         axes: `[L, n]`, orthonormal: what a translation does not change, n = L - 1, at a
@@ -34,12 +36,13 @@ class LiftTables:
         linear_along: `[H, n]`; p'My is the sum of this times the vertical coordinates
         linear_across: `[H, n]` and of this times the horizontal ones.
         constant: `[M]`; p'Mp, mm^2.
-        whitening: `[M, 2n, 2n]`; landmarks times this have y'My / noise^2 as their square.
-        whitened_mean: `[M, 2n]`; p times that.
-        growth: `[M, 2n, 3 (L - 1)]`; landmarks in mm times this are what they add to
-            `rest`, camera frame. At a given scale of all L joints.
-        rest: `[M, 3 (L - 1)]`; the pose for landmarks of zero, relative to joint 0, which
-            is left out. At a given scale of all L joints, as the prior has them.
+        whitening: `[H, 2n, 2n]`; landmarks times this have y'My / noise^2 as their square.
+        whitened_mean: `[H, 2n]`; p times that.
+        growth: `[H, 2n, 3 (L - 1)]`; landmarks in mm times this are what they add to
+            `rest`.
+        rest: `[H, 3 (L - 1)]`; the pose for landmarks of zero, camera frame, first all x,
+            then all y and all depths, relative to joint 0, which is left out. At a given
+            scale of all L joints, as the prior has them.
         regression: `[M, 2L, J]`; the latents are landmarks, in mm, less p, times this.
         variance: `[M, L]`, see `ppca.PPCAFit`.
         noise_stddev: `[M]`, mm.
@@ -102,22 +105,56 @@ class LiftTables:
         """Floating type of the tables."""
         return self.constant.dtype
 
-    @functools.cached_property
-    def growth_transposed(self):
-        """`[M, 3 (L - 1), 2n]`: what the gradient takes."""
-        return self._constant(lambda: tf.linalg.matrix_transpose(self.growth))
+    def find_half(self, indices):
+        """Returns where the large tables have candidates, and signs, -1 half a turn later.
+
+        Args:
+            indices: Integers of any shape, 0 to M - 1.
+
+        Returns:
+            Integers of that shape, 0 to H - 1, and signs, or `None` where H is M.
+        """
+        if not self.is_halved:
+            return indices, None
+        half = self.num_rotations // 2
+        turn = indices // half
+        signs = tf.cast(1 - 2 * (turn % 2), self.dtype)
+        return turn // 2 * half + indices % half, signs
+
+    def turn_landmarks(self, landmarks, signs):
+        """Returns landmarks `[..., 2n]` seen half a turn later where `signs` `[...]` are -1."""
+        return self._turn(landmarks, signs, (1.0, 0.0))
+
+    def turn_pose(self, pose, signs):
+        """Returns poses, `[..., 3 (L - 1)]` or `[..., 3 L]` as `rest`, half a turn later."""
+        return self._turn(pose, signs, (1.0, 0.0, 1.0))
+
+    def _turn(self, values, signs, changes):
+        if signs is None:
+            return values
+        changes = tf.repeat(tf.constant(changes, self.dtype), values.shape[-1] // len(changes))
+        return values * (signs[..., tf.newaxis] * changes + (1 - changes))
 
     @functools.cached_property
-    def whitening_transposed(self):
-        """`[M, 2n, 2n]`: what the gradient takes."""
-        return self._constant(lambda: tf.linalg.matrix_transpose(self.whitening))
+    def gradient(self):
+        """`[H, 2n + 3 (L - 1), 2n]`; `whitening` and `growth` transposed: what it takes."""
+
+        def make():
+            both = tf.concat([self.whitening, self.growth], -1)
+            return tf.linalg.matrix_transpose(both)
+
+        return self._constant(make)
 
     @functools.cached_property
     def axes_form(self):
-        """`[M, 2n, 2n]`; M_c, in coordinates of `axes`."""
+        """`[H, 2n, 2n]`; M_c, in coordinates of `axes`."""
 
         def make():
-            factor = self.noise_stddev[:, tf.newaxis, tf.newaxis] * self.whitening
+            halves, _ = self.find_half(tf.range(self.num_candidates))
+            noise_stddev = tf.math.unsorted_segment_max(
+                self.noise_stddev, halves, self.whitening.shape[0]
+            )
+            factor = noise_stddev[:, tf.newaxis, tf.newaxis] * self.whitening
             return tf.matmul(factor, factor, transpose_b=True)
 
         return self._constant(make)
@@ -127,10 +164,10 @@ class LiftTables:
         """`[2L, 2L, M]`; M_c of all landmarks, first all x, then all y."""
 
         def make():
-            rows = self._flat(tf.einsum("ln,mcnr->mclr", self.axes, self._split(self.axes_form)))
-            columns = tf.linalg.matrix_transpose(rows)
-            both = self._flat(tf.einsum("ln,mcnr->mclr", self.axes, self._split(columns)))
-            return tf.transpose(both, [2, 1, 0])
+            factor = self.noise_stddev[:, tf.newaxis, tf.newaxis] * self._whitening_of_all()
+            factor = tf.einsum("ln,mcnr->mclr", self.axes, self._split(factor))
+            factor = tf.reshape(factor, [self.num_candidates, 2 * self.num_joints, -1])
+            return tf.transpose(tf.matmul(factor, factor, transpose_b=True), [2, 1, 0])
 
         return self._constant(make)
 
@@ -139,18 +176,25 @@ class LiftTables:
         """`[2L, M]`; p'M, as `form`."""
 
         def make():
-            mean = tf.linalg.matvec(self.whitening, self.whitened_mean)
+            halves, _ = self.find_half(tf.range(self.num_candidates))
+            mean = tf.gather(self.whitened_mean, halves)
+            mean = tf.linalg.matvec(self._whitening_of_all(), mean)
             mean *= self.noise_stddev[:, tf.newaxis] ** 2
-            mean = tf.einsum("ln,mcnr->mclr", self.axes, self._split(mean[..., tf.newaxis]))
-            return tf.transpose(self._flat(mean)[..., 0])
+            mean = tf.einsum("ln,mcn->clm", self.axes, self._split(mean[..., tf.newaxis])[..., 0])
+            return tf.reshape(mean, [2 * self.num_joints, -1])
 
         return self._constant(make)
 
+    def _whitening_of_all(self):
+        """Returns `whitening` of all candidates, `[M, 2n, 2n]`."""
+        halves, signs = self.find_half(tf.range(self.num_candidates))
+        columns = tf.gather(tf.linalg.matrix_transpose(self.whitening), halves)
+        if signs is not None:
+            columns = self.turn_landmarks(columns, signs[:, tf.newaxis])
+        return tf.linalg.matrix_transpose(columns)
+
     def _split(self, table):
         return tf.reshape(table, [self.num_candidates, 2, self.axes.shape[1], table.shape[2]])
-
-    def _flat(self, table):
-        return tf.reshape(table, [self.num_candidates, 2 * self.num_joints, table.shape[-1]])
 
     @functools.cached_property
     def directions(self):

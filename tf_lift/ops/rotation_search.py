@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tf_lift.ops import chunks, lowest_costs, missing_landmarks, ppca
+from tf_lift.ops import chunks, missing_landmarks, ppca, visible_forms
 from tf_lift.ops.scale_estimation import most_likely_inverse_scale
 
 __all__ = [
@@ -13,9 +13,7 @@ __all__ = [
     "SearchResult",
     "coordinates",
     "cost",
-    "nearest",
-    "nearest_of_visible",
-    "products",
+    "evaluate",
     "search",
 ]
 
@@ -24,9 +22,6 @@ SELECTIONS = ("posterior", "energy", "mean")
 # Poses whose normal equations of all candidates stand in memory at once: 240 candidates
 # of 25 bases take 0.6 MB a pose.
 _CHUNK = 32
-
-# Numbers that the search has of one kind at once, 8 MB of float32: more poses take turns.
-MAX_NUMBERS = 1 << 21
 
 
 class SearchResult(NamedTuple):
@@ -50,7 +45,7 @@ def search(landmarks, tables, weights=None, selection="posterior", masks=False):
 
     With M the inverse covariance of a candidate's landmarks, times noise^2, and p its
     projected mean pose, all that matters of landmarks y is y'My and p'My. With all
-    landmarks visible these are products with constants, see `products`; where some are
+    landmarks visible these are products with constants, see `visible_forms`; where some are
     missing, `missing_landmarks` corrects these; with other weights, the normal equations of
     every candidate are solved.
 
@@ -70,113 +65,26 @@ def search(landmarks, tables, weights=None, selection="posterior", masks=False):
         docs/method.md, section 2.
     """
     if weights is None:
-        parts = _compare(tf.transpose(coordinates(landmarks, tables)), tables, selection)
-        return SearchResult(
-            *(tf.transpose(_join(part, tables)) for part in zip(*parts, strict=True))
+        parts = visible_forms.evaluate(landmarks, tables)
+        square, product = (
+            tf.transpose(visible_forms.join(forms, tables)) for forms in zip(*parts, strict=True)
         )
+        dimensions = 2.0 * tables.axes.shape[1]
+        rest = tables.constant, tables.noise_stddev**2, tables.normaliser, dimensions
+        return evaluate(square, product, *rest, selection, tables)
     square, product, constant, log_determinant = _solve(landmarks, weights, tables, masks)
     normaliser = log_determinant + tables.mixture_cost
     num_free = ppca.dimensions(weights, tables.free_scale)[:, tf.newaxis]
     noise_variance = tables.noise_stddev**2
-    return _evaluate(
+    return evaluate(
         square, product, constant, noise_variance, normaliser, num_free, selection, tables
     )
-
-
-def nearest(landmarks, tables, number, selection="posterior", unrolled=False):
-    """Returns the candidates of the lowest costs, all landmarks visible.
-
-    Args:
-        landmarks: `[B, 2n]`, see `coordinates`.
-        tables: `LiftTables`.
-        number: How many.
-        selection: See `cost`.
-        unrolled: Whether XLA compiles it.
-
-    Returns:
-        `[number, B]`, int32, the best first.
-    """
-    number = min(number, tables.num_candidates)
-
-    def find(batch):
-        parts = _compare(tf.transpose(batch["landmarks"]), tables, selection)
-        costs = [part.costs for part in parts]
-        if unrolled:
-            indices = [_part(tf.range(tables.num_candidates), n, tables) for n in range(len(costs))]
-            return tf.transpose(lowest_costs.find(costs, indices, number, tables.one))
-        return tf.math.top_k(-tf.transpose(_join(costs, tables)), number).indices
-
-    largest = max(tables.num_candidates, tables.axes.shape[1] * (tables.axes.shape[1] + 1))
-    spec = tf.TensorSpec([None, number], tf.int32)
-    size = max(1, MAX_NUMBERS // largest)
-    return tf.transpose(chunks.map_chunks(find, {"landmarks": landmarks}, spec, size))
-
-
-def nearest_of_visible(landmarks, weights, rows, tables, number, selection, unrolled):
-    """Returns the candidates of the lowest costs where some landmarks are missing.
-
-    Args:
-        landmarks: `[B, L, 2]`, zero where missing.
-        weights: `[B, L]`, 0 or 1.
-        rows: `completion.missing_rows` of them.
-        tables: `LiftTables`.
-        number: How many.
-        selection: See `cost`.
-        unrolled: Whether XLA compiles it.
-
-    Returns:
-        `[number, B]`, int32, the best first.
-    """
-    number = min(number, tables.num_candidates)
-    if not unrolled:
-        costs = search(landmarks, tables, weights, selection, masks=True).costs
-        return tf.transpose(tf.math.top_k(-costs, number).indices)
-
-    def find(batch):
-        points, weights = batch["points"], batch["weights"]
-        *parts, normaliser = missing_landmarks.eliminate(points, weights, batch["rows"], tables)
-        num_free = ppca.dimensions(weights, tables.free_scale)[:, tf.newaxis]
-        noise_variance = tables.noise_stddev**2
-        found = _evaluate(*parts, noise_variance, normaliser, num_free, selection, tables)
-        # The division changes nothing, but without it XLA eliminates for each of its readers.
-        return tf.math.top_k(-found.costs / tables.one, number).indices
-
-    points = tf.reshape(tf.transpose(landmarks, [0, 2, 1]), [-1, 2 * tables.num_joints])
-    batch = {"points": points, "weights": weights, "rows": rows}
-    spec = tf.TensorSpec([None, number], tf.int32)
-    stored = 2 * tables.num_joints
-    if rows.shape[1] > 2 * missing_landmarks.MAX_WRITTEN_OUT:
-        stored = rows.shape[1] ** 2
-    size = max(1, MAX_NUMBERS // (stored * tables.num_candidates))
-    return tf.transpose(chunks.map_chunks(find, batch, spec, size))
 
 
 def coordinates(landmarks, tables):
     """Returns landmarks `[B, L, 2]` in the coordinates of `tables.axes`, `[B, 2n]`."""
     flat = tf.reshape(tf.transpose(landmarks, [0, 2, 1]), [-1, tables.num_joints])
     return tf.reshape(tf.matmul(flat, tables.axes), [-1, 2 * tables.axes.shape[1]])
-
-
-def products(across, along):
-    """Returns all that a quadratic form of landmarks can depend on, each pair once.
-
-    Args:
-        across: Horizontal coordinates, `[n, B]`.
-        along: Vertical ones, `[n, B]`.
-
-    Returns:
-        The products of coordinates of the same axis `[n (n + 1), B]`, and of two different
-        ones `[n^2, B]`.
-
-    >>> same, mixed = products(tf.constant([[2.0]]), tf.constant([[3.0]]))
-    >>> same.numpy().ravel(), mixed.numpy().ravel()
-    (array([4., 9.], dtype=float32), array([6.], dtype=float32))
-    """
-    size = across.shape[0]
-    rows, columns = np.triu_indices(size)
-    same = [tf.gather(axis, rows) * tf.gather(axis, columns) for axis in (across, along)]
-    mixed = tf.reshape(across[:, tf.newaxis] * along, [size * size, -1])
-    return tf.concat(same, 0), mixed
 
 
 def cost(energy, inverse_scale, noise_variance, normaliser, dimensions, selection):
@@ -199,47 +107,7 @@ def cost(energy, inverse_scale, noise_variance, normaliser, dimensions, selectio
     return energy / noise_variance + normaliser - 2 * dimensions * tf.math.log(inverse_scale)
 
 
-def _compare(flat, tables, selection):
-    """Returns the `SearchResult` of `[H, B]` of each part of the candidates, one or two.
-
-    Args:
-        flat: Coordinates of landmarks, `[2n, B]`: poses last, so that all that is done for
-            each candidate runs along them.
-        tables: `LiftTables`.
-        selection: See `cost`.
-    """
-    across, along = tf.split(flat, 2)
-    same, mixed = products(across, along)
-    if tables.encode_along is not None:
-        same = tf.matmul(tables.encode_along, same)
-    if tables.encode_across is not None:
-        mixed = tf.matmul(tables.encode_across, mixed)
-    same, mixed = tf.matmul(tables.decode_along, same), tf.matmul(tables.decode_across, mixed)
-    product_same = tf.matmul(tables.linear_along, along)
-    product_mixed = tf.matmul(tables.linear_across, across)
-    dimensions = 2.0 * tables.axes.shape[1]
-    results = []
-    for sign in (1, -1)[: 1 + tables.is_halved]:
-        part = 0 if sign == 1 else 1
-        constant, noise_stddev, normaliser = (
-            _part(table, part, tables)
-            for table in (tables.constant, tables.noise_stddev, tables.normaliser)
-        )
-        found = _evaluate(
-            same + sign * mixed,
-            product_same + sign * product_mixed,
-            constant,
-            noise_stddev**2,
-            normaliser,
-            dimensions,
-            selection,
-            tables,
-        )
-        results.append(found)
-    return results
-
-
-def _evaluate(square, product, constant, noise_variance, normaliser, dimensions, selection, tables):
+def evaluate(square, product, constant, noise_variance, normaliser, dimensions, selection, tables):
     """Returns the `SearchResult` of y'My and p'My and the candidates' constants."""
     if not tables.free_scale:
         inverse_scale = tf.ones_like(square)
@@ -250,22 +118,6 @@ def _evaluate(square, product, constant, noise_variance, normaliser, dimensions,
     energy = inverse_scale * (inverse_scale * square - 2 * product) + constant
     costs = cost(energy, inverse_scale, noise_variance, normaliser, dimensions, selection)
     return SearchResult(costs, inverse_scale, square, energy)
-
-
-def _part(table, part, tables):
-    """Returns a table `[M]` for the first or the second half of the angles, `[H, 1]`."""
-    if tables.is_halved:
-        table = tf.reshape(table, [-1, 2, tables.num_rotations // 2])[:, part]
-    return tf.reshape(table, [-1, 1])
-
-
-def _join(parts, tables):
-    """Returns `[M, B]` of the parts `[H, B]`."""
-    if len(parts) == 1:
-        return parts[0]
-    half = tables.num_rotations // 2
-    halves = [tf.reshape(part, [-1, 1, half, tf.shape(part)[1]]) for part in parts]
-    return tf.reshape(tf.concat(halves, 1), [tables.num_candidates, -1])
 
 
 def _solve(landmarks, weights, tables, masks):

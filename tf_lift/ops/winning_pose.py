@@ -3,7 +3,6 @@
 import functools
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops import (
@@ -23,8 +22,9 @@ class WinningPose(NamedTuple):
 
     Attributes:
         index: `[B]`, int32.
-        pose: `[B, 3 (L - 1)]`, mm, camera frame, relative to joint 0, which is left out; at
-            a given scale all joints, `[B, 3L]`, as the prior has them.
+        pose: `[B, 3 (L - 1)]`, mm, camera frame, first all x, then all y and all depths,
+            relative to joint 0, which is left out; at a given scale all joints, `[B, 3L]`,
+            as the prior has them.
         inverse_scale: `[B]`, mm per unit of the landmarks.
         energy: `[B]`, mm^2.
         stddev: `[B, L]`, mm, see `posterior.stddev`; without gradient, as is `index`.
@@ -63,9 +63,11 @@ def find(
     """
     # Below, a division by one changes nothing, but XLA repeats none for each of its readers.
     fixed = tf.stop_gradient(landmarks)
+    indices = tf.truncatediv(indices, tf.cast(tables.one, tf.int32))
     product_of = functools.partial(gathered_products.multiply, unrolled=unrolled)
     noise_variance = tf.gather(tables.noise_stddev, indices) ** 2
-    mean = tf.gather(tables.whitened_mean, indices)
+    halves, signs = tables.find_half(indices)
+    mean = tf.gather(tables.whitened_mean, halves)
     dimensions = 2.0 * tables.axes.shape[1]
     normaliser = tf.gather(tables.normaliser, indices)
     completed = None
@@ -76,10 +78,11 @@ def find(
         normaliser += completed.log_determinant
         normaliser += missing_landmarks.log_determinant_of_others(weights, noise_variance, tables)
     if completed is None:
-        whitened = product_of(fixed, tables.whitening, indices) / tables.one
+        whitened = product_of(fixed, tables.whitening, halves, signs=signs) / tables.one
     else:
         known = tf.stack([fixed, completed.offset])
-        whitened, offset = tf.unstack(product_of(known, tables.whitening, indices) / tables.one)
+        whitened = product_of(known, tables.whitening, halves, signs=signs) / tables.one
+        whitened, offset = tf.unstack(whitened)
         mean = (mean - offset) / tables.one
     square, product = _sum(whitened**2), _sum(whitened * mean)
     inverse_scale = tf.ones_like(square)
@@ -99,21 +102,22 @@ def find(
 
     # From here on the best is the first, so that no pose need be chosen.
     indices, scales = best_first(indices), best_first(inverse_scale)
+    halves, signs = tables.find_half(indices)
     # Likewise a division, done once.
     unit = 1 / scales[..., tf.newaxis]
     if completed is None:
-        steps = product_of(fixed, tables.growth, indices) / unit
-        poses = steps + tf.gather(tables.rest, indices)
+        steps = product_of(fixed, tables.growth, halves, signs=signs) / unit
+        poses = steps
     else:
         known = tf.stack([best_first(values) for values in (fixed, completed.offset)]) / tables.one
-        grown = product_of(known, tables.growth, indices) / tables.one
+        grown = product_of(known, tables.growth, halves, signs=signs) / tables.one
         steps = grown[0] / unit
-        poses = steps + grown[1] + tf.gather(tables.rest, indices)
+        poses = steps + grown[1]
+    poses = tables.turn_pose(poses + tf.gather(tables.rest, halves), signs)
     index, pose, scale = indices[0], poses[0], scales[0]
+    half, sign = halves[0], None if signs is None else signs[0]
     # What the gradient takes, as tensors of the graph that it belongs to.
-    whitening, growth = (
-        tf.identity(table) for table in (tables.whitening_transposed, tables.growth_transposed)
-    )
+    table = tf.identity(tables.gradient)
     if completed is not None:
         form = tf.identity(tables.axes_form)
         by_pose = tf.transpose(completed.inverse, [2, 3, 0, 1])
@@ -125,18 +129,19 @@ def find(
 
         def grad(d_pose, d_scale, d_energy):
             variance = best_first(noise_variance)[0]
-            direction = d_energy * 2 * scale * variance
-            direction = direction[:, tf.newaxis] * best_first(residuals)[0]
+            residual = best_first(residuals)[0]
+            direction = (d_energy * 2 * scale * variance)[:, tf.newaxis] * residual
+            d_pose = tables.turn_pose(d_pose, sign)
             if tables.free_scale:
                 a, b = best_first(square)[0], best_first(product)[0]
                 d_scale += tf.math.divide_no_nan(_sum(d_pose * steps[0]), scale)
                 d_scale += d_energy * 2 * variance * (scale * a - b)
                 change = tf.math.divide_no_nan(d_scale * scale, 2 * scale * a - b)
-                turn = best_first(mean)[0] - 2 * scale[:, tf.newaxis] * best_first(whitened)[0]
-                direction += change[:, tf.newaxis] * turn
-            d_landmarks = product_of(direction, whitening, index)
+                # p - 2 u y, whitened; of these XLA would repeat the products for y alone.
+                direction -= change[:, tf.newaxis] * (best_first(mean)[0] + 2 * residual)
             upstream = scale[:, tf.newaxis] * d_pose
-            d_landmarks += product_of(upstream, growth, index)
+            d_landmarks = product_of(tf.concat([direction, upstream], -1), table, half)
+            d_landmarks = tables.turn_landmarks(d_landmarks, sign)
             if completed is None:
                 return d_landmarks
             return completion.pull_back(
@@ -144,7 +149,7 @@ def find(
             )
 
         def multiply_form(values):
-            return product_of(values, form, index)
+            return tables.turn_landmarks(product_of(values, form, half, signs=sign), sign)
 
         return (tf.identity(pose), tf.identity(scale), best_first(energy)[0]), grad
 
@@ -180,15 +185,14 @@ def _rooted(poses, tables):
     if tables.free_scale:
         return poses
     leading = tf.shape(poses)[:-1]
-    joints = tf.reshape(poses, tf.concat([leading, [tables.num_joints, 3]], 0))
+    joints = tf.reshape(poses, tf.concat([leading, [3, tables.num_joints]], 0))
     size = 3 * (tables.num_joints - 1)
-    return tf.reshape(joints[..., 1:, :] - joints[..., :1, :], tf.concat([leading, [size]], 0))
+    return tf.reshape(joints[..., 1:] - joints[..., :1], tf.concat([leading, [size]], 0))
 
 
 def _sum_coordinates(values):
     """Returns the sums `[..., L - 1]` of three coordinates each."""
-    sums = np.kron(np.eye(values.shape[-1] // 3), np.ones([3, 1]))
-    return tf.matmul(values, tf.constant(sums, values.dtype))
+    return tf.add_n(tf.split(values, 3, -1))
 
 
 def _missing_variance(inverse, rows, tables, index):
@@ -199,8 +203,12 @@ def _missing_variance(inverse, rows, tables, index):
     """
     both = completion.image_axes(tables, rows.shape[1])
     growth = _rooted(tf.einsum("la,maq->mlq", both, tables.growth), tables)
-    start = index[:, tf.newaxis] * both.shape[0]
+    half, sign = tables.find_half(index)
+    start = half[:, tf.newaxis] * both.shape[0]
     growth = tf.gather(tf.reshape(growth, [-1, growth.shape[2]]), start + rows)
+    if sign is not None:
+        across = rows < tables.num_joints
+        growth *= tf.where(across, sign[:, tf.newaxis], 1)[..., tf.newaxis]
     spread = tf.reduce_sum(tf.matmul(tf.transpose(inverse, [2, 0, 1]), growth) * growth, 1)
     noise_variance = tf.gather(tables.noise_stddev, index)[:, tf.newaxis] ** 2
     return noise_variance * _sum_coordinates(spread)

@@ -37,7 +37,7 @@ def build_tables(prior, num_rotations=80, pitches=(0.0,), free_scale=True, dtype
 
     >>> tables = build_tables(tf_lift.PosePrior.load("cmu"), num_rotations=8)
     >>> tables.growth.shape
-    TensorShape([24, 32, 48])
+    TensorShape([12, 32, 48])
     """
     if not isinstance(num_rotations, (int, np.integer)) or num_rotations < 1:
         raise ValueError(f"`num_rotations` must be a positive integer. Received: {num_rotations}")
@@ -53,6 +53,8 @@ def build_tables(prior, num_rotations=80, pitches=(0.0,), free_scale=True, dtype
     if num_rotations % 2 == 0 and tuple(pitches) == (0.0,):
         num_kept //= 2
     kept = np.arange(len(tables["constant"])).reshape(-1, num_rotations)[:, :num_kept].ravel()
+    for name in ("whitening", "whitened_mean", "growth", "rest"):
+        tables[name] = tables[name][kept]
     forms = tables.pop("form")[kept]
     moments = tables.pop("moments").mean(0)
     # What rounding leaves of the cost is all that the search need tell.
@@ -135,8 +137,8 @@ def _component(prior, k, rotation, axes, free_scale):
         "constant": np.einsum("ri,ri->r", linear, mean),
         "whitening": whitening,
         "whitened_mean": np.einsum("rij,ri->rj", whitening, mean),
-        "growth": growth.reshape(*growth.shape[:2], -1),
-        "rest": rest.reshape(len(rotation), -1),
+        "growth": growth.swapaxes(2, 3).reshape(*growth.shape[:2], -1),
+        "rest": rest.swapaxes(1, 2).reshape(len(rotation), -1),
         "regression": regression,
         "variance": variance,
         "log_determinant": log_determinant,
@@ -152,7 +154,7 @@ def _features(forms, moments):
         moments: `[2n, 2n]`; mean products of typical landmarks.
 
     Returns:
-        "along" and "across", see `rotation_search.products`: coefficients `[F, H]` and
+        "along" and "across", see `visible_forms.products`: coefficients `[F, H]` and
         the root mean squares `[F]` of the products, of Gaussian landmarks.
     """
     size = forms.shape[1] // 2
@@ -187,6 +189,8 @@ def _compress(forms, scale, tolerance):
     left, values, right = np.linalg.svd(scale[:, np.newaxis] * forms, full_matrices=False)
     left_out = np.sqrt(np.cumsum(values[::-1] ** 2)[::-1] / forms.shape[1])
     rank = max(1, int(np.sum(left_out > tolerance)))
+    # Matrix products take 16 rows as fast as one; more of them lose nothing.
+    rank = min(len(values), -(-rank // 16) * 16)
     if rank * sum(forms.shape) > forms.size:
         return None, forms.T
     return (left[:, :rank] / scale[:, np.newaxis]).T, (values[:rank, np.newaxis] * right[:rank]).T

@@ -1,0 +1,121 @@
+"""The few candidates that a search finds, for `winning_pose` to rank exactly."""
+
+import numpy as np
+import tensorflow as tf
+
+from tf_lift.ops import (
+    chunks,
+    lowest_costs,
+    missing_landmarks,
+    ppca,
+    rotation_search,
+    visible_forms,
+)
+from tf_lift.ops.quick_log import quick_log
+
+__all__ = ["nearest", "nearest_of_visible"]
+
+# Numbers that the search has of one kind at once, 8 MB of float32: more poses take turns.
+MAX_NUMBERS = 1 << 21
+
+
+def nearest(landmarks, tables, number, selection="posterior", unrolled=False):
+    """Returns the candidates of the lowest costs, all landmarks visible.
+
+    Args:
+        landmarks: `[B, L, 2]`, as `rotation_search.search` takes them.
+        tables: `LiftTables`.
+        number: How many.
+        selection: See `rotation_search.cost`.
+        unrolled: Whether XLA compiles it.
+
+    Returns:
+        `[number, B]`, int32, the best first.
+    """
+    number = min(number, tables.num_candidates)
+
+    def find(batch):
+        if not unrolled:
+            costs = rotation_search.search(batch["landmarks"], tables, None, selection).costs
+            return tf.math.top_k(-costs, number).indices
+        parts = visible_forms.evaluate(batch["landmarks"], tables)
+        costs = [
+            _quick_costs(*forms, index, tables, selection) for index, forms in enumerate(parts)
+        ]
+        indices = tf.range(tables.num_candidates)
+        indices = [visible_forms.part(indices, index, tables) for index in range(len(parts))]
+        return tf.transpose(lowest_costs.find(costs, indices, number, tables.one))
+
+    largest = max(tables.num_candidates, tables.axes.shape[1] * (tables.axes.shape[1] + 1))
+    spec = tf.TensorSpec([None, number], tf.int32)
+    size = max(1, MAX_NUMBERS // largest)
+    return tf.transpose(chunks.map_chunks(find, {"landmarks": landmarks}, spec, size))
+
+
+def _quick_costs(square, product, number, tables, selection):
+    """Returns the costs `[H, B]` of one part of the candidates, all landmarks visible.
+
+    These are `rotation_search.cost`, but for poses that look the other way: of the scale it
+    takes the form of the root that is exact where p'My > 0, as of every good candidate.
+    """
+    constant, noise_stddev, normaliser = (
+        visible_forms.part(table, number, tables)
+        for table in (tables.constant, tables.noise_stddev, tables.normaliser)
+    )
+    dimensions = 2.0 * tables.axes.shape[1]
+    if tables.free_scale:
+        limits = np.finfo(square.dtype.as_numpy_dtype)
+        square = tf.maximum(square, float(limits.eps))
+        root = tf.sqrt(product**2 + (4 * dimensions * noise_stddev**2) * square)
+        # The limit also keeps XLA from storing the quotient between its two readers.
+        inverse_scale = tf.maximum((product + root) / (2 * square), float(limits.tiny))
+        energy = inverse_scale * (inverse_scale * square - 2 * product) + constant
+    else:
+        energy = square - 2 * product + constant
+    if selection == "energy":
+        return energy
+    costs = (1 / noise_stddev**2) * energy + normaliser
+    if tables.free_scale:
+        costs -= 2 * dimensions * quick_log(inverse_scale)
+    return costs
+
+
+def nearest_of_visible(landmarks, weights, rows, tables, number, selection, unrolled):
+    """Returns the candidates of the lowest costs where some landmarks are missing.
+
+    Args:
+        landmarks: `[B, L, 2]`, zero where missing.
+        weights: `[B, L]`, 0 or 1.
+        rows: `completion.missing_rows` of them.
+        tables: `LiftTables`.
+        number: How many.
+        selection: See `cost`.
+        unrolled: Whether XLA compiles it.
+
+    Returns:
+        `[number, B]`, int32, the best first.
+    """
+    number = min(number, tables.num_candidates)
+    if not unrolled:
+        costs = rotation_search.search(landmarks, tables, weights, selection, masks=True).costs
+        return tf.transpose(tf.math.top_k(-costs, number).indices)
+
+    def find(batch):
+        points, weights = batch["points"], batch["weights"]
+        *parts, normaliser = missing_landmarks.eliminate(points, weights, batch["rows"], tables)
+        num_free = ppca.dimensions(weights, tables.free_scale)[:, tf.newaxis]
+        noise_variance = tables.noise_stddev**2
+        found = rotation_search.evaluate(
+            *parts, noise_variance, normaliser, num_free, selection, tables
+        )
+        # The division changes nothing, but without it XLA eliminates for each of its readers.
+        return tf.math.top_k(-found.costs / tables.one, number).indices
+
+    points = tf.reshape(tf.transpose(landmarks, [0, 2, 1]), [-1, 2 * tables.num_joints])
+    batch = {"points": points, "weights": weights, "rows": rows}
+    spec = tf.TensorSpec([None, number], tf.int32)
+    stored = 2 * tables.num_joints
+    if rows.shape[1] > 2 * missing_landmarks.MAX_WRITTEN_OUT:
+        stored = rows.shape[1] ** 2
+    size = max(1, MAX_NUMBERS // (stored * tables.num_candidates))
+    return tf.transpose(chunks.map_chunks(find, batch, spec, size))
