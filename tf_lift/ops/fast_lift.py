@@ -1,11 +1,15 @@
 """The lift to the pose of the best candidate, without options."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops import (
     candidates,
     completion,
+    mask_groups,
+    masked_tables,
     missing_landmarks,
     nearest_candidates,
     ppca,
@@ -14,6 +18,10 @@ from tf_lift.ops import (
 )
 
 __all__ = ["lift_best", "prior_stddev"]
+
+# So many masks have tables of their own, which pays from so many poses on.
+_MAX_MASKS = 8
+_MIN_GROUPED = 512
 
 
 def lift_best(tables, options, frame, weights, winner):
@@ -31,7 +39,37 @@ def lift_best(tables, options, frame, weights, winner):
     if winner is not None:
         # Cheap for one candidate, and XLA would compile a branch's gradient for each input.
         return lift(tables.num_joints)()
-    return tf.cond(tf.reduce_all(missing <= few), lift(few), lift(tables.num_joints))
+    are_few = tf.reduce_all(missing <= few)
+    lift_any = functools.partial(tf.cond, are_few, lift(few), lift(tables.num_joints))
+    if not options.compiled or (weights.shape[0] or _MIN_GROUPED) < _MIN_GROUPED:
+        return lift_any()
+    groups = mask_groups.group(weights, _MAX_MASKS)
+
+    def lift_groups():
+        return _lift_best_of_masks(tables, options, frame, weights, groups, few)
+
+    return tf.cond(are_few & groups.is_whole, lift_groups, lift_any)
+
+
+def _lift_best_of_masks(tables, options, frame, weights, groups, max_missing):
+    """`lift_best` where there are few masks."""
+    masked = masked_tables.build(tables, groups.masks, max_missing)
+    indices = nearest_candidates.nearest_of_masks(
+        tf.stop_gradient(frame.landmarks),
+        groups.index,
+        groups.masks,
+        masked,
+        tables,
+        candidates.NUM_NEAR,
+        options.selection,
+    )
+    heaviest = tf.argmin(tables.mixture_cost, output_type=tf.int32)
+    heaviest += groups.index * tables.num_candidates
+    indices = tf.where(frame.usable, indices, heaviest)
+    points = rotation_search.coordinates(frame.landmarks, tables)
+    best = winning_pose.find(points, masked, indices, options.selection, True, weights)
+    best = best._replace(index=best.index % tables.num_candidates)
+    return _result(best, tables, frame, weights)
 
 
 def _lift_best_missing(tables, options, frame, weights, max_missing, winner):
@@ -54,6 +92,12 @@ def _lift_best_missing(tables, options, frame, weights, max_missing, winner):
     heaviest = tf.argmin(tables.mixture_cost, output_type=tf.int32)
     indices = tf.where(frame.usable, indices, heaviest)
     best = winning_pose.find(points, tables, indices, selection, compiled, weights, rows)
+    return _result(best, tables, frame, weights)
+
+
+def _result(best, tables, frame, weights):
+    """Returns what the lift does, of a `winning_pose.WinningPose`."""
+    heaviest = tf.argmin(tables.mixture_cost, output_type=tf.int32)
     joints, projected = _read_out(best.pose, weights, tables)
     usable = frame.usable[:, tf.newaxis]
     joints = tf.where(usable[..., tf.newaxis], joints, _mean_pose(tables, heaviest))

@@ -54,6 +54,8 @@ class LiftTables:
         num_rotations: Number of angles about the vertical, evenly spaced from 0.
         pitches: Camera pitches, rad.
         free_scale: Whether scale and position are free (weak perspective) or given.
+        missing_variance: `[M, L]`; what missing landmarks add to the variance, see
+            `masked_tables`. `None` where all are visible.
     """
 
     axes: Any
@@ -79,6 +81,7 @@ class LiftTables:
     num_rotations: int
     pitches: tuple[float, ...]
     free_scale: bool
+    missing_variance: Any = None
 
     @property
     def num_joints(self) -> int:
@@ -88,7 +91,7 @@ class LiftTables:
     @property
     def num_candidates(self) -> int:
         """Number of candidates, M."""
-        return self.constant.shape[0]
+        return self.constant.shape[-1]
 
     @property
     def per_component(self) -> int:
@@ -97,8 +100,8 @@ class LiftTables:
 
     @property
     def is_halved(self) -> bool:
-        """Whether the search keeps half of the angles."""
-        return self.decode_along.shape[0] < self.num_candidates
+        """Whether the large tables keep half of the angles."""
+        return self.rest.shape[0] < self.num_candidates
 
     @property
     def dtype(self):
@@ -146,15 +149,23 @@ class LiftTables:
         return self._constant(make)
 
     @functools.cached_property
+    def stacked(self):
+        """`[2n, H, 1 + 2n + 2n + 3 (L - 1)]`; p'M, M_c, `whitening` and `growth` abreast."""
+
+        def make():
+            mean = tf.linalg.matvec(self.whitening, self.whitened_mean)[..., tf.newaxis]
+            mean *= self._noise_stddev_of_halves() ** 2
+            parts = [mean, self.axes_form, self.whitening, self.growth]
+            return tf.transpose(tf.concat(parts, -1), [1, 0, 2])
+
+        return self._constant(make)
+
+    @functools.cached_property
     def axes_form(self):
         """`[H, 2n, 2n]`; M_c, in coordinates of `axes`."""
 
         def make():
-            halves, _ = self.find_half(tf.range(self.num_candidates))
-            noise_stddev = tf.math.unsorted_segment_max(
-                self.noise_stddev, halves, self.whitening.shape[0]
-            )
-            factor = noise_stddev[:, tf.newaxis, tf.newaxis] * self.whitening
+            factor = self._noise_stddev_of_halves() * self.whitening
             return tf.matmul(factor, factor, transpose_b=True)
 
         return self._constant(make)
@@ -185,6 +196,13 @@ class LiftTables:
 
         return self._constant(make)
 
+    def _noise_stddev_of_halves(self):
+        """Returns `noise_stddev` of the first half of the angles, `[H, 1, 1]`."""
+        values = self.noise_stddev
+        if self.is_halved:
+            values = tf.reshape(values, [-1, 2, self.num_rotations // 2])[:, 0]
+        return tf.reshape(values, [-1, 1, 1])
+
     def _whitening_of_all(self):
         """Returns `whitening` of all candidates, `[M, 2n, 2n]`."""
         halves, signs = self.find_half(tf.range(self.num_candidates))
@@ -210,8 +228,9 @@ class LiftTables:
 
         return self._constant(make)
 
-    @staticmethod
-    def _constant(make):
+    def _constant(self, make):
+        if tf.is_symbolic_tensor(self.whitening):
+            return make()
         # A constant of every graph to come, also where a graph asks for it first.
         with tf.init_scope():
             return make()

@@ -21,14 +21,14 @@ def find(parts, indices, number, one):
     index as well: costs equal in all other bits, 3e-5 of them, count as equal.
 
     Args:
-        parts: List of costs `[H, B]`.
+        parts: List of costs `[..., H, B]`.
         indices: List of their indices `[H, 1]`, all different.
         number: How many to find.
         one: A tensor of 1, which XLA does not know: it repeats a division for none of those
             that read it, but cheaper operations for each.
 
     Returns:
-        `[number, B]`, the lowest first; of equal costs the first.
+        `[number, ..., B]`, the lowest first; of equal costs the first.
 
     >>> parts = [tf.constant([[3.0], [1.0]]), tf.constant([[2.0], [1.0]])]
     >>> indices = [tf.constant([[0], [1]]), tf.constant([[2], [3]])]
@@ -36,7 +36,7 @@ def find(parts, indices, number, one):
     array([1, 3, 2], dtype=int32)
     """
     parts = [tf.minimum(part, part.dtype.max / 2) for part in parts]
-    if sum(part.shape[0] for part in parts) <= 1 << _INDEX_BITS:
+    if sum(part.shape[-2] for part in parts) <= 1 << _INDEX_BITS:
         return _by_marks(parts, indices, number, one)
     return _by_places([part / one for part in parts], indices, number)
 
@@ -53,7 +53,7 @@ def _by_marks(parts, indices, number, one):
     found = []
     for _ in range(number):
         if found:
-            left = [tf.where(key > found[-1], key, key.dtype.max) for key in keys]
+            left = [tf.where(key > _beside(found[-1]), key, key.dtype.max) for key in keys]
         else:
             left = keys
         found.append(_minimum(left))
@@ -66,15 +66,19 @@ def _by_places(parts, indices, number):
     for _ in range(number):
         places = zip(parts, indices, strict=True)
         lowest = _minimum(parts)
-        places = [tf.where(part <= lowest, index, tf.int32.max) for part, index in places]
+        places = [tf.where(part <= _beside(lowest), index, tf.int32.max) for part, index in places]
         found.append(_minimum(places))
         parts = [
-            tf.where(index == found[-1], part.dtype.max, part)
+            tf.where(index == _beside(found[-1]), part.dtype.max, part)
             for part, index in zip(parts, indices, strict=True)
         ]
     return tf.stack(found)
 
 
 def _minimum(parts):
-    """Returns the minima `[B]` over parts `[H, B]`."""
-    return functools.reduce(tf.minimum, [tf.reduce_min(part, 0) for part in parts])
+    """Returns the minima `[..., B]` over parts `[..., H, B]`."""
+    return functools.reduce(tf.minimum, [tf.reduce_min(part, -2) for part in parts])
+
+
+def _beside(values):
+    return values[..., tf.newaxis, :]

@@ -1,11 +1,14 @@
 """The few candidates that a search finds, for `winning_pose` to rank exactly."""
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops import (
     chunks,
     lowest_costs,
+    mask_groups,
     missing_landmarks,
     ppca,
     rotation_search,
@@ -13,10 +16,13 @@ from tf_lift.ops import (
 )
 from tf_lift.ops.quick_log import quick_log
 
-__all__ = ["nearest", "nearest_of_visible"]
+__all__ = ["nearest", "nearest_of_masks", "nearest_of_visible"]
 
 # Numbers that the search has of one kind at once, 8 MB of float32: more poses take turns.
 MAX_NUMBERS = 1 << 21
+
+# Poses of one mask that the search takes together.
+_ROW = 128
 
 
 def nearest(landmarks, tables, number, selection="posterior", unrolled=False):
@@ -38,22 +44,82 @@ def nearest(landmarks, tables, number, selection="posterior", unrolled=False):
         if not unrolled:
             costs = rotation_search.search(batch["landmarks"], tables, None, selection).costs
             return tf.math.top_k(-costs, number).indices
-        parts = visible_forms.evaluate(batch["landmarks"], tables)
-        costs = [
-            _quick_costs(*forms, index, tables, selection) for index, forms in enumerate(parts)
-        ]
-        indices = tf.range(tables.num_candidates)
-        indices = [visible_forms.part(indices, index, tables) for index in range(len(parts))]
-        return tf.transpose(lowest_costs.find(costs, indices, number, tables.one))
+        return tf.transpose(_find_quickly(batch["landmarks"], tables, number, selection))
 
-    largest = max(tables.num_candidates, tables.axes.shape[1] * (tables.axes.shape[1] + 1))
     spec = tf.TensorSpec([None, number], tf.int32)
-    size = max(1, MAX_NUMBERS // largest)
+    size = _most_poses(tables)
     return tf.transpose(chunks.map_chunks(find, {"landmarks": landmarks}, spec, size))
 
 
-def _quick_costs(square, product, number, tables, selection):
-    """Returns the costs `[H, B]` of one part of the candidates, all landmarks visible.
+def nearest_of_masks(landmarks, index, masks, masked, tables, number, selection):
+    """Returns the candidates of the lowest costs where there are few masks.
+
+    Poses of the same mask stand together, so that each of a few products has the constants
+    of one mask. For XLA.
+
+    Args:
+        landmarks: `[B, L, 2]`, zero where missing.
+        index: `[B]`, int32; the mask of each pose.
+        masks: `[D, L]`, 0 or 1.
+        masked: `masked_tables` of these.
+        tables: `LiftTables`.
+        number: How many.
+        selection: See `rotation_search.cost`.
+
+    Returns:
+        `[number, B]`, int32, candidates of `masked`, the best first.
+    """
+    number = min(number, tables.num_candidates)
+    num_masks = masks.shape[0]
+    changing = ("constant", "normaliser", "decode_along", "decode_across")
+    changing += ("linear_along", "linear_across")
+    by_mask = {}
+    for name in changing:
+        table = getattr(masked, name)
+        by_mask[name] = tf.reshape(table, [num_masks, -1, *table.shape[1:]])
+    dimensions = ppca.dimensions(masks, tables.free_scale)[:, tf.newaxis, tf.newaxis]
+
+    def find(batch):
+        slots = mask_groups.arrange(batch["index"], num_masks, _ROW)
+        of_rows = {name: tf.gather(table, slots.group) for name, table in by_mask.items()}
+        of_rows |= {"encode_along": None, "encode_across": None}
+        found = _find_quickly(
+            tf.gather(batch["landmarks"], slots.pose),
+            dataclasses.replace(tables, **of_rows),
+            number,
+            selection,
+            tf.gather(dimensions, slots.group),
+        )
+        found = tf.gather(tf.reshape(found, [number, -1]), slots.of_pose, axis=1)
+        return tf.transpose(found + batch["index"] * tables.num_candidates)
+
+    batch = {"landmarks": landmarks, "index": index}
+    spec = tf.TensorSpec([None, number], tf.int32)
+    return tf.transpose(chunks.map_chunks(find, batch, spec, _most_poses(tables)))
+
+
+def _most_poses(tables):
+    """Returns how many poses `_find_quickly` takes at once."""
+    num_axes = tables.axes.shape[1]
+    return max(1, MAX_NUMBERS // max(tables.num_candidates, num_axes * (num_axes + 1)))
+
+
+def _find_quickly(landmarks, tables, number, selection, dimensions=None):
+    """Returns the candidates `[number, ..., B]` of landmarks `[..., B, L, 2]`, see `nearest`."""
+    parts = visible_forms.evaluate(landmarks, tables)
+    if dimensions is None:
+        dimensions = 2.0 * tables.axes.shape[1]
+    costs = [
+        _quick_costs(*forms, index, tables, selection, dimensions)
+        for index, forms in enumerate(parts)
+    ]
+    indices = tf.range(tables.num_candidates)
+    indices = [visible_forms.part(indices, index, tables) for index in range(len(parts))]
+    return lowest_costs.find(costs, indices, number, tables.one)
+
+
+def _quick_costs(square, product, number, tables, selection, dimensions):
+    """Returns the costs `[..., H, B]` of one part of the candidates.
 
     These are `rotation_search.cost`, but for poses that look the other way: of the scale it
     takes the form of the root that is exact where p'My > 0, as of every good candidate.
@@ -62,7 +128,6 @@ def _quick_costs(square, product, number, tables, selection):
         visible_forms.part(table, number, tables)
         for table in (tables.constant, tables.noise_stddev, tables.normaliser)
     )
-    dimensions = 2.0 * tables.axes.shape[1]
     if tables.free_scale:
         limits = np.finfo(square.dtype.as_numpy_dtype)
         square = tf.maximum(square, float(limits.eps))

@@ -1,4 +1,4 @@
-"""The pose of the best candidate where all landmarks are visible, with its gradient."""
+"""The pose of the best candidate, with its gradient."""
 
 import functools
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from tf_lift.ops import (
     completion,
     gathered_products,
     missing_landmarks,
+    pose_layout,
     ppca,
     rotation_search,
 )
@@ -52,7 +53,8 @@ def find(
         selection: See `rotation_search.cost`.
         unrolled: Whether XLA compiles it.
         weights: `[B, L]`, 0 or 1; `None` for all visible.
-        rows: Where there are weights, `completion.missing_rows` of them.
+        rows: `completion.missing_rows` of them; `None` where the tables are of masks, or
+            all are visible.
 
     Returns:
         A `WinningPose`. Gradient: the winner is held fixed, its scale is not.
@@ -71,10 +73,11 @@ def find(
     dimensions = 2.0 * tables.axes.shape[1]
     normaliser = tf.gather(tables.normaliser, indices)
     completed = None
+    if weights is not None:
+        dimensions = ppca.dimensions(weights, tables.free_scale)
     if rows is not None:
         completed = completion.complete(fixed, tables, indices, rows, unrolled)
         fixed = fixed + completed.slope
-        dimensions = ppca.dimensions(weights, tables.free_scale)
         normaliser += completed.log_determinant
         normaliser += missing_landmarks.log_determinant_of_others(weights, noise_variance, tables)
     if completed is None:
@@ -155,9 +158,11 @@ def find(
 
     share = tf.nn.softmax(-best_first(costs) / 2, 0)
     variance = tf.gather(tables.variance[:, 1:], indices)
+    # What is missing adds that of the best to both: the other one's differs little.
     if completed is not None:
-        # Of the best for both: the other one's differs little, and counts less.
         variance += _missing_variance(best_inverse[:, :, 0], rows, tables, index)
+    elif tables.missing_variance is not None:
+        variance += tf.gather(tables.missing_variance[:, 1:], index)
     if tables.free_scale:
         # The scale's variance is 1 / (A / noise^2 + d / u^2).
         of_scale = 1 / (scales**2 * best_first(square) + dimensions)
@@ -177,22 +182,7 @@ def _sum(values):
 
 def _squared_joints(poses, tables):
     """Returns the squared lengths `[..., L - 1]` of the joints of poses, joint 0 left out."""
-    return _sum_coordinates(_rooted(poses, tables) ** 2)
-
-
-def _rooted(poses, tables):
-    """Returns poses relative to joint 0, which is left out: `[..., 3 (L - 1)]`."""
-    if tables.free_scale:
-        return poses
-    leading = tf.shape(poses)[:-1]
-    joints = tf.reshape(poses, tf.concat([leading, [3, tables.num_joints]], 0))
-    size = 3 * (tables.num_joints - 1)
-    return tf.reshape(joints[..., 1:] - joints[..., :1], tf.concat([leading, [size]], 0))
-
-
-def _sum_coordinates(values):
-    """Returns the sums `[..., L - 1]` of three coordinates each."""
-    return tf.add_n(tf.split(values, 3, -1))
+    return pose_layout.sum_coordinates(pose_layout.rooted(poses, tables) ** 2)
 
 
 def _missing_variance(inverse, rows, tables, index):
@@ -202,7 +192,7 @@ def _missing_variance(inverse, rows, tables, index):
     rows of M, `[R, R, B]`.
     """
     both = completion.image_axes(tables, rows.shape[1])
-    growth = _rooted(tf.einsum("la,maq->mlq", both, tables.growth), tables)
+    growth = pose_layout.rooted(tf.einsum("la,maq->mlq", both, tables.growth), tables)
     half, sign = tables.find_half(index)
     start = half[:, tf.newaxis] * both.shape[0]
     growth = tf.gather(tf.reshape(growth, [-1, growth.shape[2]]), start + rows)
@@ -211,4 +201,4 @@ def _missing_variance(inverse, rows, tables, index):
         growth *= tf.where(across, sign[:, tf.newaxis], 1)[..., tf.newaxis]
     spread = tf.reduce_sum(tf.matmul(tf.transpose(inverse, [2, 0, 1]), growth) * growth, 1)
     noise_variance = tf.gather(tables.noise_stddev, index)[:, tf.newaxis] ** 2
-    return noise_variance * _sum_coordinates(spread)
+    return noise_variance * pose_layout.sum_coordinates(spread)
