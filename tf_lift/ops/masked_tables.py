@@ -44,11 +44,19 @@ def build(tables, masks, max_missing):
 
     scaled = tf.matmul(tf.transpose(inverse, [2, 3, 0, 1]), picked[..., 1:])
     changes = tf.matmul(picked[..., : 1 + size], scaled, transpose_a=True)
-    stacked = tf.transpose(tables.stacked[..., 1:], [1, 0, 2]) - changes[:, :, 1:]
-    form, whitening, growth = tf.split(stacked, [size, size, -1], -1)
+    form, whitening, growth = tf.split(changes[:, :, 1:], [size, size, -1], -1)
+    form, whitening, growth = (
+        table - change
+        for table, change in zip(
+            (tables.axes_form, tables.whitening, tables.growth),
+            (form, whitening, growth),
+            strict=True,
+        )
+    )
     of_mean = tf.split(changes[:, :, 0], [size, size, -1], -1)
     linear = tf.transpose(tables.stacked[..., 0]) - of_mean[0]
-    along, across = visible_forms.coefficients(form)
+    # The division changes nothing, but keeps XLA from repeating this for each row of poses.
+    along, across = (part / tables.one for part in visible_forms.coefficients(form))
 
     missing = (
         pose_layout.rooted(part[..., -growth.shape[-1] :], tables) for part in (picked, scaled)

@@ -37,15 +37,10 @@ def evaluate(landmarks, tables):
 
 def image_axes(landmarks, tables):
     """Returns horizontal and vertical coordinates of `tables.axes`, `[..., n, B]` each."""
-    num_joints, num_axes = tables.axes.shape
     rank = len(landmarks.shape)
-    order = [rank - 2, *range(rank - 3), rank - 1, rank - 3]
-    by_joint = tf.reshape(tf.transpose(landmarks, order), [num_joints, -1])
-    both = tf.matmul(tables.axes, by_joint, transpose_a=True)
-    shape = tf.shape(landmarks)
-    both = tf.reshape(both, tf.concat([[num_axes], shape[:-3], [2, shape[-3]]], 0))
-    both = tf.transpose(both, [*range(1, rank - 1), 0, rank - 1])
-    return both[..., 0, :, :], both[..., 1, :, :]
+    order = [*range(rank - 3), rank - 1, rank - 2, rank - 3]
+    by_axis = tf.matmul(tf.transpose(tables.axes), tf.transpose(landmarks, order))
+    return by_axis[..., 0, :, :], by_axis[..., 1, :, :]
 
 
 def products(across, along):
