@@ -109,15 +109,17 @@ def lift(
     TensorShape([5, 17, 3])
     """
     with tf.name_scope(name):
-        landmarks = tf.cast(tf.convert_to_tensor(landmarks), tables.dtype)
         num_joints = tables.num_joints
-        shapes.check_shape(landmarks, "landmarks", num_joints, 2)
-        shapes.check_not_empty(landmarks, "landmarks")
+        arguments = {"landmarks": tf.convert_to_tensor(landmarks)}
+        shapes.check_shape(arguments["landmarks"], "landmarks", num_joints, 2)
+        shapes.check_not_empty(arguments["landmarks"], "landmarks")
         if jit_compile not in (True, False, "caller"):
             raise ValueError(
                 f'`jit_compile` must be True, False or "caller". Received: {jit_compile!r}'
             )
         has_noise = not (landmark_noise is None or _is_zero(landmark_noise))
+        if visibility is not None:
+            visibility = arguments["weights"] = tf.convert_to_tensor(visibility)
         options = LiftOptions(
             selection,
             temperature,
@@ -125,7 +127,7 @@ def lift(
             num_hypotheses,
             landmark_noise is not None,
             parents and tuple(parents),
-            masks=_is_mask(visibility) and not has_noise,
+            masks=visibility is not None and visibility.dtype.is_bool and not has_noise,
             compiled=bool(jit_compile),
         )
         if tables.free_scale != (scale is None):
@@ -133,50 +135,88 @@ def lift(
                 "`tables` must be made for a free scale if and only if `scale` is None. "
                 f"Received: scale={scale}, tables.free_scale={tables.free_scale}"
             )
-        static_leading, leading = landmarks.shape[:-2], tf.shape(landmarks)[:-2]
-
-        def flat(values, *suffix):
-            if not tf.is_tensor(values):
-                values = tf.convert_to_tensor(values, tables.dtype)
-            values = tf.cast(values, tables.dtype)
-            values = tf.broadcast_to(values, tf.concat([leading, suffix], 0))
-            return tf.reshape(values, [static_leading.num_elements() or -1, *suffix])
-
-        batch = {"landmarks": flat(landmarks, num_joints, 2)}
         if visibility is not None:
-            visibility = tf.cast(tf.convert_to_tensor(visibility), tables.dtype)
             shapes.check_shape(visibility, "visibility", num_joints)
-            batch["weights"] = flat(visibility, num_joints)
         if scale is not None:
-            batch["scale"] = flat(scale)
+            arguments["scale"] = _to_tensor(scale, tables.dtype)
         if has_noise:
-            batch["noise"] = flat(landmark_noise, num_joints)
+            arguments["noise"] = _to_tensor(landmark_noise, tables.dtype)
         if bone_lengths is not None:
-            bone_lengths = tf.cast(tf.convert_to_tensor(bone_lengths), tables.dtype)
-            limbs.check(bone_lengths, parents, num_joints)
-            batch["bone_lengths"] = flat(bone_lengths, num_joints - 1)
-        lift_rows = functools.partial(batch_lift.lift_batch, tables, options)
-        if jit_compile is True:
-            lift_rows = compiled_lift.compiled(tables, options)
-        if options.uses_all_candidates:
-            signature = batch_lift.signature(tables, num_hypotheses)
-            if jit_compile is not True:
-                signature["winner"] = tf.TensorSpec([None], tf.int32)
-            result = chunks.map_chunks(lift_rows, batch, signature, _CHUNK)
-        else:
-            result = lift_rows(batch)
-        result.pop("winner", None)
-
-        def restore(tensor):
-            restored = tf.reshape(tensor, tf.concat([leading, tf.shape(tensor)[1:]], 0))
-            restored.set_shape(static_leading.concatenate(tensor.shape[1:]))
-            return restored
-
-        return tf.nest.map_structure(restore, result)
+            arguments["bone_lengths"] = tf.convert_to_tensor(bone_lengths)
+            limbs.check(arguments["bone_lengths"], parents, num_joints)
+        if jit_compile is True and tf.executing_eagerly():
+            return _as_one_program(tables, options, tuple(arguments))(*arguments.values())
+        return _lift_tensors(tables, options, jit_compile is True, arguments)
 
 
-def _is_mask(visibility):
-    return visibility is not None and tf.convert_to_tensor(visibility).dtype.is_bool
+@functools.lru_cache(maxsize=64)
+def _as_one_program(tables, options, names):
+    """Returns the compiled `_lift_tensors` as a function of the arguments of these names.
+
+    Run one by one, the operations around the lift itself, and what records its gradient, take
+    several times as long as it does for one pose.
+    """
+
+    def call(*values):
+        return _lift_tensors(tables, options, True, dict(zip(names, values, strict=True)))
+
+    return tf.function(call, jit_compile=True, autograph=False)
+
+
+def _lift_tensors(tables, options, in_programs, arguments):
+    """Lifts tensors whose leading dimensions are those of the landmarks, or broadcast to them.
+
+    Args:
+        tables: `LiftTables`.
+        options: `LiftOptions`.
+        in_programs: Whether `compiled_lift` does it.
+        arguments: As `batch_lift.lift_batch` takes them, but for types and leading dimensions.
+    """
+    suffixes = {"landmarks": (tables.num_joints, 2), "scale": ()}
+    suffixes |= {name: (tables.num_joints,) for name in ("weights", "noise")}
+    suffixes["bone_lengths"] = (tables.num_joints - 1,)
+    landmarks = arguments["landmarks"]
+    static_leading = landmarks.shape[:-2]
+    is_batch = static_leading.rank == 1
+    if static_leading.is_fully_defined():
+        leading = static_leading.as_list()
+    else:
+        leading = tf.shape(landmarks)[:-2]
+
+    def with_leading(suffix):
+        return [*leading, *suffix] if isinstance(leading, list) else tf.concat([leading, suffix], 0)
+
+    def flat(name, values):
+        values, suffix = tf.cast(values, tables.dtype), suffixes[name]
+        shape = static_leading.concatenate(suffix)
+        if name != "landmarks" and not (shape.is_fully_defined() and values.shape == shape):
+            values = tf.broadcast_to(values, with_leading(suffix))
+        if is_batch:
+            return values
+        return tf.reshape(values, [static_leading.num_elements() or -1, *suffix])
+
+    def restore(tensor, spec):
+        if not is_batch:
+            tensor = tf.reshape(tensor, with_leading(spec.shape[1:].as_list()))
+        tensor.set_shape(static_leading.concatenate(spec.shape[1:]))
+        return tensor
+
+    batch = {name: flat(name, values) for name, values in arguments.items()}
+    signature = batch_lift.signature(tables, options.num_hypotheses)
+    lift_rows = functools.partial(batch_lift.lift_batch, tables, options)
+    if in_programs:
+        result = compiled_lift.compiled(tables, options, _CHUNK)(batch)
+    elif options.uses_all_candidates:
+        winner = {"winner": tf.TensorSpec([None], tf.int32)}
+        result = chunks.map_chunks(lift_rows, batch, signature | winner, _CHUNK)
+    else:
+        result = lift_rows(batch)
+    result.pop("winner", None)
+    return tf.nest.map_structure(restore, result, signature)
+
+
+def _to_tensor(values, dtype):
+    return values if tf.is_tensor(values) else tf.convert_to_tensor(values, dtype)
 
 
 def _is_zero(number):
