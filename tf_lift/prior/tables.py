@@ -1,5 +1,6 @@
 """Precomputes the constants of the lift from a prior, in float64, once per prior."""
 
+import collections
 import functools
 
 import numpy as np
@@ -7,11 +8,14 @@ import tensorflow as tf
 
 from tf_lift.ops import ppca, rotations
 from tf_lift.ops.lift_tables import LiftTables
+from tf_lift.prior import products
 
 __all__ = ["build_tables"]
 
+# Candidates computed at once: what lies between stays in memory that is already at hand.
+_CHUNK = 256
 
-@functools.lru_cache(maxsize=16)
+
 def build_tables(prior, num_rotations=80, pitches=(0.0,), free_scale=True, dtype="float32"):
     """Builds the tables of a prior for the rotation search.
 
@@ -43,27 +47,24 @@ def build_tables(prior, num_rotations=80, pitches=(0.0,), free_scale=True, dtype
         raise ValueError(f"`num_rotations` must be a positive integer. Received: {num_rotations}")
     if not pitches or not np.all(np.isfinite(pitches)):
         raise ValueError(f"`pitches` must be finite angles in radians. Received: {pitches}")
+    # However the arguments are given, they are of the same tables.
+    dtype = tf.as_dtype(dtype).name
+    return _build(prior, int(num_rotations), tuple(pitches), bool(free_scale), dtype)
+
+
+@functools.lru_cache(maxsize=16)
+def _build(prior, num_rotations, pitches, free_scale, dtype):
     angles = 2 * np.pi * np.arange(num_rotations) / num_rotations
     rotation = rotations.world_to_camera(angles, np.reshape(pitches, [-1, 1])).reshape(-1, 3, 3)
     axes = _axes(prior.num_joints, free_scale)
-    parts = [_component(prior, k, rotation, axes, free_scale) for k in range(prior.mixture_size)]
-    tables = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-    num_kept = num_rotations
-    if num_rotations % 2 == 0 and tuple(pitches) == (0.0,):
-        num_kept //= 2
-    kept = np.arange(len(tables["constant"])).reshape(-1, num_rotations)[:, :num_kept].ravel()
-    forms = tables.pop("form")[kept]
-    moments = tables.pop("moments").mean(0)
+    # A level camera sees the pose half a turn later as it is, less the signs of `_half_turn`.
+    is_halved = num_rotations % 2 == 0 and pitches == (0.0,)
+    tables, forms, moments = _candidates(prior, rotation, axes, free_scale, is_halved, dtype)
     # What rounding leaves of the cost is all that the search need tell.
     tolerance = (3e-3 if dtype == "float32" else 1e-10) * prior.noise_stddev.min() ** 2
     for name, (features, scale) in _features(forms, moments).items():
         encode, decode = _compress(features, scale, tolerance)
         tables |= {f"encode_{name}": encode, f"decode_{name}": decode}
-        tables[f"linear_{name}"] = tables[f"linear_{name}"][kept]
-    with np.errstate(divide="ignore"):  # A component of weight 0 costs infinity.
-        tables["mixture_cost"] = np.repeat(-2 * np.log(prior.mixture_weights), len(rotation))
-    tables["normaliser"] = tables.pop("log_determinant") + tables["mixture_cost"]
     tables |= {
         "axes": axes,
         "rotation": np.tile(rotation, [prior.mixture_size, 1, 1]),
@@ -77,7 +78,7 @@ def build_tables(prior, num_rotations=80, pitches=(0.0,), free_scale=True, dtype
             for name, array in tables.items()
         }
     return LiftTables(
-        **tensors, num_rotations=num_rotations, pitches=tuple(pitches), free_scale=free_scale
+        **tensors, num_rotations=num_rotations, pitches=pitches, free_scale=free_scale
     )
 
 
@@ -94,11 +95,69 @@ def _shapes(prior, k):
     return np.concatenate([loadings, prior.mean_pose[k, np.newaxis]])
 
 
+def _candidates(prior, rotation, axes, free_scale, is_halved, dtype):
+    """Returns the constants of all candidates, the forms `[H, 2n, 2n]`, and mean moments.
+
+    Args:
+        prior: `PosePrior`.
+        rotation: `[r, 3, 3]`, of each component.
+        axes: See `LiftTables`.
+        free_scale: Whether scale and position are free.
+        is_halved: Whether the second half of the rotations is half a turn from the first.
+        dtype: Of the tables; forms and moments are float64.
+    """
+    turns = 2 if is_halved else 1
+    size, distinct = prior.mixture_size, len(rotation) // turns
+    signs = _half_turn(*axes.shape, free_scale)
+    tables: dict[str, np.ndarray] = {}
+    forms = np.empty([size, distinct, 2 * axes.shape[1], 2 * axes.shape[1]])
+    moments = np.zeros(forms.shape[2:])
+    for k in range(size):
+        for start in range(0, distinct, _CHUNK):
+            rows = slice(start, min(start + _CHUNK, distinct))
+            parts = _component(prior, k, rotation[rows], axes, free_scale)
+            forms[k, rows] = parts.pop("form")
+            moments += parts.pop("moments")
+            for name, part in parts.items():
+                kept = 1 if name.startswith("linear") else turns
+                if name not in tables:
+                    tables[name] = np.empty([size, kept, distinct, *part.shape[1:]], dtype)
+                for turn in range(kept):
+                    tables[name][k, turn, rows] = part * signs[name] if turn else part
+    if is_halved:
+        moments = (moments + moments * signs["whitening"]) / 2
+    tables = {name: table.reshape(-1, *table.shape[3:]) for name, table in tables.items()}
+    return tables, forms.reshape(-1, *moments.shape), moments / (size * distinct)
+
+
+def _half_turn(num_joints, num_axes, free_scale):
+    """Returns the signs that half a turn before a level camera gives to tables.
+
+    Horizontal coordinates and depths change theirs, vertical ones do not.
+    """
+    across, along = -np.ones(num_axes), np.ones(num_axes)
+    points = np.concatenate([across, along])
+    pose = np.tile([-1.0, 1.0, -1.0], num_joints - 1 if free_scale else num_joints)
+    return collections.defaultdict(
+        lambda: 1.0,
+        whitening=np.outer(points, points),
+        whitened_mean=points,
+        growth=np.outer(points, pose),
+        rest=pose,
+        regression=np.repeat([-1.0, 1.0], num_joints)[:, np.newaxis],
+    )
+
+
 def _component(prior, k, rotation, axes, free_scale):
-    """Returns the constants of one component at all rotations, in float64."""
+    """Returns the constants of one component at some rotations, in float64.
+
+    The moments are their sum, in rows and columns of `axes`.
+    """
     num_joints, num_axes = axes.shape
     directions = np.einsum("rdc,jlc->rldj", rotation, _shapes(prior, k))
     noise_stddev = np.full(len(rotation), prior.noise_stddev[k])
+    with np.errstate(divide="ignore"):  # A component of weight 0 costs infinity.
+        mixture_cost = np.full(len(rotation), -2 * np.log(prior.mixture_weights[k]))
     with tf.init_scope(), tf.device("cpu"):
         fit = ppca.fit(
             tf.constant(directions),
@@ -126,10 +185,11 @@ def _component(prior, k, rotation, axes, free_scale):
     if free_scale:
         growth = (growth - growth[:, :, :1])[:, :, 1:]
         rest = (rest - rest[:, :1])[:, 1:]
-    moments = design @ np.swapaxes(design, 1, 2) + mean[:, :, np.newaxis] * mean[:, np.newaxis]
+    rows = np.swapaxes(seen, 1, 2).reshape(-1, 2 * num_axes)
+    moments = products.inner(rows, rows) + np.sum(noise_stddev**2) * np.eye(2 * num_axes)
     return {
         "form": form,
-        "moments": moments + prior.noise_stddev[k] ** 2 * np.eye(2 * num_axes),
+        "moments": moments,
         "linear_across": linear[:, :num_axes],
         "linear_along": linear[:, num_axes:],
         "constant": np.einsum("ri,ri->r", linear, mean),
@@ -139,8 +199,9 @@ def _component(prior, k, rotation, axes, free_scale):
         "rest": rest.reshape(len(rotation), -1),
         "regression": regression,
         "variance": variance,
-        "log_determinant": log_determinant,
         "noise_stddev": noise_stddev,
+        "mixture_cost": mixture_cost,
+        "normaliser": log_determinant + mixture_cost,
     }
 
 
@@ -184,9 +245,12 @@ def _compress(forms, scale, tolerance):
     References:
         docs/method.md, equation 13a.
     """
-    left, values, right = np.linalg.svd(scale[:, np.newaxis] * forms, full_matrices=False)
+    # TensorFlow's: NumPy's has threads that wait for each other, seconds where a core is busy.
+    with tf.init_scope(), tf.device("cpu"):
+        decomposed = tf.linalg.svd(tf.constant(scale[:, np.newaxis] * forms))
+        values, left, right = (part.numpy() for part in decomposed)
     left_out = np.sqrt(np.cumsum(values[::-1] ** 2)[::-1] / forms.shape[1])
     rank = max(1, int(np.sum(left_out > tolerance)))
     if rank * sum(forms.shape) > forms.size:
         return None, forms.T
-    return (left[:, :rank] / scale[:, np.newaxis]).T, (values[:rank, np.newaxis] * right[:rank]).T
+    return (left[:, :rank] / scale[:, np.newaxis]).T, values[:rank] * right[:, :rank]
