@@ -9,7 +9,7 @@ import tensorflow as tf
 from reference import lifting as reference
 
 import tf_lift
-from tf_lift.ops import rotation_search
+from tf_lift.ops import rotation_search, rotations
 from tf_lift.prior import build_tables
 
 
@@ -72,6 +72,19 @@ def test_half_a_turn_before_a_level_camera_is_a_matter_of_signs(tiny_prior, free
             np.testing.assert_allclose(
                 getattr(halved, name), expected, rtol=0, atol=tolerance, err_msg=name
             )
+
+
+def test_typical_landmarks_are_those_of_all_angles(tiny_prior):
+    """What they are compressed by is no other where half the candidates follow from half."""
+    module = sys.modules[build_tables.__module__]
+    rotation = rotations.world_to_camera(np.arange(6) * np.pi / 3)
+    axes = module._axes(17, True)
+    halved, whole = (
+        module._candidates(tiny_prior, rotation, axes, True, is_halved, "float64")[2]
+        for is_halved in (True, False)
+    )
+    np.testing.assert_allclose(halved, whole, rtol=0, atol=1e-12 * whole.max())
+    assert np.abs(whole[:16, 16:]).max() < 1e-9 * whole.max() < whole[:16, :16].max()
 
 
 @pytest.mark.parametrize(("num_rotations", "pitches"), [(7, (0.0, 0.3)), (14, (0.0,))])
