@@ -158,29 +158,26 @@ def _component(prior, k, rotation, axes, free_scale):
     noise_stddev = np.full(len(rotation), prior.noise_stddev[k])
     with np.errstate(divide="ignore"):  # A component of weight 0 costs infinity.
         mixture_cost = np.full(len(rotation), -2 * np.log(prior.mixture_weights[k]))
-    with tf.init_scope(), tf.device("cpu"):
-        fit = ppca.fit(
-            tf.constant(directions),
-            tf.ones(directions.shape[:2], tf.float64),
-            tf.constant(noise_stddev),
-            free_scale,
-        )
-        regression, variance, log_determinant = (part.numpy() for part in fit)
+    weights = np.ones(directions.shape[:2])
+    fit = functools.partial(ppca.fit, free_scale=free_scale)
+    regression, variance, log_determinant = _eagerly(fit, directions, weights, noise_stddev)
     # Coordinates first, as the search has them: [r, 2L, J] and, by `axes`, [r, 2n, ...].
     regression = regression.reshape(len(rotation), -1, num_joints, 2).transpose(0, 3, 2, 1)
     both = np.kron(np.eye(2), axes)
     regression = regression.reshape(len(rotation), 2 * num_joints, -1)
-    latents = both.T @ regression
-    seen = both.T @ np.swapaxes(directions[:, :, :2], 1, 2).reshape(regression.shape[:2] + (-1,))
+    latents = _eagerly(tf.matmul, both.T, regression)
+    seen = np.swapaxes(directions[:, :, :2], 1, 2).reshape(regression.shape[:2] + (-1,))
+    seen = _eagerly(tf.matmul, both.T, seen)
     design, mean = seen[..., :-1], seen[..., -1]
     # M, and a factor of it: whitened landmarks have independent coordinates of variance 1.
-    form = np.eye(2 * num_axes) - design @ np.swapaxes(latents, 1, 2)
+    form = np.eye(2 * num_axes) - _eagerly(tf.matmul, design, np.swapaxes(latents, 1, 2))
     form = (form + np.swapaxes(form, 1, 2)) / 2
-    whitening = np.linalg.cholesky(form) / noise_stddev[:, np.newaxis, np.newaxis]
+    whitening = _eagerly(tf.linalg.cholesky, form) / noise_stddev[:, np.newaxis, np.newaxis]
     linear = np.einsum("rij,rj->ri", form, mean)
     # The pose is linear in landmarks, and the mean pose but for what its own would add.
     loadings = directions[..., :-1].reshape(len(rotation), 3 * num_joints, -1)
-    growth = (latents @ np.swapaxes(loadings, 1, 2)).reshape(*mean.shape, num_joints, 3)
+    growth = _eagerly(tf.matmul, latents, np.swapaxes(loadings, 1, 2))
+    growth = growth.reshape(*mean.shape, num_joints, 3)
     rest = directions[..., -1] - np.einsum("rild,ri->rld", growth, mean)
     if free_scale:
         growth = (growth - growth[:, :, :1])[:, :, 1:]
@@ -203,6 +200,16 @@ def _component(prior, k, rotation, axes, free_scale):
         "mixture_cost": mixture_cost,
         "normaliser": log_determinant + mixture_cost,
     }
+
+
+def _eagerly(function, *arrays):
+    """Returns what a function of TensorFlow makes of arrays, as arrays, also within a graph.
+
+    The threads of NumPy's linear algebra wait for each other, seconds where a core is busy.
+    """
+    with tf.init_scope(), tf.device("cpu"):
+        made = function(*(tf.constant(array) for array in arrays))
+    return tuple(part.numpy() for part in made) if isinstance(made, tuple) else made.numpy()
 
 
 def _features(forms, moments):
@@ -245,10 +252,7 @@ def _compress(forms, scale, tolerance):
     References:
         docs/method.md, equation 13a.
     """
-    # TensorFlow's: NumPy's has threads that wait for each other, seconds where a core is busy.
-    with tf.init_scope(), tf.device("cpu"):
-        decomposed = tf.linalg.svd(tf.constant(scale[:, np.newaxis] * forms))
-        values, left, right = (part.numpy() for part in decomposed)
+    values, left, right = _eagerly(tf.linalg.svd, scale[:, np.newaxis] * forms)
     left_out = np.sqrt(np.cumsum(values[::-1] ** 2)[::-1] / forms.shape[1])
     rank = max(1, int(np.sum(left_out > tolerance)))
     if rank * sum(forms.shape) > forms.size:
