@@ -1,5 +1,3 @@
-import functools
-
 import numpy as np
 import pytest
 
@@ -76,11 +74,6 @@ def test_nothing_but_nan_is_not_exact(exactness, truth):
 
 def test_the_lift_is_exact_on_poses_of_a_file(exactness, poses_file, monkeypatch):
     monkeypatch.setattr(exactness, "_NUM_ROTATIONS", 16)
-    # To compile what is missing takes long, and is tested with the lift.
-    plain = functools.partial(exactness.programs.forward_masked, compiled=False)
-    monkeypatch.setattr(
-        exactness.programs, "forward_masked", lambda tables, compiled: plain(tables)
-    )
     shares = []
     found = exactness.evaluate(
         poses_file, 24, 6, seed=0, advance=lambda share, text: shares.append(share)

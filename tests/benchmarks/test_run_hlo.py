@@ -1,3 +1,5 @@
+import types
+
 import numpy as np
 import pytest
 
@@ -112,6 +114,93 @@ def test_inputs_are_the_poses_in_a_new_order(run_hlo):
     for landmarks in (first, second):
         found = {pose.tobytes() for pose in landmarks}
         assert found == {pose.tobytes() for pose in program.arguments[0]}
+
+
+class FakeExecutable:
+    """A runtime's executable; what is an error is raised."""
+
+    def __init__(self, **told):
+        self.told = told
+        for name in told:
+            setattr(self, name, lambda name=name: self._tell(name))
+
+    def _tell(self, name):
+        if isinstance(self.told[name], Exception):
+            raise self.told[name]
+        return self.told[name]
+
+
+@pytest.mark.parametrize("make", [dict, lambda cost: [dict(cost)]])
+def test_the_compiler_says_what_a_program_takes(run_hlo, make):
+    cost = make({"flops": 12.0, "bytes accessed": 34.0})
+    memory = types.SimpleNamespace(temp_size_in_bytes=56)
+    executable = FakeExecutable(get_compiled_memory_stats=memory, cost_analysis=cost)
+    assert run_hlo._what_the_compiler_says(executable) == {
+        "temporary_bytes": 56,
+        "compiler_operations": 12.0,
+        "compiler_bytes": 34.0,
+    }
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"get_compiled_memory_stats": None, "cost_analysis": None},
+        {"get_compiled_memory_stats": None, "cost_analysis": []},
+        {"cost_analysis": {}},
+        {
+            "get_compiled_memory_stats": RuntimeError("UNIMPLEMENTED: no memory here"),
+            "cost_analysis": RuntimeError("UNIMPLEMENTED: no costs here"),
+        },
+    ],
+)
+def test_what_a_runtime_does_not_tell_is_none(run_hlo, told):
+    found = run_hlo._what_the_compiler_says(FakeExecutable(**told))
+    assert list(found) == ["temporary_bytes", "compiler_operations", "compiler_bytes"]
+    assert set(found.values()) == {None}
+
+
+def test_what_is_told_counts_without_the_rest(run_hlo):
+    error = RuntimeError("UNIMPLEMENTED: no memory here")
+    executable = FakeExecutable(get_compiled_memory_stats=error, cost_analysis={"flops": 12.0})
+    assert run_hlo._what_the_compiler_says(executable) == {
+        "temporary_bytes": None,
+        "compiler_operations": 12.0,
+        "compiler_bytes": None,
+    }
+
+
+def test_an_error_of_the_runtime_is_not_passed_over(run_hlo):
+    executable = FakeExecutable(cost_analysis=RuntimeError("INTERNAL: out of order"))
+    with pytest.raises(RuntimeError, match="out of order"):
+        run_hlo._what_the_compiler_says(executable)
+
+
+def test_the_table_tells_what_is_not_told(run_hlo):
+    figures = {
+        "seconds": 1.0,
+        "poses_per_second": 8.0,
+        "times_matmul": 0.5,
+        "bound_seconds": 0.5,
+        "limited_by": "bandwidth",
+        "share_of_bound": 0.5,
+        "compile_seconds": 2.0,
+        "temporary_bytes": None,
+        "compiler_operations": 1234.0,
+        "compiler_bytes": None,
+        "check": {"as_expected": True, "joints_mm": 0.0, "energy": 0.0, "other_candidate": 0.0},
+    }
+    results = {
+        "bandwidth_gb_s": 1.0,
+        "rate_tflop_s": 1.0,
+        "precision": "default",
+        "programs": {"one": figures},
+    }
+    assert list(run_hlo._table(results))[-1] == (
+        "  the compiler says: bytes between inputs and results not told by this runtime, "
+        "operations 1.23e+03, bytes read and written not told by this runtime"
+    )
 
 
 def test_programs_run_with_jax(run_hlo, tmp_path, capsys):

@@ -1,30 +1,33 @@
 """The tables of the lift: exact, shared, the same inside a traced graph."""
 
+import dataclasses
+import sys
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from reference import lifting as reference
 
 import tf_lift
-from tf_lift.ops import rotation_search
+from tf_lift.ops import rotation_search, rotations
 from tf_lift.prior import build_tables
 
 
 @pytest.mark.parametrize("scale", [None, 1.0])
-def test_tables_give_the_energy_of_every_candidate(tiny_prior, rng, scale):
+@pytest.mark.parametrize(("angles", "pitches"), [(5, (0.0, 0.3)), (6, (0.0,))])
+def test_tables_give_the_energy_of_every_candidate(tiny_prior, angles, pitches, scale):
     """The forms that the search has, those for missing landmarks, and the whitened ones."""
-    pitches = (0.0, 0.3)
-    tables = build_tables(tiny_prior, 5, pitches, scale is None, "float64")
+    tables = build_tables(tiny_prior, angles, pitches, scale is None, "float64")
     landmarks = 0.5 * tiny_prior.sample(1, seed=2)[0][:, [0, 2]] * [1, -1]
     flat = landmarks.T.ravel()
     points = rotation_search.coordinates(tf.constant(landmarks[None]), tables)[0].numpy()
     found = [
         reference.candidate(
-            landmarks, tiny_prior, k, reference.rotation(2 * np.pi * n / 5, pitch), scale=scale
+            landmarks, tiny_prior, k, reference.rotation(2 * np.pi * n / angles, pitch), scale=scale
         )
         for k in range(2)
         for pitch in pitches
-        for n in range(5)
+        for n in range(angles)
     ]
     u = np.array([1 / candidate["scale"] for candidate in found])
     energy = np.array([candidate["energy"] for candidate in found])
@@ -54,6 +57,49 @@ def test_search_keeps_half_where_half_a_turn_changes_signs(
     assert tables.decode_across.shape[0] * (2 if halved else 1) == tables.num_candidates
 
 
+@pytest.mark.parametrize("free_scale", [True, False])
+def test_half_a_turn_before_a_level_camera_is_a_matter_of_signs(tiny_prior, free_scale):
+    """With another pitch the same candidates are computed one by one."""
+    halved = build_tables(tiny_prior, 6, (0.0,), free_scale, "float64")
+    whole = build_tables(tiny_prior, 6, (0.0, 0.3), free_scale, "float64")
+    level = np.arange(24).reshape(2, 2, 6)[:, 0]
+    assert halved.is_halved and not whole.is_halved
+    for name, table in vars(whole).items():
+        rows = level[:, :3] if name.startswith("linear") else level
+        if hasattr(table, "shape") and table.shape[:1] == (24,) and not name.startswith("decode"):
+            expected = table.numpy()[rows.ravel()]
+            tolerance = 1e-12 * np.abs(expected).max()
+            np.testing.assert_allclose(
+                getattr(halved, name), expected, rtol=0, atol=tolerance, err_msg=name
+            )
+
+
+def test_typical_landmarks_are_those_of_all_angles(tiny_prior):
+    """What they are compressed by is no other where half the candidates follow from half."""
+    module = sys.modules[build_tables.__module__]
+    rotation = rotations.world_to_camera(np.arange(6) * np.pi / 3)
+    axes = module._axes(17, True)
+    halved, whole = (
+        module._candidates(tiny_prior, rotation, axes, True, is_halved, "float64")[2]
+        for is_halved in (True, False)
+    )
+    np.testing.assert_allclose(halved, whole, rtol=0, atol=1e-12 * whole.max())
+    assert np.abs(whole[:16, 16:]).max() < 1e-9 * whole.max() < whole[:16, :16].max()
+
+
+@pytest.mark.parametrize(("num_rotations", "pitches"), [(7, (0.0, 0.3)), (14, (0.0,))])
+def test_candidates_are_computed_some_at_a_time(tiny_prior, num_rotations, pitches, monkeypatch):
+    at_once = build_tables(tiny_prior, num_rotations, pitches, dtype="float64")
+    monkeypatch.setattr(sys.modules[build_tables.__module__], "_CHUNK", 4)
+    again = dataclasses.replace(tiny_prior)
+    by_chunks = build_tables(again, num_rotations, pitches, dtype="float64")
+    for name, table in vars(at_once).items():
+        if hasattr(table, "shape"):
+            np.testing.assert_allclose(
+                getattr(by_chunks, name), table, rtol=1e-12, atol=1e-9, err_msg=name
+            )
+
+
 def test_compression_is_within_what_rounding_leaves():
     """The prior that ships: fewer numbers than products, forms to 3e-3 of the noise."""
     prior = tf_lift.PosePrior.load("cmu")
@@ -77,8 +123,15 @@ def test_compression_is_within_what_rounding_leaves():
 
 def test_tables_are_built_once(tiny_prior):
     tables = build_tables(tiny_prior, 6)
-    assert build_tables(tiny_prior, 6) is tables
+    assert build_tables(tiny_prior, num_rotations=np.int64(6)) is tables
+    assert build_tables(tiny_prior, 6, [0.0], True, dtype=tf.float32) is tables
     assert build_tables(tiny_prior, 7) is not tables
+
+
+def test_tables_of_a_prior_loaded_again_by_name_are_built_once():
+    first, second = (tf_lift.PosePrior.load("cmu") for _ in range(2))
+    assert build_tables(first, 6) is build_tables(second, 6)
+    assert build_tables(first, 6) is not build_tables(tf_lift.PosePrior.load("cmu-tuned"), 6)
 
 
 def test_first_use_inside_a_graph(tiny_prior):

@@ -10,24 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tf_lift import skeletons
-from tf_lift.prior import alignment as rotation
-from tf_lift.prior import arguments, files, learning, ppca, products, texts
+from tf_lift.prior import arguments, distribution, files, learning, texts
 from tf_lift.prior.checkpoint import learn
 from tf_lift.prior.statistics import PoseData, poses_array
 
 __all__ = ["DEFAULT_MAX_ITERATIONS", "DEFAULT_NOISE_STDDEV", "PosePrior"]
 
-# Noise (mm) of a prior that is learnt. The most likely noise is that of the subjects at
-# hand, whose bones the bases know by heart: 3 to 13 mm by component. Subjects held out of
-# the CMU data are lifted better with more: docs/prior.md.
+# Noise (mm) of a prior that is learnt. Most likely is 3 to 13 mm, that of the subjects at
+# hand, whose bones the bases know by heart; others are lifted better with more: docs/prior.md.
 DEFAULT_NOISE_STDDEV = 16.0
-# Iterations of EM, after which it is stopped early: it goes on to raise the likelihood of
-# the subjects at hand, and lifts unseen ones no better: docs/prior.md.
+# Iterations of EM: more fit the subjects at hand better, and lift others no better.
 DEFAULT_MAX_ITERATIONS = 1
-
-
-# Poses whose density at all rotations is computed at once: 180 rotations take 3 MB.
-LIKELIHOOD_CHUNK = 2048
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,8 +54,6 @@ class PosePrior:
 
     References:
         Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017: section 4.
-        Tipping and Bishop. Mixtures of Probabilistic Principal Component Analysers.
-        Neural Computation, 1999.
 
     >>> prior = PosePrior(
     ...     mean_pose=np.zeros([1, 17, 3]), basis=np.eye(51).reshape(1, 51, 17, 3)[:, :2],
@@ -192,9 +183,10 @@ class PosePrior:
 
         Args:
             path: Name of a prior that ships, such as "cmu" (a text without folder and
-                ending); or a file written by `save`, or the `.mat` file of the paper's
-                authors (`mu`, `e`, `sigma`; it has no mixture weights: they are taken as
-                uniform); `None` for the default of those that ship.
+                ending), which gives the same object each time; or a file written by
+                `save`, or the `.mat` file of the paper's authors (`mu`, `e`, `sigma`; it
+                has no mixture weights: they are taken as uniform); `None` for the default
+                of those that ship.
 
         Raises:
             ValueError: If there is no prior of that name, or if the file is no such file,
@@ -205,12 +197,8 @@ class PosePrior:
         'h36m17'
         """
         path = files.locate(path)
-        reader = files.read_mat if path.suffix.lower() == ".mat" else files.read_npz
-        fields = reader(path)
-        try:
-            return cls(**fields)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from error
+        # Those that ship do not change: all who load one share it, and with it its tables.
+        return (_shipped if path.parent == files.FOLDER else _read)(cls, path)
 
     def save(self, path) -> None:
         """Writes the prior as npz, whole or not at all; `load` gives it back exactly.
@@ -255,10 +243,7 @@ class PosePrior:
         """
         if not isinstance(text, str):
             raise ValueError(f"`text` must be a text. Received: {type(text).__name__}")
-        prior = _BY_TEXT.get(text)
-        if prior is None:
-            prior = _BY_TEXT.setdefault(text, cls(**texts.decode(text)))
-        return prior
+        return _BY_TEXT.get(text) or _BY_TEXT.setdefault(text, cls(**texts.decode(text)))
 
     @property
     def _fields(self):
@@ -280,21 +265,7 @@ class PosePrior:
         Returns:
             Array of shape `[num_poses, L, 3]`, mm, world frame, z up.
         """
-        if num_poses < 1:
-            raise ValueError(f"`num_poses` must be at least 1. Received: {num_poses}")
-        rng = np.random.default_rng(seed)
-        # Rounded weights may sum to 1 + 1e-7, which numpy's choice refuses.
-        probabilities = self.mixture_weights / self.mixture_weights.sum()
-        index = rng.choice(self.mixture_size, size=num_poses, p=probabilities)
-        coefficients = rng.standard_normal([num_poses, self.num_bases]) * self.stddev[index]
-        poses = np.empty([num_poses, self.num_joints, 3])
-        for k in range(self.mixture_size):
-            chosen = index == k
-            offsets = np.tensordot(coefficients[chosen], self.basis[k], axes=1)
-            poses[chosen] = self.mean_pose[k] + offsets
-        if noise:
-            poses += rng.standard_normal(poses.shape) * self.noise_stddev[index, None, None]
-        return poses
+        return distribution.sample(self, num_poses, seed, noise)
 
     def log_likelihood(self, poses, num_rotations: int = 1) -> NDArray[np.float64]:
         """Computes the log density of poses.
@@ -312,33 +283,17 @@ class PosePrior:
         Raises:
             ValueError: If the poses have a wrong shape or are not finite.
         """
-        poses = files.as_float64(poses, "poses")
-        if poses.ndim != 3 or poses.shape[1:] != (self.num_joints, 3):
-            raise ValueError(
-                f"`poses` must have shape [N, {self.num_joints}, 3]. "
-                f"Received: poses.shape={poses.shape}"
-            )
-        if num_rotations < 1:
-            raise ValueError(f"`num_rotations` must be at least 1. Received: {num_rotations}")
-        angles = 2.0 * np.pi * np.arange(num_rotations) / num_rotations
-        total = np.empty(len(poses))
-        for start in range(0, len(poses), LIKELIHOOD_CHUNK):
-            rows = slice(start, start + LIKELIHOOD_CHUNK)
-            total[rows] = self._rotated_density(poses[rows], angles)
-        return total
-
-    def _rotated_density(self, poses, angles):
-        waves = np.stack([np.ones_like(angles), np.cos(angles), np.sin(angles)])
-        waves = np.concatenate([waves, np.cos(2.0 * angles)[None], np.sin(2.0 * angles)[None]])
-        total = np.full([len(angles), len(poses)], -np.inf)
-        for k in range(self.mixture_size):
-            basis = self.basis[k].reshape(self.num_bases, -1)
-            deviations = basis, self.stddev[k], self.noise_stddev[k]
-            harmonics = rotation.distance_harmonics(poses, self.mean_pose[k].ravel(), *deviations)
-            density = ppca.log_density_at(products.product(harmonics.T, waves).T, *deviations)
-            total = np.logaddexp(total, density + np.log(self.mixture_weights[k]))
-        return np.logaddexp.reduce(total, axis=0) - np.log(len(angles))
+        return distribution.log_density(self, poses, num_rotations)
 
 
+def _read(cls: Callable[..., PosePrior], path: pathlib.Path) -> PosePrior:
+    fields = (files.read_mat if path.suffix.lower() == ".mat" else files.read_npz)(path)
+    try:
+        return cls(**fields)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+_shipped = functools.cache(_read)
 # Those whose text is known, while somebody holds them.
 _BY_TEXT: weakref.WeakValueDictionary[str, PosePrior] = weakref.WeakValueDictionary()
