@@ -18,8 +18,12 @@ from tf_lift.ops.quick_log import quick_log
 
 __all__ = ["nearest", "nearest_of_masks", "nearest_of_visible"]
 
-# Numbers that the search has of one kind at once, 8 MB of float32: more poses take turns.
-MAX_NUMBERS = 1 << 21
+# Numbers that the search has of one kind at once, half a MB of float32: more poses take
+# turns, so that what one step makes is still in the cache when the next step reads it.
+MAX_NUMBERS = 1 << 17
+
+# The same where landmarks are missing: one pose has many, and a turn costs more.
+_MAX_NUMBERS_MISSING = 1 << 21
 
 # Poses of one mask that the search takes together.
 _ROW = 128
@@ -80,22 +84,19 @@ def nearest_of_masks(landmarks, index, masks, masked, tables, number, selection)
     dimensions = ppca.dimensions(masks, tables.free_scale)[:, tf.newaxis, tf.newaxis]
 
     def find(batch):
-        slots = mask_groups.arrange(batch["index"], num_masks, _ROW)
-        of_rows = {name: tf.gather(table, slots.group) for name, table in by_mask.items()}
+        of_rows = {name: tf.gather(table, batch["group"]) for name, table in by_mask.items()}
         of_rows |= {"encode_along": None, "encode_across": None}
-        found = _find_quickly(
-            tf.gather(batch["landmarks"], slots.pose),
-            dataclasses.replace(tables, **of_rows),
-            number,
-            selection,
-            tf.gather(dimensions, slots.group),
-        )
-        found = tf.gather(tf.reshape(found, [number, -1]), slots.of_pose, axis=1)
-        return tf.transpose(found + batch["index"] * tables.num_candidates)
+        row_tables = dataclasses.replace(tables, **of_rows)
+        row_dimensions = tf.gather(dimensions, batch["group"])
+        found = _find_quickly(batch["landmarks"], row_tables, number, selection, row_dimensions)
+        return tf.transpose(found, [1, 2, 0])
 
-    batch = {"landmarks": landmarks, "index": index}
-    spec = tf.TensorSpec([None, number], tf.int32)
-    return tf.transpose(chunks.map_chunks(find, batch, spec, _most_poses(tables)))
+    slots = mask_groups.arrange(index, num_masks, _ROW)
+    batch = {"landmarks": tf.gather(landmarks, slots.pose), "group": slots.group}
+    spec = tf.TensorSpec([None, _ROW, number], tf.int32)
+    found = chunks.map_chunks(find, batch, spec, -(-_most_poses(tables) // _ROW))
+    found = tf.gather(tf.reshape(found, [-1, number]), slots.of_pose)
+    return tf.transpose(found) + index * tables.num_candidates
 
 
 def _most_poses(tables):
@@ -182,5 +183,5 @@ def nearest_of_visible(landmarks, weights, rows, tables, number, selection, unro
     stored = 2 * tables.num_joints
     if rows.shape[1] > 2 * missing_landmarks.MAX_WRITTEN_OUT:
         stored = rows.shape[1] ** 2
-    size = max(1, MAX_NUMBERS // (stored * tables.num_candidates))
+    size = max(1, _MAX_NUMBERS_MISSING // (stored * tables.num_candidates))
     return tf.transpose(chunks.map_chunks(find, batch, spec, size))
