@@ -83,9 +83,11 @@ def find(
     if completed is None:
         whitened = product_of(fixed, tables.whitening, halves, signs=signs) / tables.one
     else:
-        known = tf.stack([fixed, completed.offset])
-        whitened = product_of(known, tables.whitening, halves, signs=signs) / tables.one
-        whitened, offset = tf.unstack(whitened)
+        # Two products: XLA would store the matrices of one for vectors that share them.
+        whitened, offset = (
+            product_of(values, tables.whitening, halves, signs=signs) / tables.one
+            for values in (fixed, completed.offset)
+        )
         mean = (mean - offset) / tables.one
     square, product = _sum(whitened**2), _sum(whitened * mean)
     inverse_scale = tf.ones_like(square)
@@ -112,10 +114,12 @@ def find(
         steps = product_of(fixed, tables.growth, halves, signs=signs) / unit
         poses = steps
     else:
-        known = tf.stack([best_first(values) for values in (fixed, completed.offset)]) / tables.one
-        grown = product_of(known, tables.growth, halves, signs=signs) / tables.one
-        steps = grown[0] / unit
-        poses = steps + grown[1]
+        grown, moved = (
+            product_of(best_first(values) / tables.one, tables.growth, halves, signs=signs)
+            for values in (fixed, completed.offset)
+        )
+        steps = grown / unit
+        poses = steps + moved / tables.one
     poses = tables.turn_pose(poses + tf.gather(tables.rest, halves), signs)
     index, pose, scale = indices[0], poses[0], scales[0]
     half, sign = halves[0], None if signs is None else signs[0]
