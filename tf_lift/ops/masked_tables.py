@@ -43,20 +43,20 @@ def build(tables, masks, max_missing):
     inverse, solved, log_determinant = completion.sweep(block, mean[:, tf.newaxis])
 
     scaled = tf.matmul(tf.transpose(inverse, [2, 3, 0, 1]), picked[..., 1:])
-    changes = tf.matmul(picked[..., : 1 + size], scaled, transpose_a=True)
-    form, whitening, growth = tf.split(changes[:, :, 1:], [size, size, -1], -1)
-    form, whitening, growth = (
-        table - change
-        for table, change in zip(
-            (tables.axes_form, tables.whitening, tables.growth),
-            (form, whitening, growth),
-            strict=True,
-        )
-    )
-    of_mean = tf.split(changes[:, :, 0], [size, size, -1], -1)
+    left = picked[..., 1 : 1 + size]
+    parts = tf.split(scaled, [size, size, -1], -1)
+
+    def changed(table, part):
+        """Returns T times a table; XLA makes one loop of the sum, for small products are slow."""
+        terms = (left[:, :, r, :, tf.newaxis] * part[:, :, r, tf.newaxis] for r in range(number))
+        # The division changes nothing, but makes XLA store what several read.
+        return (table - sum(terms)) / tables.one
+
+    tables_of_all = tables.axes_form, tables.whitening, tables.growth
+    form, whitening, growth = map(changed, tables_of_all, parts)
+    of_mean = [tf.einsum("dhr,dhrq->dhq", picked[..., 0], part) for part in parts]
     linear = tf.transpose(tables.stacked[..., 0]) - of_mean[0]
-    # The division changes nothing, but keeps XLA from repeating this for each row of poses.
-    along, across = (part / tables.one for part in visible_forms.coefficients(form))
+    along, across = visible_forms.coefficients(form)
 
     missing = (
         pose_layout.rooted(part[..., -growth.shape[-1] :], tables) for part in (picked, scaled)
