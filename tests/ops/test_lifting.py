@@ -72,6 +72,7 @@ def test_float32_eager_and_compiled_equal_float64(tiny_prior, rng, scale, weight
         weights, scale,
     )  # fmt: skip
     tables = build_tables(tiny_prior, 80, free_scale=scale is None)
+    clear = second_is_clear(landmarks, tiny_prior, weights, scale)
 
     def lift(landmarks, weights=None):
         return lifting.lift(landmarks, tables, weights, scale)
