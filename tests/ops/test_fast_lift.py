@@ -19,8 +19,6 @@ ROUTES = {
     "many missing": (np.arange(7) + np.arange(9)[:, None]) % 7 >= 3,
 }
 
-UNKNOWN = [tf.TensorSpec([None, 7, 2], tf.float64), tf.TensorSpec([None, 7], tf.bool)]
-
 
 @pytest.fixture
 def small_limits(monkeypatch):
@@ -150,13 +148,16 @@ def test_batch_is_grouped_from_some_size_on(small_prior, monkeypatch):
     lifting.lift(landmarks, tables, visible)
     tf.function(
         lambda landmarks, visible: lifting.lift(landmarks, tables, visible, jit_compile="caller"),
-        UNKNOWN,
+        [tf.TensorSpec([None, 7, 2], tf.float64), tf.TensorSpec([None, 7], tf.bool)],
+        autograph=False,
     ).get_concrete_function()
     assert grouped == [9, None]
 
 
-@pytest.mark.parametrize("scale", [None, 0.4])
-@pytest.mark.parametrize("jit_compile", [True, pytest.param("caller", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("scale", "jit_compile"),
+    [(None, True), (0.4, True), pytest.param(None, "caller", marks=pytest.mark.slow)],
+)
 @pytest.mark.usefixtures("small_limits")
 def test_one_program_for_all_routes(small_prior, scale, jit_compile):
     tables = make_tables(small_prior, scale)
@@ -164,8 +165,8 @@ def test_one_program_for_all_routes(small_prior, scale, jit_compile):
     def lift(landmarks, visible):
         return run(tables, landmarks, visible, given_scale(scale), jit_compile)
 
-    if jit_compile == "caller":  # Of any batch, so that no shape tells what to do.
-        lift = tf.function(lift, UNKNOWN, jit_compile=True, autograph=False)
+    if jit_compile == "caller":
+        lift = tf.function(lift, jit_compile=True, autograph=False)
     for visible in ROUTES.values():
         for spoilt in (False, True):
             landmarks = make_landmarks(small_prior, scale)
