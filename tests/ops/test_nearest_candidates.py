@@ -11,6 +11,8 @@ from tf_lift.ops import (
     masked_tables,
     missing_landmarks,
     nearest_candidates,
+    rotation_search,
+    visible_forms,
 )
 from tf_lift.prior import build_tables
 
@@ -232,3 +234,17 @@ def test_nearest_of_visible(
     check_best(as_program(find, compiled)(*batch), costs, dtype)
     monkeypatch.setattr(nearest_candidates, "MAX_NUMBERS", 3 * 64 * 12)
     check_best(as_program(find, compiled)(*batch), costs, dtype)
+
+
+@pytest.mark.parametrize("selection", ["posterior", "energy"])
+@pytest.mark.parametrize("scale", [None, 1.0])
+def test_quick_costs_are_those_of_the_search(small_prior, scale, selection):
+    tables = build_tables(small_prior, 6, free_scale=scale is None, dtype="float64")
+    landmarks = tf.constant(make_landmarks(small_prior, 5, scale=scale))
+    costs = [
+        nearest_candidates._quick_costs(*forms, number, tables, selection, tables.axes.shape[1] * 2)
+        for number, forms in enumerate(visible_forms.evaluate(landmarks, tables))
+    ]
+    expected = rotation_search.search(landmarks, tables, selection=selection).costs
+    found = visible_forms.join(costs, tables)
+    np.testing.assert_allclose(found, tf.transpose(expected), rtol=1e-6)
