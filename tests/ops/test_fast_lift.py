@@ -179,3 +179,27 @@ def test_one_program_for_all_routes(small_prior, scale, jit_compile):
             plain = run(tables, *arguments, given_scale(scale), False)
             check_plain(plain, scale, spoilt)
             check_same(lift(*arguments), plain)
+
+
+@pytest.mark.parametrize("scale", [None, 0.4])
+@pytest.mark.parametrize("jit_compile", [False, "caller"])
+@pytest.mark.usefixtures("small_limits")
+def test_gradient_of_all_views_equals_finite_differences(small_prior, rng, scale, jit_compile):
+    """Winners of both halves of the angles, with depths among what is differentiated."""
+    tables, landmarks = make_tables(small_prior, scale), make_landmarks(small_prior, scale)
+    visible = tf.constant(ROUTES["few masks"])
+    upstream = rng.standard_normal([9, 7, 3])
+
+    def total(landmarks):
+        lifted = lifting.lift(landmarks, tables, visible, scale, jit_compile=jit_compile)
+        assert {0, 1} == set(np.int32(lifted["rotation_angle"].numpy() > np.pi - 0.01))
+        return tf.reduce_sum(lifted["joints_3d"] * upstream)
+
+    variable = tf.constant(landmarks)
+    with tf.GradientTape() as tape:
+        tape.watch(variable)
+        value = total(variable)
+    gradient = tape.gradient(value, variable)
+    direction = rng.standard_normal(landmarks.shape)
+    difference = total(landmarks + 1e-5 * direction) - total(landmarks - 1e-5 * direction)
+    np.testing.assert_allclose(np.sum(gradient * direction), difference / 2e-5, rtol=1e-6)
