@@ -19,7 +19,9 @@ def candidate(landmarks, prior, k, matrix, weights=None, scale=None):
     """Solves one component at one rotation; rows of weight 0 are left out.
 
     Returns a dict of energy (mm^2), scale, joints_3d, landmarks and the cost, minus twice
-    the log of the weight times the density of the visible landmarks (up to a constant).
+    the log of the weight times the density of the visible landmarks (up to a constant). With
+    S the covariance of these landmarks y, it has y'S^-1 y, p'S^-1 y and p'S^-1 p times
+    noise^2 as well (square, product and constant), and log |S|.
     """
     num_joints = prior.num_joints
     weights = np.ones(num_joints) if weights is None else np.asarray(weights, float)
@@ -39,15 +41,18 @@ def candidate(landmarks, prior, k, matrix, weights=None, scale=None):
         # The landmarks' density is that of what a translation cannot change: the
         # orthogonal complement of the shifts, in the metric of the weights.
         complement = np.linalg.svd(root * shift[seen])[0][:, 2:]
-        whitened = complement.T @ whitened @ complement
-        seen_y, seen_mean = (complement.T @ (root[:, 0] * part[seen]) for part in (y, mean))
+    else:
+        shift, complement = shift[:, :0], np.eye(len(root))
+    whitened = complement.T @ whitened @ complement
+    seen_y, seen_mean = (complement.T @ (root[:, 0] * part[seen]) for part in (y, mean))
+    square = seen_y @ np.linalg.solve(whitened, seen_y)
+    product = seen_mean @ np.linalg.solve(whitened, seen_y)
+    constant = seen_mean @ np.linalg.solve(whitened, seen_mean)
+    if scale is None:
         # (u y - p)' S^-1 (u y - p) - 2 d log u is least where its derivative is zero.
-        square = seen_y @ np.linalg.solve(whitened, seen_y)
-        product = seen_mean @ np.linalg.solve(whitened, seen_y)
         inverse_scale = np.max(np.roots([square, -product, -len(seen_y)]))
         volume = len(seen_y) * np.log(inverse_scale)
     else:
-        shift = shift[:, :0]
         inverse_scale, volume = 1 / scale, 0.0
 
     # Unknowns at that scale: a, t.
@@ -67,6 +72,10 @@ def candidate(landmarks, prior, k, matrix, weights=None, scale=None):
         "scale": 1 / inverse_scale,
         "joints_3d": joints - joints[0],
         "landmarks": ((mean + rows @ solution) / inverse_scale).reshape(-1, 2),
+        "square": noise**2 * square,
+        "product": noise**2 * product,
+        "constant": noise**2 * constant,
+        "log_determinant": log_det,
         "cost": energy / noise**2 + log_det - 2 * volume - 2 * np.log(prior.mixture_weights[k]),
     }
 
@@ -81,6 +90,13 @@ def lift(
     pitches=(0.0,),
 ):
     """Returns the candidates of one pose, best first, each with its index and angle."""
+    candidates = every(landmarks, prior, weights, scale, num_rotations, pitches)
+    key = "cost" if selection == "posterior" else "energy"
+    return sorted(candidates, key=lambda found: found[key])
+
+
+def every(landmarks, prior, weights=None, scale=None, num_rotations=80, pitches=(0.0,)):
+    """Returns all candidates of one pose: by component, then pitch, then rotation."""
     candidates = []
     for k in range(prior.mixture_size):
         for pitch in pitches:
@@ -89,5 +105,4 @@ def lift(
                 found = candidate(landmarks, prior, k, rotation(angle, pitch), weights, scale)
                 found |= {"mixture_index": k, "rotation_angle": angle, "pitch": pitch}
                 candidates.append(found)
-    key = "cost" if selection == "posterior" else "energy"
-    return sorted(candidates, key=lambda found: found[key])
+    return candidates
