@@ -18,9 +18,10 @@ from tf_lift.ops.quick_log import quick_log
 
 __all__ = ["nearest", "nearest_of_masks", "nearest_of_visible"]
 
-# Numbers that the search has of one kind at once, half a MB of float32: more poses take
-# turns, so that what one step makes is still in the cache when the next step reads it.
-MAX_NUMBERS = 1 << 17
+# Numbers that the search has of one kind at once, 4 MB of float32: more poses take turns, so
+# that what one step makes is near when the next one reads it. Shorter turns pay on one core,
+# but two lose more by waiting for each other.
+MAX_NUMBERS = 1 << 20
 
 # The same where landmarks are missing: one pose has many, and a turn costs more.
 _MAX_NUMBERS_MISSING = 1 << 21
