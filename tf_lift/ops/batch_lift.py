@@ -31,7 +31,9 @@ def lift_batch(tables, options, batch, winner=None):
     seen = weights if weighted else tf.ones_like(landmarks[..., 0])
     frame = lift_input.find_frame(landmarks, weights, batch.get("scale"))
     if options.is_plain and "bone_lengths" not in batch and (options.masks or not weighted):
-        result = fast_lift.lift_best(tables, options, frame, weights, winner)
+        # No pose of its own, so that none of it sends others to the search for many missing.
+        determined = frame._replace(usable=frame.usable & valid)
+        result = fast_lift.lift_best(tables, options, determined, weights, winner)
         winner = result.pop("winner")
         result = tf.nest.map_structure(lambda value: lift_input.where_valid(valid, value), result)
         mixture_index = tf.where(valid, winner // tables.per_component, -1)
