@@ -200,3 +200,25 @@ def test_gradient_of_all_views_equals_finite_differences(small_prior, rng, scale
     direction = rng.standard_normal(landmarks.shape)
     difference = total(landmarks + 1e-5 * direction) - total(landmarks - 1e-5 * direction)
     np.testing.assert_allclose(np.sum(gradient * direction), difference / 2e-5, rtol=1e-6)
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_tables_of_masks_are_bounded(small_prior, monkeypatch):
+    """Where they would take too much memory, landmarks are completed pose by pose."""
+    tables, built, build = make_tables(small_prior, None), [], fast_lift.masked_tables.build
+
+    def record(*arguments):
+        built.append(build(*arguments))
+        return built[-1]
+
+    monkeypatch.setattr(fast_lift.masked_tables, "build", record)
+    landmarks, visible = make_landmarks(small_prior, None), ROUTES["few masks"]
+    lifting.lift(landmarks, tables, visible, jit_compile="caller")
+    (masked,) = built
+    numbers = sum(
+        tf.size(table).numpy()
+        for table in (masked.whitening, masked.growth, masked.decode_along, masked.decode_across)
+    )
+    monkeypatch.setattr(fast_lift, "_MAX_NUMBERS_OF_MASKS", int(0.9 * numbers))
+    lifting.lift(landmarks, tables, visible, jit_compile="caller")
+    assert len(built) == 1

@@ -19,13 +19,20 @@ from tf_lift.ops import (
 
 __all__ = ["lift_best", "prior_stddev"]
 
-# So many masks have tables of their own, which pays from so many poses on.
+# So many masks have tables of their own, which pays from so many poses on, while these
+# tables have no more numbers than so: 128 MB of float32.
 _MAX_MASKS = 8
 _MIN_GROUPED = 512
+_MAX_NUMBERS_OF_MASKS = 1 << 25
 
 
 def lift_best(tables, options, frame, weights, winner):
-    """Lifts landmarks, visible or not, to the pose of the best candidate."""
+    """Lifts landmarks, visible or not, to the pose of the best candidate.
+
+    Compiled, with landmarks missing, there are three ways: large batches with few masks get
+    tables of these; few missing landmarks are eliminated from the forms of all, and the
+    best candidates' completed; so are many, from stored matrices.
+    """
     if weights is None:
         return _lift_best_missing(tables, options, frame, None, 0, winner)
     # What determines no pose is not completed.
@@ -41,7 +48,8 @@ def lift_best(tables, options, frame, weights, winner):
         return lift(tables.num_joints)()
     are_few = tf.reduce_all(missing <= few)
     lift_any = functools.partial(tf.cond, are_few, lift(few), lift(tables.num_joints))
-    if not options.compiled or (weights.shape[0] or _MIN_GROUPED) < _MIN_GROUPED:
+    is_small = (weights.shape[0] or _MIN_GROUPED) < _MIN_GROUPED
+    if not options.compiled or is_small or _numbers_of_masks(tables) > _MAX_NUMBERS_OF_MASKS:
         return lift_any()
     groups = mask_groups.group(weights, _MAX_MASKS)
 
@@ -49,6 +57,12 @@ def lift_best(tables, options, frame, weights, winner):
         return _lift_best_of_masks(tables, options, frame, weights, groups, few)
 
     return tf.cond(are_few & groups.is_whole, lift_groups, lift_any)
+
+
+def _numbers_of_masks(tables):
+    """Returns how many numbers the tables of all masks have."""
+    num_halves, size, width = tables.growth.shape
+    return _MAX_MASKS * num_halves * size * (size + width + size // 2 + 1)
 
 
 def _lift_best_of_masks(tables, options, frame, weights, groups, max_missing):
