@@ -78,9 +78,12 @@ def test_indices_of_any_shape(small_prior, rng, shape):
 @pytest.mark.parametrize("free_scale", [True, False])
 def test_forms_of_all_candidates_and_landmarks(small_prior, free_scale):
     halved, whole = make(small_prior, free_scale)
+    first_half = [0, 1, 2, 6, 7, 8]
     for name in ("form", "linear", "directions", "constant", "normaliser", "regression"):
         expected = getattr(whole, name).numpy()
         assert expected.shape[-1] == 12 or expected.shape[0] == 12
+        if name in ("form", "linear"):
+            expected = expected[..., first_half]
         np.testing.assert_allclose(
             getattr(halved, name), expected, atol=1e-9 * np.abs(expected).max(), err_msg=name
         )

@@ -5,15 +5,18 @@ import pytest
 import tensorflow as tf
 from reference import lifting as reference
 
-from tf_lift.ops import completion, missing_landmarks
+from tf_lift.ops import completion, missing_landmarks, visible_forms
 from tf_lift.prior import build_tables
 
 
+# An odd number of angles has no candidates half a turn apart.
+@pytest.mark.parametrize("angles", [6, 5])
 @pytest.mark.parametrize("written_out", [3, 1])
 @pytest.mark.parametrize("scale", [None, 1.0])
-def test_elimination_equals_brute_force(small_prior, monkeypatch, scale, written_out):
+def test_elimination_equals_brute_force(small_prior, monkeypatch, scale, written_out, angles):
     monkeypatch.setattr(missing_landmarks, "MAX_WRITTEN_OUT", written_out)
-    tables = build_tables(small_prior, 6, free_scale=scale is None, dtype="float64")
+    tables = build_tables(small_prior, angles, free_scale=scale is None, dtype="float64")
+    assert tables.is_halved == (angles == 6)
     weights = np.array([[1, 1, 1, 1, 1, 1, 1], [0, 1, 1, 1, 0, 1, 1], [1, 0, 1, 0, 1, 0, 1.0]])
     landmarks = small_prior.sample(3, seed=1)[..., [0, 2]] * [1, -1]
     if scale is None:
@@ -23,9 +26,12 @@ def test_elimination_equals_brute_force(small_prior, monkeypatch, scale, written
     points = tf.constant(landmarks.swapaxes(1, 2).reshape(3, -1))
     seen = tf.constant(weights)
     rows = completion.missing_rows(seen, 3)
-    found = np.stack(missing_landmarks.eliminate(points, seen, rows, tables), -1)
+    parts, constant, normaliser = missing_landmarks.eliminate(points, seen, rows, tables)
+    parts = [[tf.transpose(value) for value in (*part, constant, normaliser)] for part in parts]
+    found = [visible_forms.join(values, tables) for values in zip(*parts, strict=True)]
+    found = np.transpose(found, [2, 1, 0])
     for i in range(3):
-        every = reference.every(landmarks[i], small_prior, weights[i], scale, 6)
+        every = reference.every(landmarks[i], small_prior, weights[i], scale, angles)
         weight = [small_prior.mixture_weights[each["mixture_index"]] for each in every]
         expected = np.array(
             [[each[name] for name in ("square", "product", "constant")] for each in every]

@@ -232,7 +232,7 @@ def test_nearest_of_visible(
 
     batch = tf.constant(landmarks, dtype), tf.constant(weights, dtype)
     check_best(as_program(find, compiled)(*batch), costs, dtype)
-    monkeypatch.setattr(nearest_candidates, "MAX_NUMBERS", 3 * 64 * 12)
+    monkeypatch.setattr(nearest_candidates, "MAX_NUMBERS_MISSING", 3 * 64 * 12)
     check_best(as_program(find, compiled)(*batch), costs, dtype)
 
 
@@ -241,10 +241,7 @@ def test_nearest_of_visible(
 def test_quick_costs_are_those_of_the_search(small_prior, scale, selection):
     tables = build_tables(small_prior, 6, free_scale=scale is None, dtype="float64")
     landmarks = tf.constant(make_landmarks(small_prior, 5, scale=scale))
-    costs = [
-        nearest_candidates._quick_costs(*forms, number, tables, selection, tables.axes.shape[1] * 2)
-        for number, forms in enumerate(visible_forms.evaluate(landmarks, tables))
-    ]
+    costs = nearest_candidates._costs_of_visible(landmarks, tables, selection)
     expected = rotation_search.search(landmarks, tables, selection=selection).costs
     found = visible_forms.join(costs, tables)
     np.testing.assert_allclose(found, tf.transpose(expected), rtol=1e-6)

@@ -33,8 +33,10 @@ def test_tables_give_the_energy_of_every_candidate(tiny_prior, angles, pitches, 
     energy = np.array([candidate["energy"] for candidate in found])
     half, signs = tables.find_half(tf.range(len(found)))
     points = tables.turn_landmarks(tf.repeat(points, len(found), 0), signs)
-    square = np.einsum("i,ijm,j->m", flat, tables.form, flat)
-    product = flat @ tables.linear.numpy()
+    turned = tables.turn_landmarks(tf.repeat([flat], len(found), 0), signs).numpy()
+    form, linear = (tf.gather(table, half, axis=-1) for table in (tables.form, tables.linear))
+    square = np.einsum("mi,ijm,mj->m", turned, form, turned)
+    product = np.einsum("mi,im->m", turned, linear)
     np.testing.assert_allclose(u**2 * square - 2 * u * product + tables.constant, energy, rtol=1e-7)
     whitened, growth = (
         u[:, None] * tf.linalg.matvec(tf.gather(table, half), points, transpose_a=True)
@@ -115,9 +117,11 @@ def test_compression_is_within_what_rounding_leaves():
     assert tables.encode_along.shape[0] < 100 < tables.encode_along.shape[1]
     poses = prior.sample(200, seed=0)[..., [0, 2]] * [1, -1]
     points = rotation_search.coordinates(tf.constant(poses), exact).numpy()
-    flat = poses.swapaxes(1, 2).reshape(len(poses), -1)
-    # The form of all landmarks, of all angles: the factor of it is of half of them.
-    square = np.einsum("bi,ijm,bj->bm", flat, exact.form, flat, optimize=True)
+    flat = tf.constant(poses.swapaxes(1, 2).reshape(len(poses), -1))
+    half, signs = exact.find_half(tf.range(240))
+    turned = exact.turn_landmarks(flat[:, tf.newaxis], signs).numpy()
+    form = tf.gather(exact.form, half, axis=-1)
+    square = np.einsum("bmi,ijm,bmj->bm", turned, form, turned, optimize=True)
     square /= exact.noise_stddev.numpy() ** 2
     across, along = np.split(points.T, 2)
     same, mixed = visible_forms.products(tf.constant(across), tf.constant(along))

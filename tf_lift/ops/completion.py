@@ -26,7 +26,7 @@ class Completion(NamedTuple):
         slope: `[N, B, 2n]`, in coordinates of `tables.axes`.
         offset: `[N, B, 2n]`.
         log_determinant: `[N, B]`; of the missing rows and columns of M.
-        inverse: `[R, R, N, B]`; the inverse of these.
+        inverse: `[R, R, N, B]`; the inverse of these, of the first half of the angles.
         places: `[B, R, 2n]`; the missing rows in coordinates of `tables.axes`.
     """
 
@@ -62,7 +62,7 @@ def spare_form(tables, number):
     """Returns M with `number` more rows, those of 1, and p'M with as many of 0.
 
     Returns:
-        `[2L + number, 2L + number, M]` and `[2L + number, M]`.
+        `[2L + number, 2L + number, H]` and `[2L + number, H]`.
     """
     size = tables.form.shape[0]
     ones = tf.linalg.diag(tf.concat([tf.zeros([size]), tf.ones([number])], 0))
@@ -96,18 +96,21 @@ def complete(landmarks, tables, indices, rows, unrolled=False):
     # By candidates first: each has its own block.
     form, linear = tf.transpose(form, [2, 0, 1]), tf.transpose(linear)
     size = form.shape[1]
-    start = indices * size
+    # At the first half of the angles, to which what is found is turned.
+    halves, signs = tables.find_half(indices)
+    start = halves * size
     columns = tf.transpose(rows)[:, tf.newaxis]
     block = tf.gather(
         tf.reshape(form, [-1]), (start + columns)[:, tf.newaxis] * size + columns[tf.newaxis]
     )
     mean = tf.gather(tf.reshape(linear, [-1]), start + columns)
-    halves, signs = tables.find_half(indices)
     pushed = gathered_products.multiply(landmarks, tables.axes_form, halves, unrolled, signs)
-    pushed = tables.turn_landmarks(pushed, signs)
     pushed = tf.einsum("bra,nba->rnb", places, pushed)
     inverse, solved, log_determinant = sweep(block, tf.stack([-pushed, mean], 1))
-    slope, offset = (tf.einsum("rnb,bra->nba", solved[:, i], places) for i in range(2))
+    slope, offset = (
+        tables.turn_landmarks(tf.einsum("rnb,bra->nba", solved[:, i], places), signs)
+        for i in range(2)
+    )
     return Completion(slope, offset, log_determinant, inverse, places)
 
 

@@ -172,27 +172,22 @@ class LiftTables:
 
     @functools.cached_property
     def form(self):
-        """`[2L, 2L, M]`; M_c of all landmarks, first all x, then all y."""
+        """`[2L, 2L, H]`; M_c of all landmarks, first all x, then all y."""
 
         def make():
-            factor = self.noise_stddev[:, tf.newaxis, tf.newaxis] * self._whitening_of_all()
-            factor = tf.einsum("ln,mcnr->mclr", self.axes, self._split(factor))
-            factor = tf.reshape(factor, [self.num_candidates, 2 * self.num_joints, -1])
+            factor = self._of_all_landmarks(self._noise_stddev_of_halves() * self.whitening)
             return tf.transpose(tf.matmul(factor, factor, transpose_b=True), [2, 1, 0])
 
         return self._constant(make)
 
     @functools.cached_property
     def linear(self):
-        """`[2L, M]`; p'M, as `form`."""
+        """`[2L, H]`; p'M, as `form`."""
 
         def make():
-            halves, _ = self.find_half(tf.range(self.num_candidates))
-            mean = tf.gather(self.whitened_mean, halves)
-            mean = tf.linalg.matvec(self._whitening_of_all(), mean)
-            mean *= self.noise_stddev[:, tf.newaxis] ** 2
-            mean = tf.einsum("ln,mcn->clm", self.axes, self._split(mean[..., tf.newaxis])[..., 0])
-            return tf.reshape(mean, [2 * self.num_joints, -1])
+            factor = self._noise_stddev_of_halves() ** 2 * self.whitening
+            mean = tf.linalg.matvec(self._of_all_landmarks(factor), self.whitened_mean)
+            return tf.transpose(mean)
 
         return self._constant(make)
 
@@ -203,16 +198,11 @@ class LiftTables:
             values = tf.reshape(values, [-1, 2, self.num_rotations // 2])[:, 0]
         return tf.reshape(values, [-1, 1, 1])
 
-    def _whitening_of_all(self):
-        """Returns `whitening` of all candidates, `[M, 2n, 2n]`."""
-        halves, signs = self.find_half(tf.range(self.num_candidates))
-        columns = tf.gather(tf.linalg.matrix_transpose(self.whitening), halves)
-        if signs is not None:
-            columns = self.turn_landmarks(columns, signs[:, tf.newaxis])
-        return tf.linalg.matrix_transpose(columns)
-
-    def _split(self, table):
-        return tf.reshape(table, [self.num_candidates, 2, self.axes.shape[1], table.shape[2]])
+    def _of_all_landmarks(self, table):
+        """Returns a table `[H, 2n, R]` for coordinates of all landmarks, `[H, 2L, R]`."""
+        by_axis = tf.reshape(table, [-1, 2, self.axes.shape[1], table.shape[2]])
+        by_axis = tf.einsum("ln,mcnr->mclr", self.axes, by_axis)
+        return tf.reshape(by_axis, [-1, 2 * self.num_joints, table.shape[2]])
 
     @functools.cached_property
     def directions(self):

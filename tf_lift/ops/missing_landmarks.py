@@ -1,8 +1,10 @@
 """The search with some landmarks missing: the tables of all, less the missing rows."""
 
+import numpy as np
 import tensorflow as tf
 
-from tf_lift.ops import completion, ppca
+from tf_lift.ops import completion, ppca, visible_forms
+from tf_lift.ops.quick_log import quick_log
 
 __all__ = [
     "MAX_MISSING",
@@ -18,6 +20,9 @@ MAX_MISSING = 8
 
 # And as many as XLA compiles an elimination of within seconds.
 MAX_WRITTEN_OUT = 6
+
+# Pivots are at most 1: their product starts here, so that a float32 holds it.
+_START = 2.0**100
 
 
 def solver(tables):
@@ -51,7 +56,7 @@ def solver(tables):
     """
     num_joints, num_candidates = tables.num_joints, tables.num_candidates
     num_rows = 2 * num_joints
-    form = tables.form
+    form, linear = _of_all_candidates(tables)
     form_rows = tf.reshape(form, [num_rows, num_rows * num_candidates])
     form_pairs = tf.reshape(form, [num_rows * num_rows, num_candidates])
     count = min(MAX_MISSING, num_joints)
@@ -70,14 +75,14 @@ def solver(tables):
         flat = tf.reshape(tf.transpose(landmarks, [0, 2, 1]), [-1, num_rows])
         product_rows = tf.reshape(tf.matmul(flat, form_rows), [-1, num_rows, num_candidates])
         landmark_side = tf.gather(product_rows, index, batch_dims=1)
-        mean_side = tf.gather(tables.linear, index)
+        mean_side = tf.gather(linear, index)
         sides = tf.stack([landmark_side, mean_side], -1) * missing[..., tf.newaxis, tf.newaxis]
         factor = tf.linalg.cholesky(block)
         whitened = tf.linalg.triangular_solve(factor, tf.transpose(sides, [0, 2, 1, 3]))
         landmark_part, mean_part = whitened[..., 0], whitened[..., 1]
 
         square = tf.einsum("br,brm->bm", flat, product_rows)
-        product = tf.matmul(flat, tables.linear)
+        product = tf.matmul(flat, linear)
         log_determinant = 2 * tf.reduce_sum(tf.math.log(tf.linalg.diag_part(factor)), -1)
         return (
             square - tf.reduce_sum(landmark_part**2, -1),
@@ -90,6 +95,18 @@ def solver(tables):
         )
 
     return solve
+
+
+def _of_all_candidates(tables):
+    """Returns M `[2L, 2L, M]` and p'M `[2L, M]` of all candidates."""
+    halves, signs = tables.find_half(tf.range(tables.num_candidates))
+    form = tf.gather(tf.transpose(tables.form, [2, 0, 1]), halves)
+    linear = tf.gather(tf.transpose(tables.linear), halves)
+    of_rows = None if signs is None else signs[:, tf.newaxis]
+    for _ in range(2):
+        form = tables.turn_landmarks(tf.linalg.matrix_transpose(form), of_rows)
+    linear = tables.turn_landmarks(linear, signs)
+    return tf.transpose(form, [1, 2, 0]), tf.transpose(linear)
 
 
 def log_determinant_of_others(weights, noise_variance, tables):
@@ -123,7 +140,9 @@ def eliminate(points, weights, rows, tables):
     """Returns what the costs of all candidates are made of, as XLA is fast at it.
 
     Few missing rows are eliminated by a program that is written out: XLA makes one loop of
-    it, and no matrix is ever stored. More of them are swept from stored ones.
+    it, and no matrix is ever stored. More of them are swept from stored ones. Candidates
+    half a turn apart share the elimination: theirs are landmarks with one sign of x and the
+    other, so it has two sides, one for all x and one for all y.
 
     Args:
         points: `[B, 2L]`, landmarks, first all x, then all y; zero where missing.
@@ -132,64 +151,117 @@ def eliminate(points, weights, rows, tables):
         tables: `LiftTables`.
 
     Returns:
-        y'My, p'My, p'Mp and the normaliser, `[B, M]` each, of the visible landmarks.
+        Pairs of y'My and p'My, of one part of the candidates or two, see
+        `visible_forms.part`; p'Mp and the normaliser of the visible landmarks, which both
+        parts share. All are `[B, H]`.
 
     References:
         docs/method.md, equation 14a.
     """
     number, size = rows.shape[1], points.shape[1]
     form, linear = completion.spare_form(tables, number)
-    pairs = tf.reshape(form, [(size + number) ** 2, -1])
-    products = tf.matmul(points, tf.reshape(tables.form, [size, -1]))
-    products = tf.reshape(products, [-1, size, tables.num_candidates])
-    square = tf.add_n([points[:, i : i + 1] * products[:, i] for i in range(size)])
-    terms = square, tf.matmul(points, tables.linear), tables.constant
+    middle = size // 2 if tables.is_halved else size
+    spans = [range(middle), range(middle, size)][: 1 + tables.is_halved]
+    images = []
+    for span in spans:
+        table = tf.reshape(tables.form[span.start : span.stop], [len(span), -1])
+        image = tf.matmul(points[:, span.start : span.stop], table)
+        images.append(tf.reshape(image, [-1, size, linear.shape[1]]))
+    squares = {
+        (i, k): tf.add_n([points[:, row : row + 1] * images[k][:, row] for row in spans[i]])
+        for k in range(len(spans))
+        for i in range(k + 1)
+    }
+    products = [
+        tf.matmul(points[:, span.start : span.stop], tables.linear[span.start : span.stop])
+        for span in spans
+    ]
+    constant, normaliser, noise_stddev = (
+        visible_forms.part(table, 0, tables)[:, 0]
+        for table in (tables.constant, tables.normaliser, tables.noise_stddev)
+    )
+
     missing = tf.cast(rows < size, points.dtype)
     clipped = tf.minimum(rows, size - 1)
-
     if number <= 2 * MAX_WRITTEN_OUT:
+        pairs = tf.reshape(form, [(size + number) ** 2, -1])
         starts = [rows[:, i] * (size + number) for i in range(number)]
         block = [
             [tf.gather(pairs, starts[i] + rows[:, j]) for j in range(i + 1)] for i in range(number)
         ]
         sides = [
-            tf.gather(products, clipped[:, i], batch_dims=1) * missing[:, i : i + 1]
-            for i in range(number)
+            [
+                tf.gather(image, clipped[:, i], batch_dims=1) * missing[:, i : i + 1]
+                for i in range(number)
+            ]
+            for image in images
         ]
         means = [tf.gather(linear, rows[:, i]) for i in range(number)]
-        *terms, log_determinant = _reduce_written_out(*terms, block, sides, means)
+        reduce = _reduce_written_out
     else:
         index = rows[:, :, tf.newaxis] * (size + number) + rows[:, tf.newaxis]
+        pairs = tf.reshape(form, [(size + number) ** 2, -1])
         block = tf.transpose(tf.gather(pairs, index), [1, 2, 0, 3])
-        sides = tf.gather(products, clipped, batch_dims=1) * missing[..., tf.newaxis]
-        sides = tf.transpose(tf.stack([sides, tf.gather(linear, rows)]), [2, 0, 1, 3])
-        *terms, log_determinant = _reduce_stored(*terms, block, sides)
-    others = log_determinant_of_others(weights, tables.noise_stddev**2, tables)
-    return *terms, tables.normaliser + log_determinant + others
+        sides = [
+            tf.transpose(
+                tf.gather(image, clipped, batch_dims=1) * missing[..., tf.newaxis], [1, 0, 2]
+            )
+            for image in images
+        ]
+        means = tf.transpose(tf.gather(linear, rows), [1, 0, 2])
+        reduce = _reduce_stored
+    squares, products, constant, log_determinant = reduce(
+        squares, products, constant, block, sides, means
+    )
+    others = log_determinant_of_others(weights, noise_stddev**2, tables)
+    normaliser += log_determinant + others
+    if not tables.is_halved:
+        return [(squares[0, 0], products[0])], constant, normaliser
+    same, mixed = squares[0, 0] + squares[1, 1], 2 * squares[0, 1]
+    parts = [(same + sign * mixed, products[1] + sign * products[0]) for sign in (1, -1)]
+    return parts, constant, normaliser
 
 
-def _reduce_written_out(square, product, constant, block, sides, means):
-    """Subtracts what missing rows explain; returns also their log-determinant."""
-    volume = 1.0
+def _reduce_written_out(squares, products, constant, block, sides, means):
+    """Subtracts what missing rows explain; returns also their log-determinant.
+
+    Args:
+        squares: Dict of y'My of each pair of sides, by their numbers; `[B, H]`, as all else.
+        products: p'My of each side.
+        constant: p'Mp.
+        block: Rows of M, each up to its diagonal; only those and columns that are missing.
+        sides: Of each side the missing rows of M y.
+        means: Those of M p.
+    """
+    volume = _START
     for j in range(len(block)):
         pivot = 1 / block[j][j]
         volume *= block[j][j]
-        square -= sides[j] * sides[j] * pivot
-        product -= sides[j] * means[j] * pivot
-        constant -= means[j] * means[j] * pivot
+        scaled, scaled_mean = [side[j] * pivot for side in sides], means[j] * pivot
+        squares = {(i, k): squares[i, k] - sides[i][j] * scaled[k] for i, k in squares}
+        products = [
+            product - side[j] * scaled_mean for product, side in zip(products, sides, strict=True)
+        ]
+        constant -= means[j] * scaled_mean
         for i in range(j + 1, len(block)):
+            for side, value in zip(sides, scaled, strict=True):
+                side[i] -= block[i][j] * value
+            means[i] -= block[i][j] * scaled_mean
             factor = block[i][j] * pivot
-            sides[i] -= factor * sides[j]
-            means[i] -= factor * means[j]
             for k in range(j + 1, i + 1):
                 block[i][k] -= factor * block[k][j]
-    return square, product, constant, tf.math.log(volume)
+    return squares, products, constant, quick_log(volume) - np.log(_START)
 
 
-def _reduce_stored(square, product, constant, block, sides):
-    """The same by stored matrices `[R, R, B, M]`, sides `[R, 2, B, M]`, for any R."""
-    _, solved, log_determinant = completion.sweep(block, sides)
-    square -= tf.reduce_sum(sides[:, 0] * solved[:, 0], 0)
-    product -= tf.reduce_sum(sides[:, 0] * solved[:, 1], 0)
-    constant -= tf.reduce_sum(sides[:, 1] * solved[:, 1], 0)
-    return square, product, constant, log_determinant
+def _reduce_stored(squares, products, constant, block, sides, means):
+    """The same by stored matrices `[R, R, B, H]` and sides `[R, B, H]`, for any R."""
+    _, solved, log_determinant = completion.sweep(block, tf.stack([*sides, means], 1))
+    squares = {
+        (i, k): squares[i, k] - tf.reduce_sum(sides[i] * solved[:, k], 0) for i, k in squares
+    }
+    products = [
+        product - tf.reduce_sum(side * solved[:, -1], 0)
+        for product, side in zip(products, sides, strict=True)
+    ]
+    constant -= tf.reduce_sum(means * solved[:, -1], 0)
+    return squares, products, constant, log_determinant

@@ -24,7 +24,7 @@ __all__ = ["nearest", "nearest_of_masks", "nearest_of_visible"]
 MAX_NUMBERS = 1 << 20
 
 # The same where landmarks are missing: one pose has many, and a turn costs more.
-_MAX_NUMBERS_MISSING = 1 << 21
+MAX_NUMBERS_MISSING = 1 << 21
 
 # Poses of one mask that the search takes together.
 _ROW = 128
@@ -108,29 +108,39 @@ def _most_poses(tables):
 
 def _find_quickly(landmarks, tables, number, selection, dimensions=None):
     """Returns the candidates `[number, ..., B]` of landmarks `[..., B, L, 2]`, see `nearest`."""
-    parts = visible_forms.evaluate(landmarks, tables)
+    costs = _costs_of_visible(landmarks, tables, selection, dimensions)
+    return lowest_costs.find(costs, _indices_of_parts(tables), number, tables.one)
+
+
+def _costs_of_visible(landmarks, tables, selection, dimensions=None):
+    """Returns the costs `[..., H, B]` of each part of the candidates."""
     if dimensions is None:
         dimensions = 2.0 * tables.axes.shape[1]
-    costs = [
-        _quick_costs(*forms, index, tables, selection, dimensions)
-        for index, forms in enumerate(parts)
-    ]
+    costs = []
+    for index, forms in enumerate(visible_forms.evaluate(landmarks, tables)):
+        constants = (
+            visible_forms.part(table, index, tables)
+            for table in (tables.constant, tables.noise_stddev, tables.normaliser)
+        )
+        costs.append(_quick_costs(*forms, *constants, dimensions, tables.free_scale, selection))
+    return costs
+
+
+def _indices_of_parts(tables):
+    """Returns the indices of candidates, `[H, 1]`, of each part of them."""
     indices = tf.range(tables.num_candidates)
-    indices = [visible_forms.part(indices, index, tables) for index in range(len(parts))]
-    return lowest_costs.find(costs, indices, number, tables.one)
+    return [visible_forms.part(indices, index, tables) for index in range(1 + tables.is_halved)]
 
 
-def _quick_costs(square, product, number, tables, selection, dimensions):
-    """Returns the costs `[..., H, B]` of one part of the candidates.
+def _quick_costs(
+    square, product, constant, noise_stddev, normaliser, dimensions, free_scale, selection
+):
+    """Returns the costs of candidates; all arguments broadcast.
 
     These are `rotation_search.cost`, but for poses that look the other way: of the scale it
     takes the form of the root that is exact where p'My > 0, as of every good candidate.
     """
-    constant, noise_stddev, normaliser = (
-        visible_forms.part(table, number, tables)
-        for table in (tables.constant, tables.noise_stddev, tables.normaliser)
-    )
-    if tables.free_scale:
+    if free_scale:
         limits = np.finfo(square.dtype.as_numpy_dtype)
         square = tf.maximum(square, float(limits.eps))
         root = tf.sqrt(product**2 + (4 * dimensions * noise_stddev**2) * square)
@@ -142,7 +152,7 @@ def _quick_costs(square, product, number, tables, selection, dimensions):
     if selection == "energy":
         return energy
     costs = (1 / noise_stddev**2) * energy + normaliser
-    if tables.free_scale:
+    if free_scale:
         costs -= 2 * dimensions * quick_log(inverse_scale)
     return costs
 
@@ -169,20 +179,22 @@ def nearest_of_visible(landmarks, weights, rows, tables, number, selection, unro
 
     def find(batch):
         points, weights = batch["points"], batch["weights"]
-        *parts, normaliser = missing_landmarks.eliminate(points, weights, batch["rows"], tables)
-        num_free = ppca.dimensions(weights, tables.free_scale)[:, tf.newaxis]
-        noise_variance = tables.noise_stddev**2
-        found = rotation_search.evaluate(
-            *parts, noise_variance, normaliser, num_free, selection, tables
+        parts, constant, normaliser = missing_landmarks.eliminate(
+            points, weights, batch["rows"], tables
         )
-        # The division changes nothing, but without it XLA eliminates for each of its readers.
-        return tf.math.top_k(-found.costs / tables.one, number).indices
+        dimensions = ppca.dimensions(weights, tables.free_scale)[:, tf.newaxis]
+        rest = constant, noise_stddev, normaliser, dimensions, tables.free_scale, selection
+        costs = [_quick_costs(*part, *rest) for part in parts]
+        found = lowest_costs.find(costs, indices, number, tables.one, axis=-1, shared=True)
+        return tf.transpose(found)
 
+    noise_stddev = visible_forms.part(tables.noise_stddev, 0, tables)[:, 0]
+    indices = [tf.transpose(part) for part in _indices_of_parts(tables)]
     points = tf.reshape(tf.transpose(landmarks, [0, 2, 1]), [-1, 2 * tables.num_joints])
     batch = {"points": points, "weights": weights, "rows": rows}
     spec = tf.TensorSpec([None, number], tf.int32)
-    stored = 2 * tables.num_joints
+    stored = 2 * tables.num_joints * tables.num_candidates
     if rows.shape[1] > 2 * missing_landmarks.MAX_WRITTEN_OUT:
-        stored = rows.shape[1] ** 2
-    size = max(1, _MAX_NUMBERS_MISSING // (stored * tables.num_candidates))
+        stored = rows.shape[1] ** 2 * tables.linear.shape[1]
+    size = max(1, MAX_NUMBERS_MISSING // stored)
     return tf.transpose(chunks.map_chunks(find, batch, spec, size))

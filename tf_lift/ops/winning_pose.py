@@ -83,10 +83,11 @@ def find(
     if completed is None:
         whitened = product_of(fixed, tables.whitening, halves, signs=signs) / tables.one
     else:
-        # Two products: XLA would store the matrices of one for vectors that share them.
         whitened, offset = (
-            product_of(values, tables.whitening, halves, signs=signs) / tables.one
-            for values in (fixed, completed.offset)
+            product_of(values, tables.whitening, each, signs=signs) / tables.one
+            for values, each in zip(
+                (fixed, completed.offset), _separate(halves, tables), strict=True
+            )
         )
         mean = (mean - offset) / tables.one
     square, product = _sum(whitened**2), _sum(whitened * mean)
@@ -115,8 +116,10 @@ def find(
         poses = steps
     else:
         grown, moved = (
-            product_of(best_first(values) / tables.one, tables.growth, halves, signs=signs)
-            for values in (fixed, completed.offset)
+            product_of(best_first(values) / tables.one, tables.growth, each, signs=signs)
+            for values, each in zip(
+                (fixed, completed.offset), _separate(halves, tables), strict=True
+            )
         )
         steps = grown / unit
         poses = steps + moved / tables.one
@@ -148,15 +151,14 @@ def find(
                 direction -= change[:, tf.newaxis] * (best_first(mean)[0] + 2 * residual)
             upstream = scale[:, tf.newaxis] * d_pose
             d_landmarks = product_of(tf.concat([direction, upstream], -1), table, half)
-            d_landmarks = tables.turn_landmarks(d_landmarks, sign)
-            if completed is None:
-                return d_landmarks
-            return completion.pull_back(
-                d_landmarks, best_inverse[:, :, 0], completed.places, multiply_form
-            )
+            if completed is not None:
+                d_landmarks = completion.pull_back(
+                    d_landmarks, best_inverse[:, :, 0], completed.places, multiply_form
+                )
+            return tables.turn_landmarks(d_landmarks, sign)
 
         def multiply_form(values):
-            return tables.turn_landmarks(product_of(values, form, half, signs=sign), sign)
+            return product_of(values, form, half)
 
         return (tf.identity(pose), tf.identity(scale), best_first(energy)[0]), grad
 
@@ -180,6 +182,14 @@ def find(
     return WinningPose(index, pose, attached_scale if tables.free_scale else scale, energy, stddev)
 
 
+def _separate(indices, tables):
+    """Returns the same indices twice, as values of two kinds for XLA.
+
+    Of vectors that share matrices it would store these.
+    """
+    return indices, tf.truncatediv(indices, tf.cast(tables.one, tf.int32))
+
+
 def _sum(values):
     return tf.reduce_sum(values, -1)
 
@@ -197,12 +207,9 @@ def _missing_variance(inverse, rows, tables, index):
     """
     both = completion.image_axes(tables, rows.shape[1])
     growth = pose_layout.rooted(tf.einsum("la,maq->mlq", both, tables.growth), tables)
-    half, sign = tables.find_half(index)
+    half, _ = tables.find_half(index)
     start = half[:, tf.newaxis] * both.shape[0]
     growth = tf.gather(tf.reshape(growth, [-1, growth.shape[2]]), start + rows)
-    if sign is not None:
-        across = rows < tables.num_joints
-        growth *= tf.where(across, sign[:, tf.newaxis], 1)[..., tf.newaxis]
     spread = tf.reduce_sum(tf.matmul(tf.transpose(inverse, [2, 0, 1]), growth) * growth, 1)
     noise_variance = tf.gather(tables.noise_stddev, index)[:, tf.newaxis] ** 2
     return noise_variance * pose_layout.sum_coordinates(spread)
