@@ -99,9 +99,10 @@ def test_tables_abreast(small_prior, rng, free_scale, rotations):
     whitening, growth = tables.whitening[half].numpy(), tables.growth[half].numpy()
     form = noise_variance * whitening @ whitening.T
     mean = noise_variance * whitening @ tables.whitened_mean[half].numpy()
-    expected = np.concatenate([mean[:, None], form, whitening, growth], 1)
+    expected = np.concatenate([form, whitening, growth], 1)
     np.testing.assert_allclose(tables.stacked[:, half], expected, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(tables.axes_form[half], form, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(tables.axes_linear[half], mean, rtol=1e-12, atol=1e-12)
     np.testing.assert_allclose(
         tables.gradient[half], np.concatenate([whitening, growth], 1).T, rtol=1e-12
     )

@@ -10,11 +10,15 @@ __all__ = [
     "Completion",
     "complete",
     "image_axes",
+    "missing_forms",
     "missing_rows",
     "pull_back",
     "spare_form",
     "sweep",
 ]
+
+# XLA's time to compile grows with the number of terms.
+_MAX_TERMS = 16
 
 
 class Completion(NamedTuple):
@@ -71,6 +75,23 @@ def spare_form(tables, number):
     return form, tf.pad(tables.linear, [[0, number], [0, 0]])
 
 
+def missing_forms(tables, rows):
+    """Returns the missing rows and columns of M, and rows of p'M, of all candidates.
+
+    Args:
+        tables: `LiftTables`.
+        rows: See `missing_rows`.
+
+    Returns:
+        `[R, R, B, H]` and `[R, B, H]`.
+    """
+    form, linear = spare_form(tables, rows.shape[1])
+    size = form.shape[0]
+    places = tf.transpose(rows)
+    pairs = places[:, tf.newaxis] * size + places
+    return tf.gather(tf.reshape(form, [size**2, -1]), pairs), tf.gather(linear, places)
+
+
 def complete(landmarks, tables, indices, rows, unrolled=False):
     """Completes landmarks: those missing are what makes the energy least.
 
@@ -94,24 +115,33 @@ def complete(landmarks, tables, indices, rows, unrolled=False):
     places = tf.gather(image_axes(tables, number), rows)
     form, linear = spare_form(tables, number)
     # By candidates first: each has its own block.
-    form, linear = tf.transpose(form, [2, 0, 1]), tf.transpose(linear)
+    form, linear = tf.transpose(form, [2, 0, 1]) / tables.one, tf.transpose(linear)
     size = form.shape[1]
     # At the first half of the angles, to which what is found is turned.
     halves, signs = tables.find_half(indices)
-    start = halves * size
-    columns = tf.transpose(rows)[:, tf.newaxis]
+    # These divisions change nothing, but XLA would repeat what leads to each index.
+    one = tf.cast(tables.one, tf.int32)
+    start = tf.truncatediv(halves * size, one)
+    columns = tf.truncatediv(tf.transpose(rows), one)[:, tf.newaxis]
     block = tf.gather(
         tf.reshape(form, [-1]), (start + columns)[:, tf.newaxis] * size + columns[tf.newaxis]
     )
     mean = tf.gather(tf.reshape(linear, [-1]), start + columns)
     pushed = gathered_products.multiply(landmarks, tables.axes_form, halves, unrolled, signs)
-    pushed = tf.einsum("bra,nba->rnb", places, pushed)
+    pushed = tf.matmul(pushed, image_axes(tables, number), transpose_b=True)
+    pair = tf.reshape(tf.range(tf.size(indices)), tf.shape(indices))
+    pushed = tf.gather(tf.reshape(pushed, [-1]), pair * size + columns)
     inverse, solved, log_determinant = sweep(block, tf.stack([-pushed, mean], 1))
-    slope, offset = (
-        tables.turn_landmarks(tf.einsum("rnb,bra->nba", solved[:, i], places), signs)
-        for i in range(2)
-    )
+    slope, offset = (tables.turn_landmarks(_place(solved[:, i], places), signs) for i in range(2))
     return Completion(slope, offset, log_determinant, inverse, places)
+
+
+def _place(values, places):
+    """Returns coordinates `[N, B, 2n]` of values `[R, N, B]` of the rows `[B, R, 2n]`."""
+    if values.shape[0] > _MAX_TERMS:
+        return tf.einsum("rnb,bra->nba", values, places)
+    # XLA is faster at a sum than at small products.
+    return tf.add_n([values[r, ..., tf.newaxis] * places[:, r] for r in range(values.shape[0])])
 
 
 def pull_back(upstream, inverse, places, multiply_form):
@@ -142,33 +172,48 @@ def image_axes(tables, number):
 def sweep(block, sides):
     """Inverts positive definite matrices by Gauss and Jordan, without pivoting.
 
+    Two rows at a time: a step reads and writes all of the matrices.
+
     Args:
-        block: `[R, R, ...]`.
+        block: `[R, R, ...]`, R even.
         sides: `[R, S, ...]`.
 
     Returns:
         The inverse `[R, R, ...]`, the inverse times `sides`, and the log-determinant.
     """
     number, rank = block.shape[0], len(block.shape)
-    values = tf.concat([block, sides], 1)
 
     def along(flags, axis):
         return tf.reshape(flags, [1] * axis + [-1] + [1] * (rank - 1 - axis))
 
-    def step(k, values, log_determinant):
-        row = values[k]
-        pivot, column = row[k], values[:, k, tf.newaxis]
-        row /= pivot
-        in_column = along(tf.range(values.shape[1]) == k, 1)
-        swept = tf.where(in_column, -column / pivot, values - column * row)
-        row = tf.where(in_column[0], 1 / pivot, row)
-        swept = tf.where(along(tf.range(number) == k, 0), row, swept)
-        return k + 1, swept, log_determinant + tf.math.log(pivot)
+    def step(k, block, sides, log_determinant):
+        first, second = block[:, k, tf.newaxis], block[:, k + 1, tf.newaxis]
+        # The inverse of the pivots [[a, b], [b, c]].
+        a, b, c = first[k], first[k + 1], second[k + 1]
+        determinant = a * c - b * b
+        inverse = [[c / determinant, -b / determinant], [-b / determinant, a / determinant]]
 
-    _, values, log_determinant = tf.while_loop(
+        def solved(values):
+            return [row[0] * values[k] + row[1] * values[k + 1] for row in inverse]
+
+        def changed(values):
+            """Returns values with the pivots' rows solved and taken from the others."""
+            rows = solved(values)
+            others = values - first * rows[0] - second * rows[1]
+            return tf.where(is_first, rows[0], tf.where(is_second, rows[1], others))
+
+        places = tf.range(number)
+        is_first, is_second = along(places == k, 0), along(places == k + 1, 0)
+        # The pivots' columns are those of a unit matrix, to become those of the inverse.
+        units = tf.cast(is_first, block.dtype), tf.cast(is_second, block.dtype)
+        block = tf.where(along(places == k, 1), units[0], block)
+        block = tf.where(along(places == k + 1, 1), units[1], block)
+        return k + 2, changed(block), changed(sides), log_determinant + tf.math.log(determinant)[0]
+
+    _, block, sides, log_determinant = tf.while_loop(
         lambda k, *_: k < number,
         step,
-        (0, values, tf.zeros_like(values[0, 0])),
-        maximum_iterations=number,
+        (0, block, sides, tf.zeros_like(sides[0, 0])),
+        maximum_iterations=number // 2,
     )
-    return values[:, :number], values[:, number:], log_determinant
+    return block, sides, log_determinant

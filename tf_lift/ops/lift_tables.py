@@ -150,12 +150,10 @@ class LiftTables:
 
     @functools.cached_property
     def stacked(self):
-        """`[2n, H, 1 + 2n + 2n + 3 (L - 1)]`; p'M, M_c, `whitening` and `growth` abreast."""
+        """`[2n, H, 2n + 2n + 3 (L - 1)]`; M_c, `whitening` and `growth` abreast."""
 
         def make():
-            mean = tf.linalg.matvec(self.whitening, self.whitened_mean)[..., tf.newaxis]
-            mean *= self._noise_stddev_of_halves() ** 2
-            parts = [mean, self.axes_form, self.whitening, self.growth]
+            parts = [self.axes_form, self.whitening, self.growth]
             return tf.transpose(tf.concat(parts, -1), [1, 0, 2])
 
         return self._constant(make)
@@ -167,6 +165,16 @@ class LiftTables:
         def make():
             factor = self._noise_stddev_of_halves() * self.whitening
             return tf.matmul(factor, factor, transpose_b=True)
+
+        return self._constant(make)
+
+    @functools.cached_property
+    def axes_linear(self):
+        """`[H, 2n]`; p'M, as `axes_form`."""
+
+        def make():
+            factor = self._noise_stddev_of_halves() ** 2 * self.whitening
+            return tf.linalg.matvec(factor, self.whitened_mean)
 
         return self._constant(make)
 

@@ -51,8 +51,11 @@ def group(weights, number):
         found.append(tf.reduce_min(tf.where(codes > found[-1], codes, codes.dtype.max)))
     index = tf.reduce_sum(tf.cast(codes[:, tf.newaxis] > tf.stack(found), tf.int32), 1)
     index = tf.minimum(index, number - 1)
-    member = (index[:, tf.newaxis] == tf.range(number))[..., tf.newaxis]
-    masks = tf.reduce_min(tf.where(member, weights[:, tf.newaxis], 1), 0)
+    # Of each mask the first pose that has it.
+    size = tf.shape(index)[0]
+    member = index[:, tf.newaxis] == tf.range(number)
+    first = tf.reduce_min(tf.where(member, tf.range(size)[:, tf.newaxis], size), 0)
+    masks = tf.gather(tf.pad(weights, [[0, 1], [0, 0]], constant_values=1), first)
     return MaskGroups(masks, index, tf.reduce_all(tf.gather(masks, index) == weights))
 
 

@@ -32,18 +32,15 @@ def build(tables, masks, max_missing):
     number = rows.shape[1]
     places = tf.gather(completion.image_axes(tables, number), rows)
 
-    # P times p'M, M, whitening and growth: [D, H, R, 1 + 2n + 2n + 3 (L - 1)].
+    # P times M, whitening and growth: [D, H, R, 2n + 2n + 3 (L - 1)].
     picked = tf.matmul(tf.reshape(places, [-1, size]), tf.reshape(tables.stacked, [size, -1]))
     picked = tf.reshape(picked, [num_masks, number, num_halves, -1])
     picked = tf.transpose(picked, [0, 2, 1, 3])
-    block = tf.einsum("dhra,dsa->rsdh", picked[..., 1 : 1 + size], places)
-    spare = tf.cast(rows >= 2 * tables.num_joints, tables.dtype)
-    block += tf.transpose(tf.linalg.diag(spare), [1, 2, 0])[..., tf.newaxis]
-    mean = tf.transpose(picked[..., 0], [2, 0, 1])
+    block, mean = completion.missing_forms(tables, rows)
     inverse, solved, log_determinant = completion.sweep(block, mean[:, tf.newaxis])
 
-    scaled = tf.matmul(tf.transpose(inverse, [2, 3, 0, 1]), picked[..., 1:])
-    left = picked[..., 1 : 1 + size]
+    scaled = tf.matmul(tf.transpose(inverse, [2, 3, 0, 1]), picked)
+    left = picked[..., :size]
     parts = tf.split(scaled, [size, size, -1], -1)
 
     def changed(table, part):
@@ -54,8 +51,8 @@ def build(tables, masks, max_missing):
 
     tables_of_all = tables.axes_form, tables.whitening, tables.growth
     form, whitening, growth = map(changed, tables_of_all, parts)
-    of_mean = [tf.einsum("dhr,dhrq->dhq", picked[..., 0], part) for part in parts]
-    linear = tf.transpose(tables.stacked[..., 0]) - of_mean[0]
+    of_mean = tf.split(tf.einsum("rdh,dhrq->dhq", mean, scaled), [size, size, -1], -1)
+    linear = tables.axes_linear - of_mean[0]
     along, across = visible_forms.coefficients(form)
 
     missing = (

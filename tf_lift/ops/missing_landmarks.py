@@ -199,16 +199,13 @@ def eliminate(points, weights, rows, tables):
         means = [tf.gather(linear, rows[:, i]) for i in range(number)]
         reduce = _reduce_written_out
     else:
-        index = rows[:, :, tf.newaxis] * (size + number) + rows[:, tf.newaxis]
-        pairs = tf.reshape(form, [(size + number) ** 2, -1])
-        block = tf.transpose(tf.gather(pairs, index), [1, 2, 0, 3])
+        block, means = completion.missing_forms(tables, rows)
         sides = [
             tf.transpose(
                 tf.gather(image, clipped, batch_dims=1) * missing[..., tf.newaxis], [1, 0, 2]
             )
             for image in images
         ]
-        means = tf.transpose(tf.gather(linear, rows), [1, 0, 2])
         reduce = _reduce_stored
     squares, products, constant, log_determinant = reduce(
         squares, products, constant, block, sides, means

@@ -67,6 +67,16 @@ def find(
     fixed = tf.stop_gradient(landmarks)
     indices = tf.truncatediv(indices, tf.cast(tables.one, tf.int32))
     product_of = functools.partial(gathered_products.multiply, unrolled=unrolled)
+
+    def multiply_both(vectors, table, halves, signs):
+        """Returns products of two vectors, whose matrices XLA would store if it saw them shared."""
+        first, second = vectors
+        again = tf.truncatediv(halves, tf.cast(tables.one, tf.int32))
+        return (
+            product_of(first, table, halves, signs=signs) / tables.one,
+            product_of(second, table, again, signs=signs) / tables.one,
+        )
+
     noise_variance = tf.gather(tables.noise_stddev, indices) ** 2
     halves, signs = tables.find_half(indices)
     mean = tf.gather(tables.whitened_mean, halves)
@@ -83,12 +93,8 @@ def find(
     if completed is None:
         whitened = product_of(fixed, tables.whitening, halves, signs=signs) / tables.one
     else:
-        whitened, offset = (
-            product_of(values, tables.whitening, each, signs=signs) / tables.one
-            for values, each in zip(
-                (fixed, completed.offset), _separate(halves, tables), strict=True
-            )
-        )
+        both = fixed, completed.offset
+        whitened, offset = multiply_both(both, tables.whitening, halves, signs)
         mean = (mean - offset) / tables.one
     square, product = _sum(whitened**2), _sum(whitened * mean)
     inverse_scale = tf.ones_like(square)
@@ -115,14 +121,10 @@ def find(
         steps = product_of(fixed, tables.growth, halves, signs=signs) / unit
         poses = steps
     else:
-        grown, moved = (
-            product_of(best_first(values) / tables.one, tables.growth, each, signs=signs)
-            for values, each in zip(
-                (fixed, completed.offset), _separate(halves, tables), strict=True
-            )
-        )
+        both = (best_first(values) / tables.one for values in (fixed, completed.offset))
+        grown, moved = multiply_both(both, tables.growth, halves, signs)
         steps = grown / unit
-        poses = steps + moved / tables.one
+        poses = steps + moved
     poses = tables.turn_pose(poses + tf.gather(tables.rest, halves), signs)
     index, pose, scale = indices[0], poses[0], scales[0]
     half, sign = halves[0], None if signs is None else signs[0]
@@ -180,14 +182,6 @@ def find(
     pose, attached_scale, energy = attach(landmarks)
     # A given scale does not depend on the landmarks.
     return WinningPose(index, pose, attached_scale if tables.free_scale else scale, energy, stddev)
-
-
-def _separate(indices, tables):
-    """Returns the same indices twice, as values of two kinds for XLA.
-
-    Of vectors that share matrices it would store these.
-    """
-    return indices, tf.truncatediv(indices, tf.cast(tables.one, tf.int32))
 
 
 def _sum(values):
