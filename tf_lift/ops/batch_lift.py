@@ -49,12 +49,11 @@ def lift_batch(tables, options, batch, winner=None):
         options.selection,
         options.masks,
     )
-    heaviest = tf.argmin(tables.mixture_cost, output_type=tf.int32)
 
     def solve(landmarks, indices):
         return candidates.solve(landmarks, tables, indices, seen, weighted, options.selection)
 
-    indices = tf.where(frame.usable[:, tf.newaxis], candidates.rank(found.costs), heaviest)
+    indices = tf.where(frame.usable[:, tf.newaxis], candidates.rank(found.costs), tables.heaviest)
     near = solve(fixed, indices)
     winner = tf.gather(indices, tf.argmin(near.costs, -1), batch_dims=1)
     best = solve(frame.landmarks, winner[:, tf.newaxis])
@@ -107,7 +106,7 @@ def lift_batch(tables, options, batch, winner=None):
     stddev = calibration * posterior.stddev(around, around_share, mean)
     # Joint 0 is the origin by definition.
     stddev *= tf.cast(tf.range(tables.num_joints) > 0, stddev.dtype)
-    stddev = tf.where(frame.usable[:, tf.newaxis], stddev, fast_lift.prior_stddev(tables, heaviest))
+    stddev = tf.where(frame.usable[:, tf.newaxis], stddev, tables.mean_pose_stddev)
     scale = frame.unit / best.poses.inverse_scale[:, 0]
     result = {
         "joints_3d": joints_3d,

@@ -17,7 +17,7 @@ from tf_lift.ops import (
     winning_pose,
 )
 
-__all__ = ["lift_best", "prior_stddev"]
+__all__ = ["lift_best"]
 
 # So many masks have tables of their own, which pays from so many poses on, while these
 # tables have no more numbers than so: 128 MB of float32.
@@ -77,8 +77,7 @@ def _lift_best_of_masks(tables, options, frame, weights, groups, max_missing):
         candidates.NUM_NEAR,
         options.selection,
     )
-    heaviest = tf.argmin(tables.mixture_cost, output_type=tf.int32)
-    heaviest += groups.index * tables.num_candidates
+    heaviest = tables.heaviest + groups.index * tables.num_candidates
     indices = tf.where(frame.usable, indices, heaviest)
     points = rotation_search.coordinates(frame.landmarks, tables)
     best = winning_pose.find(points, masked, indices, options.selection, True, weights)
@@ -103,18 +102,16 @@ def _lift_best_missing(tables, options, frame, weights, max_missing, winner):
         indices = nearest_candidates.nearest_of_visible(
             tf.stop_gradient(frame.landmarks), weights, rows, tables, number, selection, compiled
         )
-    heaviest = tf.argmin(tables.mixture_cost, output_type=tf.int32)
-    indices = tf.where(frame.usable, indices, heaviest)
+    indices = tf.where(frame.usable, indices, tables.heaviest)
     best = winning_pose.find(points, tables, indices, selection, compiled, weights, rows)
     return _result(best, tables, frame, weights)
 
 
 def _result(best, tables, frame, weights):
     """Returns what the lift does, of a `winning_pose.WinningPose`."""
-    heaviest = tf.argmin(tables.mixture_cost, output_type=tf.int32)
     joints, projected = _read_out(best.pose, weights, tables)
     usable = frame.usable[:, tf.newaxis]
-    joints = tf.where(usable[..., tf.newaxis], joints, _mean_pose(tables, heaviest))
+    joints = tf.where(usable[..., tf.newaxis], joints, tables.mean_pose)
     scale = tf.where(frame.usable, frame.unit, 0) / best.inverse_scale
     angle = tf.cast(best.index % tables.num_rotations, scale.dtype)
     pitch_index = best.index // tables.num_rotations % len(tables.pitches)
@@ -125,7 +122,7 @@ def _result(best, tables, frame, weights):
         "pitch": tf.gather(tf.constant(tables.pitches, scale.dtype), pitch_index),
         "scale": scale,
         "energy": tf.where(frame.usable, best.energy, float("inf")),
-        "joints_3d_stddev": tf.where(usable, best.stddev, prior_stddev(tables, heaviest)),
+        "joints_3d_stddev": tf.where(usable, best.stddev, tables.mean_pose_stddev),
         "winner": best.index,
     }
 
@@ -145,17 +142,3 @@ def _read_out(pose, weights, tables):
         return joints, projected - tf.reduce_mean(projected, 1, keepdims=True)
     centre = tf.einsum("bl,blc->bc", ppca.mean_weights(weights, True), projected)
     return joints, projected - centre[:, tf.newaxis]
-
-
-def _mean_pose(tables, index):
-    """Returns the mean pose of a candidate, `[L, 3]`, relative to joint 0."""
-    mean = tables.loadings[index // tables.per_component, -1]
-    return tf.matmul(mean - mean[:1], tables.rotation[index], transpose_b=True)
-
-
-def prior_stddev(tables, index):
-    """Returns the deviation `[L]` of the joints of one component about its mean pose."""
-    loadings = tables.loadings[index // tables.per_component, :-1]
-    noise_variance = tf.gather(tables.noise_stddev, index) ** 2
-    variance = tf.reduce_sum((loadings - loadings[:, :1]) ** 2, [0, 2])[1:] + 3 * noise_variance
-    return tf.stop_gradient(tf.pad(tf.sqrt(variance), [[1, 0]]))

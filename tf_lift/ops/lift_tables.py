@@ -139,6 +139,33 @@ class LiftTables:
         return values * (signs[..., tf.newaxis] * changes + (1 - changes))
 
     @functools.cached_property
+    def heaviest(self):
+        """Index of the candidate at angle zero of the component of the largest weight, int32."""
+        return self._constant(lambda: tf.argmin(self.mixture_cost, output_type=tf.int32))
+
+    @functools.cached_property
+    def mean_pose(self):
+        """`[L, 3]`; the mean pose of that candidate, relative to joint 0."""
+
+        def make():
+            mean = self.loadings[self.heaviest // self.per_component, -1]
+            return tf.matmul(mean - mean[:1], self.rotation[self.heaviest], transpose_b=True)
+
+        return self._constant(make)
+
+    @functools.cached_property
+    def mean_pose_stddev(self):
+        """`[L]`; deviations of the joints of that component about its mean pose."""
+
+        def make():
+            loadings = self.loadings[self.heaviest // self.per_component, :-1]
+            variance = tf.reduce_sum((loadings - loadings[:, :1]) ** 2, [0, 2])[1:]
+            variance += 3 * tf.gather(self.noise_stddev, self.heaviest) ** 2
+            return tf.pad(tf.sqrt(variance), [[1, 0]])
+
+        return self._constant(make)
+
+    @functools.cached_property
     def gradient(self):
         """`[H, 2n + 3 (L - 1), 2n]`; `whitening` and `growth` transposed: what it takes."""
 

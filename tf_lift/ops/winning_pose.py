@@ -113,8 +113,8 @@ def find(
         return tf.where(swap, values[::-1], values)
 
     # From here on the best is the first, so that no pose need be chosen.
-    indices, scales = best_first(indices), best_first(inverse_scale)
-    halves, signs = tables.find_half(indices)
+    indices, halves, scales = (best_first(values) for values in (indices, halves, inverse_scale))
+    signs = None if signs is None else best_first(signs)
     # Likewise a division, done once.
     unit = 1 / scales[..., tf.newaxis]
     if completed is None:
