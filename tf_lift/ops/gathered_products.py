@@ -2,10 +2,15 @@
 
 import tensorflow as tf
 
+from tf_lift.ops import chunks
+
 __all__ = ["multiply"]
 
 # XLA's time to compile grows with the number of terms.
 _MAX_TERMS = 160
+
+# Numbers of gathered matrices with more terms than that: 64 MB of float32.
+_MAX_NUMBERS = 1 << 24
 
 
 def multiply(vectors, table, indices, unrolled, signs=None):
@@ -13,7 +18,8 @@ def multiply(vectors, table, indices, unrolled, signs=None):
 
     Unrolled, it is a sum of rows, each read from the table where it is added: XLA makes
     one loop of that, which copies no matrix, and takes a fifth of the time. Otherwise it is
-    a gather and a batched product, the faster where every operation runs on its own.
+    a gather and a batched product, the faster where every operation runs on its own;
+    large matrices are gathered for some vectors at a time.
 
     Args:
         vectors: `[..., C]`.
@@ -30,19 +36,42 @@ def multiply(vectors, table, indices, unrolled, signs=None):
     array([[3.],
            [7.]], dtype=float32)
     """
-    num_terms = table.shape[1]
-    if not unrolled or num_terms > _MAX_TERMS:
-        if signs is not None:
-            first, second = tf.split(vectors, 2, -1)
-            second = tf.broadcast_to(second, tf.shape(signs[..., tf.newaxis] * first))
-            vectors = tf.concat([signs[..., tf.newaxis] * first, second], -1)
-        return tf.linalg.matvec(tf.gather(table, indices), vectors, transpose_a=True)
+    num_terms, size = table.shape[1:]
+    if unrolled and num_terms <= _MAX_TERMS:
+        return _sum_rows(vectors, table, indices, signs)
+    if signs is not None:
+        first, second = tf.split(vectors, 2, -1)
+        second = tf.broadcast_to(second, tf.shape(signs[..., tf.newaxis] * first))
+        vectors = tf.concat([signs[..., tf.newaxis] * first, second], -1)
+
+    def multiply_some(batch):
+        matrices = tf.gather(table, batch["indices"])
+        return tf.linalg.matvec(matrices, batch["vectors"], transpose_a=True)
+
+    batch = {"vectors": vectors, "indices": indices}
+    if num_terms <= _MAX_TERMS:
+        return multiply_some(batch)
+    leading = tf.broadcast_dynamic_shape(tf.shape(indices), tf.shape(vectors)[:-1])
+    vectors = tf.broadcast_to(vectors, tf.concat([leading, [num_terms]], 0))
+    batch = {
+        "vectors": tf.reshape(vectors, [-1, num_terms]),
+        "indices": tf.reshape(tf.broadcast_to(indices, leading), [-1]),
+    }
+    spec = tf.TensorSpec([None, size], table.dtype)
+    most = max(1, _MAX_NUMBERS // (num_terms * size))
+    products = chunks.map_chunks(multiply_some, batch, spec, most)
+    return tf.reshape(products, tf.concat([leading, [size]], 0))
+
+
+def _sum_rows(vectors, table, indices, signs):
+    """`multiply` as a sum."""
 
     def terms(start, end):
         return sum(
             tf.gather(table[:, c], indices) * vectors[..., c : c + 1] for c in range(start, end)
         )
 
+    num_terms = table.shape[1]
     if signs is None:
         return terms(0, num_terms)
     half = num_terms // 2
