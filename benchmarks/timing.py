@@ -23,7 +23,8 @@ class Candidate:
         call: Takes what `make_inputs` returned; returns when the result is there.
         make_inputs: Takes a random generator and returns a tuple; it is not timed.
         size: What one call does that many of: poses.
-        calls: Calls of a round, each on inputs of its own; their median is the round's time.
+        calls: Calls of a round, one after the other, each on inputs of its own that were made
+            before; their median is the round's time.
     """
 
     call: Callable[..., Any]
@@ -89,9 +90,9 @@ def measure(
     first = {}
     for index, (name, candidate) in enumerate(candidates.items()):
         advance(0.5 * index / len(candidates), f"{name}: compile")
-        first[name] = _timed(candidate, rng, clock)
+        (first[name],) = _timed(candidate, rng, clock, 1)
         # The second call may still trace, allocate or fill caches.
-        _timed(candidate, rng, clock)
+        _timed(candidate, rng, clock, 1)
     taken: dict[str, list[float]] = {name: [] for name in candidates}
     started = clock()
     for number in range(rounds):
@@ -101,7 +102,7 @@ def measure(
         advance(0.5 + 0.5 * number / rounds, f"round {number + 1} of {rounds}")
         for name in rng.permutation(list(candidates)):
             candidate = candidates[name]
-            calls = [_timed(candidate, rng, clock) for _ in range(candidate.calls)]
+            calls = _timed(candidate, rng, clock, candidate.calls)
             taken[name].append(float(np.median(calls)))
     advance(1.0, "")
     return {
@@ -133,8 +134,11 @@ def fastest(timings: dict[str, Timing], *names: str) -> str:
     return max(names, key=lambda name: timings[name].size / timings[name].median)
 
 
-def _timed(candidate, rng, clock):
-    inputs = candidate.make_inputs(rng)
-    started = clock()
-    candidate.call(*inputs)
-    return clock() - started
+def _timed(candidate, rng, clock, calls):
+    """Returns the seconds of some calls."""
+    seconds = []
+    for inputs in [candidate.make_inputs(rng) for _ in range(calls)]:
+        started = clock()
+        candidate.call(*inputs)
+        seconds.append(clock() - started)
+    return seconds
