@@ -14,6 +14,10 @@ from tf_lift.prior import build_tables
 MASKS = np.array([[1, 0, 1, 1, 0, 1, 1], [1, 1, 1, 1, 1, 1, 1], [0, 1, 1, 1, 1, 1, 1.0]])
 
 
+# What no mask changes, and has no need to be repeated.
+SHARED = ("axes", "whitening", "growth", "loadings", "one")
+
+
 def make(prior, rotations, pitches, scale, dtype="float64"):
     tables = build_tables(prior, rotations, pitches, scale is None, dtype)
     return tables, masked_tables.build(tables, tf.constant(MASKS, dtype), 2)
@@ -29,8 +33,7 @@ def of_mask(masked, number):
     names = [
         field.name
         for field in dataclasses.fields(masked)
-        if field.name not in ("axes", "regression", "loadings", "one", "encode_along")
-        and tf.is_tensor(getattr(masked, field.name))
+        if field.name not in (*SHARED, "regression") and tf.is_tensor(getattr(masked, field.name))
     ]
     return dataclasses.replace(masked, **{name: take(getattr(masked, name)) for name in names})
 
@@ -79,6 +82,8 @@ def test_poses_and_whitened_landmarks(small_prior, rotations, pitches, scale, nu
     found = reference.every(landmarks, small_prior, MASKS[number], scale, rotations, pitches)
     half, signs = tables.find_half(tf.range(len(found)))
     points = tables.turn_landmarks(tf.repeat(points, len(found), 0), signs)
+    slope = tf.linalg.matvec(tf.gather(tables.completion, half), points, transpose_a=True)
+    points += tf.matmul(slope, tables.places[0])
     whitened, growth = (
         tf.linalg.matvec(tf.gather(table, half), points, transpose_a=True).numpy()
         for table in (tables.whitening, tables.growth)
@@ -124,7 +129,7 @@ def test_what_no_mask_changes_is_repeated(small_prior):
         expected = np.concatenate([getattr(tables, name)] * 3)
         np.testing.assert_array_equal(getattr(masked, name), expected)
     assert masked.encode_along is None and masked.encode_across is None
-    for name in ("axes", "loadings", "one", "num_rotations", "pitches", "free_scale"):
+    for name in (*SHARED, "num_rotations", "pitches", "free_scale"):
         assert getattr(masked, name) is getattr(tables, name)
 
 
@@ -135,6 +140,7 @@ def test_nothing_missing_changes_nothing(small_prior, scale):
     assert tables.encode_along is None and tables.encode_across is None
     visible = of_mask(masked, 1)
     assert np.all(visible.missing_variance.numpy() == 0)
+    assert np.all(visible.completion.numpy() == 0)
     for field in dataclasses.fields(tables):
         expected = getattr(tables, field.name)
         if tf.is_tensor(expected):

@@ -9,6 +9,7 @@ from tf_lift.ops import gathered_products
 __all__ = [
     "Completion",
     "complete",
+    "complete_by_mask",
     "image_axes",
     "missing_forms",
     "missing_rows",
@@ -134,6 +135,16 @@ def complete(landmarks, tables, indices, rows, unrolled=False):
     inverse, solved, log_determinant = sweep(block, tf.stack([-pushed, mean], 1))
     slope, offset = (tables.turn_landmarks(_place(solved[:, i], places), signs) for i in range(2))
     return Completion(slope, offset, log_determinant, inverse, places)
+
+
+def complete_by_mask(landmarks, tables, indices, unrolled=False):
+    """Returns the slope of `complete` by `masked_tables`, and `places`; see `Completion`."""
+    halves, signs = tables.find_half(indices)
+    per_mask = tables.num_candidates // tables.places.shape[0]
+    places = tf.gather(tables.places, indices[0] // per_mask)
+    slope = gathered_products.multiply(landmarks, tables.completion, halves, unrolled, signs)
+    slope = _place(tf.transpose(slope / tables.one, [2, 0, 1]), places)
+    return tables.turn_landmarks(slope, signs), places
 
 
 def _place(values, places):

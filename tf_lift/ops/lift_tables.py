@@ -55,7 +55,9 @@ class LiftTables:
         pitches: Camera pitches, rad.
         free_scale: Whether scale and position are free (weak perspective) or given.
         missing_variance: `[M, L]`; what missing landmarks add to the variance, see
-            `masked_tables`. `None` where all are visible.
+            `masked_tables`. `None` where all are visible, as the next two.
+        completion: `[H, 2n, R]`; landmarks times this are what completes them.
+        places: `[D, R, 2n]`; where that belongs, for each of D masks.
     """
 
     axes: Any
@@ -82,6 +84,8 @@ class LiftTables:
     pitches: tuple[float, ...]
     free_scale: bool
     missing_variance: Any = None
+    completion: Any = None
+    places: Any = None
 
     @property
     def num_joints(self) -> int:
@@ -177,11 +181,10 @@ class LiftTables:
 
     @functools.cached_property
     def stacked(self):
-        """`[2n, H, 2n + 2n + 3 (L - 1)]`; M_c, `whitening` and `growth` abreast."""
+        """`[2n, H, 2n + 3 (L - 1)]`; M_c and `growth` abreast."""
 
         def make():
-            parts = [self.axes_form, self.whitening, self.growth]
-            return tf.transpose(tf.concat(parts, -1), [1, 0, 2])
+            return tf.transpose(tf.concat([self.axes_form, self.growth], -1), [1, 0, 2])
 
         return self._constant(make)
 

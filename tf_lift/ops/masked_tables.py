@@ -14,7 +14,8 @@ def build(tables, masks, max_missing):
 
     What completes landmarks is linear in them: y T + o, with T = I - M P'B P and
     o = p M P'B P, where P picks the missing rows and B is the inverse of these of M. With
-    T and o in the constants no pose need be completed, nor any candidate be solved for it.
+    T and o in the constants no candidate need be solved for a pose. The largest tables stay
+    those of all masks: `winning_pose` multiplies landmarks by T before them.
 
     Args:
         tables: `LiftTables` of M candidates.
@@ -32,7 +33,7 @@ def build(tables, masks, max_missing):
     number = rows.shape[1]
     places = tf.gather(completion.image_axes(tables, number), rows)
 
-    # P times M, whitening and growth: [D, H, R, 2n + 2n + 3 (L - 1)].
+    # P times M and growth: [D, H, R, 2n + 3 (L - 1)].
     picked = tf.matmul(tf.reshape(places, [-1, size]), tf.reshape(tables.stacked, [size, -1]))
     picked = tf.reshape(picked, [num_masks, number, num_halves, -1])
     picked = tf.transpose(picked, [0, 2, 1, 3])
@@ -40,24 +41,18 @@ def build(tables, masks, max_missing):
     inverse, solved, log_determinant = completion.sweep(block, mean[:, tf.newaxis])
 
     scaled = tf.matmul(tf.transpose(inverse, [2, 3, 0, 1]), picked)
-    left = picked[..., :size]
-    parts = tf.split(scaled, [size, size, -1], -1)
-
-    def changed(table, part):
-        """Returns T times a table; XLA makes one loop of the sum, for small products are slow."""
-        terms = (left[:, :, r, :, tf.newaxis] * part[:, :, r, tf.newaxis] for r in range(number))
-        # The division changes nothing, but makes XLA store what several read.
-        return (table - sum(terms)) / tables.one
-
-    tables_of_all = tables.axes_form, tables.whitening, tables.growth
-    form, whitening, growth = map(changed, tables_of_all, parts)
-    of_mean = tf.split(tf.einsum("rdh,dhrq->dhq", mean, scaled), [size, size, -1], -1)
-    linear = tables.axes_linear - of_mean[0]
+    left, right = picked[..., :size], scaled[..., :size]
+    # A sum, of which XLA makes one loop, for small products are slow. The division changes
+    # nothing, but makes XLA store what several read.
+    terms = (left[:, :, r, :, tf.newaxis] * right[:, :, r, tf.newaxis] for r in range(number))
+    form = (tables.axes_form - sum(terms)) / tables.one
+    linear = tables.axes_linear - tf.einsum("rdh,dhrq->dhq", mean, right)
+    offset = tf.einsum("rdh,dra->dha", solved[:, 0], places)
+    of_offset = tf.concat([tables.whitening, tables.growth], -1)
+    of_offset = tf.split(tf.einsum("dha,haq->dhq", offset, of_offset), [size, -1], -1)
     along, across = visible_forms.coefficients(form)
 
-    missing = (
-        pose_layout.rooted(part[..., -growth.shape[-1] :], tables) for part in (picked, scaled)
-    )
+    missing = (pose_layout.rooted(part[..., size:], tables) for part in (picked, scaled))
     spread = pose_layout.sum_coordinates(tf.reduce_sum(tf.multiply(*missing), 2))
     spread = tf.pad(spread, [[0, 0], [0, 0], [1, 0]])
     halves, _ = tables.find_half(tf.range(tables.num_candidates))
@@ -83,10 +78,10 @@ def build(tables, masks, max_missing):
         linear_across=flat(linear[..., : size // 2]),
         linear_along=flat(linear[..., size // 2 :]),
         constant=flat(tables.constant - of_all(tf.reduce_sum(mean * solved[:, 0], 0))),
-        whitening=flat(whitening),
-        whitened_mean=flat(tables.whitened_mean - of_mean[1]),
-        growth=flat(growth),
-        rest=flat(tables.rest + of_mean[2]),
+        whitened_mean=flat(tables.whitened_mean - of_offset[0]),
+        rest=flat(tables.rest + of_offset[1]),
+        completion=-flat(tf.linalg.matrix_transpose(right)),
+        places=places,
         variance=repeated(tables.variance),
         missing_variance=flat(noise_variance[:, tf.newaxis] * of_all(spread)),
         noise_stddev=repeated(tables.noise_stddev),

@@ -90,8 +90,14 @@ def find(
         fixed = fixed + completed.slope
         normaliser += completed.log_determinant
         normaliser += missing_landmarks.log_determinant_of_others(weights, noise_variance, tables)
+    # Where the large tables have the candidates: all masks share them.
+    large, of_mask = halves, tables.completion is not None
+    if of_mask:
+        large = halves % tables.whitening.shape[0]
+        slope, places = completion.complete_by_mask(fixed, tables, indices, unrolled)
+        fixed = (fixed + slope) / tables.one
     if completed is None:
-        whitened = product_of(fixed, tables.whitening, halves, signs=signs) / tables.one
+        whitened = product_of(fixed, tables.whitening, large, signs=signs) / tables.one
     else:
         both = fixed, completed.offset
         whitened, offset = multiply_both(both, tables.whitening, halves, signs)
@@ -113,12 +119,15 @@ def find(
         return tf.where(swap, values[::-1], values)
 
     # From here on the best is the first, so that no pose need be chosen.
-    indices, halves, scales = (best_first(values) for values in (indices, halves, inverse_scale))
+    indices, halves, large, scales = (
+        best_first(values) for values in (indices, halves, large, inverse_scale)
+    )
     signs = None if signs is None else best_first(signs)
     # Likewise a division, done once.
     unit = 1 / scales[..., tf.newaxis]
     if completed is None:
-        steps = product_of(fixed, tables.growth, halves, signs=signs) / unit
+        fixed = best_first(fixed) / tables.one if of_mask else fixed
+        steps = product_of(fixed, tables.growth, large, signs=signs) / unit
         poses = steps
     else:
         both = (best_first(values) / tables.one for values in (fixed, completed.offset))
@@ -127,9 +136,11 @@ def find(
         poses = steps + moved
     poses = tables.turn_pose(poses + tf.gather(tables.rest, halves), signs)
     index, pose, scale = indices[0], poses[0], scales[0]
-    half, sign = halves[0], None if signs is None else signs[0]
+    half, sign = large[0], None if signs is None else signs[0]
     # What the gradient takes, as tensors of the graph that it belongs to.
     table = tf.identity(tables.gradient)
+    if of_mask:
+        back, masked = tf.linalg.matrix_transpose(tables.completion), halves[0]
     if completed is not None:
         form = tf.identity(tables.axes_form)
         by_pose = tf.transpose(completed.inverse, [2, 3, 0, 1])
@@ -157,6 +168,9 @@ def find(
                 d_landmarks = completion.pull_back(
                     d_landmarks, best_inverse[:, :, 0], completed.places, multiply_form
                 )
+            if of_mask:
+                missing = tf.einsum("bra,ba->br", places, d_landmarks)
+                d_landmarks += product_of(missing, back, masked)
             return tables.turn_landmarks(d_landmarks, sign)
 
         def multiply_form(values):
