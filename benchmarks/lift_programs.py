@@ -12,6 +12,7 @@ __all__ = [
     "bare_matmul",
     "forward",
     "forward_and_backward",
+    "forward_in_turn",
     "forward_masked",
     "landmarks",
     "matmul_inputs",
@@ -34,6 +35,22 @@ def forward(tables, compiled: bool, unknown_batch: bool = False):
 
     signature = _signature(tables, 2) if unknown_batch else None
     return tf.function(lift, signature, jit_compile=compiled, autograph=False)
+
+
+def forward_in_turn(tables, number: int):
+    """Returns a compiled function that lifts landmarks, then what these project to, and on.
+
+    It returns a list of all results.
+    """
+
+    def lift(landmarks):
+        results = []
+        for _ in range(number):
+            results.append(lifting.lift(landmarks, tables, jit_compile="caller"))
+            landmarks = results[-1]["landmarks"]
+        return results
+
+    return tf.function(lift, jit_compile=True, autograph=False)
 
 
 def forward_masked(tables, compiled: bool):

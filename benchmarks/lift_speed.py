@@ -15,6 +15,8 @@ PRIORS = ("cmu", "cmu-tuned")
 _MATMULS = ("matmul_compiled", "matmul_plain")
 # Calls of a round where one takes microseconds.
 _LATENCY_CALLS = 60
+# Lifts in turn in one function, to tell what one takes without what a call does.
+_LIFTS = 4
 # Poses with real-valued weights, which take the normal equations of each.
 _WEIGHTED_BATCH = 128
 _NUM_DISTINCT = 8
@@ -91,6 +93,8 @@ def latency(rounds, seconds, seed, advance) -> dict:
 
     Returns:
         Microseconds of a call, by name: the median over rounds of the median of many calls.
+        `one lift more` is what each lift of a function adds after the first, which the call
+        from Python is part of.
     """
     prior = tf_lift.PosePrior.load(PRIORS[0])
     tables = build_tables(prior)
@@ -107,11 +111,13 @@ def latency(rounds, seconds, seed, advance) -> dict:
         return function.get_concrete_function(tf.TensorSpec(example.shape, example.dtype))
 
     empty_concrete = concrete(empty)
+    in_turn = programs.forward_in_turn(tables, _LIFTS)
     functions = {
         "compiled function": fetched(compiled),
         "its concrete function": fetched(concrete(compiled)),
         "jit_compile=True": fetched(lambda y: tf_lift.lift(y, prior, jit_compile=True)),
         "plain function": fetched(plain),
+        f"{_LIFTS} lifts in turn": lambda y: in_turn(y)[-1]["energy"].numpy(),
         "empty compiled function": lambda y: empty(y).numpy(),
         "empty concrete function": lambda y: empty_concrete(y).numpy(),
     }
@@ -120,7 +126,9 @@ def latency(rounds, seconds, seed, advance) -> dict:
         for name, function in functions.items()
     }
     timings = measure(candidates, rounds, seconds, seed, advance)
-    return {name: 1e6 * timing.median for name, timing in timings.items()}
+    taken = {name: 1e6 * timing.median for name, timing in timings.items()}
+    more = (taken[f"{_LIFTS} lifts in turn"] - taken["compiled function"]) / (_LIFTS - 1)
+    return taken | {"one lift more": more}
 
 
 def missing(batch, rounds, seconds, seed, advance) -> dict:
