@@ -204,12 +204,9 @@ def sweep(block, sides):
         determinant = a * c - b * b
         inverse = [[c / determinant, -b / determinant], [-b / determinant, a / determinant]]
 
-        def solved(values):
-            return [row[0] * values[k] + row[1] * values[k + 1] for row in inverse]
-
         def changed(values):
             """Returns values with the pivots' rows solved and taken from the others."""
-            rows = solved(values)
+            rows = [row[0] * values[k] + row[1] * values[k + 1] for row in inverse]
             others = values - first * rows[0] - second * rows[1]
             return tf.where(is_first, rows[0], tf.where(is_second, rows[1], others))
 

@@ -223,9 +223,7 @@ class LiftTables:
         """`[2L, H]`; p'M, as `form`."""
 
         def make():
-            factor = self._noise_stddev_of_halves() ** 2 * self.whitening
-            mean = tf.linalg.matvec(self._of_all_landmarks(factor), self.whitened_mean)
-            return tf.transpose(mean)
+            return tf.transpose(self._of_all_landmarks(self.axes_linear[..., tf.newaxis])[..., 0])
 
         return self._constant(make)
 

@@ -159,23 +159,20 @@ def eliminate(points, weights, rows, tables):
         docs/method.md, equation 14a.
     """
     number, size = rows.shape[1], points.shape[1]
-    form, linear = completion.spare_form(tables, number)
     middle = size // 2 if tables.is_halved else size
     spans = [range(middle), range(middle, size)][: 1 + tables.is_halved]
-    images = []
+    images, products = [], []
     for span in spans:
-        table = tf.reshape(tables.form[span.start : span.stop], [len(span), -1])
-        image = tf.matmul(points[:, span.start : span.stop], table)
-        images.append(tf.reshape(image, [-1, size, linear.shape[1]]))
+        within = slice(span.start, span.stop)
+        part = points[:, within]
+        image = tf.matmul(part, tf.reshape(tables.form[within], [len(span), -1]))
+        images.append(tf.reshape(image, [-1, size, tables.linear.shape[1]]))
+        products.append(tf.matmul(part, tables.linear[within]))
     squares = {
         (i, k): tf.add_n([points[:, row : row + 1] * images[k][:, row] for row in spans[i]])
         for k in range(len(spans))
         for i in range(k + 1)
     }
-    products = [
-        tf.matmul(points[:, span.start : span.stop], tables.linear[span.start : span.stop])
-        for span in spans
-    ]
     constant, normaliser, noise_stddev = (
         visible_forms.part(table, 0, tables)[:, 0]
         for table in (tables.constant, tables.normaliser, tables.noise_stddev)
@@ -184,6 +181,7 @@ def eliminate(points, weights, rows, tables):
     missing = tf.cast(rows < size, points.dtype)
     clipped = tf.minimum(rows, size - 1)
     if number <= 2 * MAX_WRITTEN_OUT:
+        form, linear = completion.spare_form(tables, number)
         pairs = tf.reshape(form, [(size + number) ** 2, -1])
         starts = [rows[:, i] * (size + number) for i in range(number)]
         block = [
