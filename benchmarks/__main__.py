@@ -11,18 +11,30 @@ __all__ = ["main", "names"]
 _USAGE = "usage: python -m benchmarks NAME [options]   (NAME --help tells its options)"
 
 
-def names() -> dict[str, str]:
-    """Returns what can be run, with the first line of its description.
+_FOLDER = pathlib.Path(__file__).parent
 
-    A benchmark is a module of this folder with a function `main(arguments)`; modules are
-    read, not imported, so that help comes before TensorFlow.
+
+def names() -> dict[str, str]:
+    """Returns the benchmarks by name, with the first line of their descriptions.
+
+    A benchmark is a module of a folder below this one with a function `main(arguments)`.
+    Modules are read, not imported, so that help comes before TensorFlow.
     """
     found = {}
-    for path in sorted(pathlib.Path(__file__).parent.glob("[a-z]*.py")):
+    for name, path in _paths().items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found[name] = (ast.get_docstring(tree) or "").partition("\n")[0]
+    return found
+
+
+def _paths():
+    """Returns the file of each benchmark, by name."""
+    found = {}
+    for path in _FOLDER.glob("*/[a-z]*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         if any(isinstance(node, ast.FunctionDef) and node.name == "main" for node in tree.body):
-            found[path.stem] = (ast.get_docstring(tree) or "").partition("\n")[0]
-    return found
+            found[path.stem] = path
+    return dict(sorted(found.items()))
 
 
 def main(arguments: list[str]) -> int:
@@ -45,7 +57,7 @@ def main(arguments: list[str]) -> int:
         return 2
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        importlib.import_module(f"benchmarks.{name}").main(options)
+        importlib.import_module(f"benchmarks.{_paths()[name].parent.name}.{name}").main(options)
     except (ValueError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tf_lift import skeletons
-from tf_lift.data import bodies
+from tf_lift.data.synthetic import bodies
 
 NAMES = skeletons.H36M_17.joint_names
 # Where the 17 joints are among Human3.6M's 32.

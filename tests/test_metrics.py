@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tf_lift import metrics
-from tf_lift.ops import pose_errors
+from tf_lift.ops.errors import pose_errors
 
 METRICS = [
     (metrics.MPJPE, pose_errors.mpjpe, 3),

@@ -33,20 +33,20 @@ _IS_COMMAND_LINE = pathlib.PurePath(*sys.argv[:1]).stem == "tf-lift"
 
 if TYPE_CHECKING or not _IS_COMMAND_LINE:
     from tf_lift import data, layers, losses, metrics, models, ops, prior, skeletons
-    from tf_lift.camera_lifting import lift_with_camera
-    from tf_lift.cameras import Camera
+    from tf_lift.camera.camera import Camera
+    from tf_lift.camera.lifting import lift_with_camera
     from tf_lift.export import export_saved_model
     from tf_lift.lifting import lift
     from tf_lift.models import build_lifting_cpm
     from tf_lift.prior import PosePrior
 else:
     _MODULE_OF = {
-        "Camera": "tf_lift.cameras",
+        "Camera": "tf_lift.camera.camera",
         "PosePrior": "tf_lift.prior",
         "build_lifting_cpm": "tf_lift.models",
         "export_saved_model": "tf_lift.export",
         "lift": "tf_lift.lifting",
-        "lift_with_camera": "tf_lift.camera_lifting",
+        "lift_with_camera": "tf_lift.camera.lifting",
     }
 
     def __getattr__(name):

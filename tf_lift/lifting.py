@@ -3,7 +3,8 @@
 import tensorflow as tf
 
 from tf_lift import skeletons
-from tf_lift.ops import joint_maps, lifting
+from tf_lift.ops.geometry import joint_maps
+from tf_lift.ops.lift import lift as lifting
 from tf_lift.prior import limbs
 from tf_lift.prior.tables import build_tables
 
@@ -33,7 +34,7 @@ def lift(
 
     Works eagerly, in a `tf.function` and under `jit_compile=True`. The tables of the
     prior are built at the first call and kept. Float64 landmarks are lifted in float64,
-    all others in float32. `tf_lift.ops.lifting.lift` describes gradient and degenerate
+    all others in float32. `tf_lift.ops.lift.lift.lift` describes gradient and degenerate
     input.
 
     Args:
@@ -59,7 +60,7 @@ def lift(
             landmarks are. `None`: the landmarks' noise is taken to be within the prior's.
         bone_lengths: Lengths of the person's bones, mm, `[..., L - 1]`: of each joint but
             the root, in order, to its parent. "prior": those of the prior's people. Sets
-            size and depths, see `tf_lift.ops.bone_lengths.apply`.
+            size and depths, see `tf_lift.ops.lift.bone_lengths.apply`.
         height: Standing height of the person, mm, a number or `[...]`: bones as long as
             those of the prior's people, in proportion. Instead of `bone_lengths`.
         skeleton: Name of the skeleton of `landmarks` and `visibility` where it is not the

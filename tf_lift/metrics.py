@@ -1,6 +1,6 @@
 """Errors of poses and landmarks as Keras metrics.
 
-Each is the mean over poses of an error of `tf_lift.ops.pose_errors`. Joints whose target is
+Each is the mean over poses of an error of `tf_lift.ops.errors.pose_errors`. Joints whose target is
 NaN do not count; nor do those of weight 0, where `sample_weight` has shape `[B, L]` (bool or
 weights >= 0, given through `weighted_metrics` in `compile`). A `sample_weight` of shape `[B]` or
 `[B, 1]` weights the poses. A pose without a visible joint has weight 0; where no pose is left,
@@ -9,7 +9,7 @@ the result is 0.
 
 import tensorflow as tf
 
-from tf_lift.ops import pose_errors
+from tf_lift.ops.errors import pose_errors
 
 __all__ = ["MPJPE", "NMPJPE", "PAMPJPE", "PCK3D", "LandmarkError"]
 

@@ -38,7 +38,8 @@ def poses_file(tmp_path_factory):
 @pytest.fixture(scope="session", autouse=True)
 def small_methods():
     """Learning in a second: a narrow network, few views for the linear regression."""
-    from benchmarks import accuracy_methods, martinez
+    from benchmarks.accuracy import martinez
+    from benchmarks.accuracy import methods as accuracy_methods
 
     small = {"width": 64, "num_blocks": 1, "batch_size": 64, "learning_rate": 5e-3}
     with pytest.MonkeyPatch.context() as patch:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tf_lift import cli, skeletons
-from tf_lift.data import bvh
-from tf_lift.data.motion import Motion
+from tf_lift.data.formats import bvh
+from tf_lift.data.motion.clip import Motion
 
 H36M = skeletons.H36M_17
 

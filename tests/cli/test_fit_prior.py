@@ -8,7 +8,9 @@ import pytest
 from tf_lift import PosePrior, cli
 from tf_lift.cli import prior_sizes
 from tf_lift.evaluation import prior_lifting
-from tf_lift.prior import alignment, checkpoint, learning
+from tf_lift.prior.gaussian import alignment
+from tf_lift.prior.learning import em as learning
+from tf_lift.prior.storage import checkpoint
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tf_lift.data import bodies
+from tf_lift.data.synthetic import bodies
 
 
 def rotation(rng, largest):

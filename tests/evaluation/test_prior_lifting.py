@@ -5,7 +5,7 @@ from reference import pose_errors as oracle
 import tf_lift
 from tf_lift import PosePrior, evaluation
 from tf_lift.evaluation import prior_lifting
-from tf_lift.prior import alignment
+from tf_lift.prior.gaussian import alignment
 
 
 @pytest.fixture(scope="module")

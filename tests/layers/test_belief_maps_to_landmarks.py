@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from tf_lift import layers
-from tf_lift.ops import belief_maps
+from tf_lift.ops import belief_maps as belief_maps
 
 
 @pytest.mark.parametrize("decoder", ["argmax", "subcell", "soft_argmax"])

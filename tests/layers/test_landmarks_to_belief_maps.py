@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from tf_lift import layers
-from tf_lift.ops import belief_maps
+from tf_lift.ops import belief_maps as belief_maps
 
 
 def test_layer(rng, tmp_path):

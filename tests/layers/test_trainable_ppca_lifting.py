@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tf_lift.layers import TrainablePPCALifting
-from tf_lift.ops import soft_lifting
+from tf_lift.ops.lift import soft_lifting
 from tf_lift.prior import PosePrior
 
 

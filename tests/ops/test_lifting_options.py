@@ -6,8 +6,9 @@ import tensorflow as tf
 from reference import lifting as reference
 
 from tf_lift import skeletons
-from tf_lift.ops import candidates, lifting, posterior
-from tf_lift.ops import landmark_noise as noisy_landmarks
+from tf_lift.ops.lift import candidates, posterior
+from tf_lift.ops.lift import lift as lifting
+from tf_lift.ops.lift import noise as noisy_landmarks
 from tf_lift.prior import build_tables
 
 ROTATIONS = 12

@@ -6,7 +6,7 @@ import pytest
 import scipy.io
 
 from tf_lift import PosePrior, skeletons
-from tf_lift.prior import files
+from tf_lift.prior.storage import files
 
 ARRAYS = ("mean_pose", "basis", "stddev", "noise_stddev", "mixture_weights")
 

@@ -9,7 +9,9 @@ import tensorflow as tf
 from reference import lifting as reference
 
 import tf_lift
-from tf_lift.ops import rotation_search, rotations, visible_forms
+from tf_lift.ops.geometry import rotations
+from tf_lift.ops.lift import rotation_search
+from tf_lift.ops.lift.fast import visible_forms
 from tf_lift.prior import build_tables
 
 

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 
 import tf_lift
-from tf_lift.data import examples, synthetic
+from tf_lift.data.pipeline import examples
+from tf_lift.data.synthetic import people as synthetic
 from tf_lift.models import Conv, Pool, Preset, compile_lifting_cpm
 
 # Versions of TensorFlow and Keras as `make test-all` names the stacks.

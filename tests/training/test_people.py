@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tf_lift import models
-from tf_lift.data import targets
+from tf_lift.data.pipeline import targets
 from tf_lift.training import people
 from tf_lift.training.config import TrainConfig
 

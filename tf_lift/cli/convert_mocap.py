@@ -78,7 +78,7 @@ def convert_mocap(
     from rich import progress
     from rich.console import Console
 
-    from tf_lift.data import conversion
+    from tf_lift.data.datasets import conversion
 
     console = Console()
     result = conversion.convert(

@@ -68,8 +68,8 @@ def fit_prior(
     from rich.console import Console
 
     from tf_lift.cli import prior_sizes
-    from tf_lift.data import mocap
-    from tf_lift.prior import report
+    from tf_lift.data.formats import mocap
+    from tf_lift.prior.learning import report
 
     if output.suffix.lower() != ".npz":
         raise ValueError(f"`--output` must end in .npz. Received: {str(output)!r}")

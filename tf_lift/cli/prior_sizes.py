@@ -65,8 +65,8 @@ def settle(console, sizes: dict, data, *, checkpoint, select_by: str, **argument
         ValueError: If there are no labels to hold people out by, or only one person.
     """
     from tf_lift.evaluation import prior_lifting
-    from tf_lift.prior import report, selection
-    from tf_lift.prior.checkpoint import read_settings
+    from tf_lift.prior.learning import report, selection
+    from tf_lift.prior.storage.checkpoint import read_settings
 
     if select_by not in selection.CRITERIA:
         raise ValueError(

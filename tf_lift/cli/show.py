@@ -33,7 +33,8 @@ def show(
     import numpy as np
     from rich.console import Console
 
-    from tf_lift.data import pool, synthetic
+    from tf_lift.data.synthetic import people as synthetic
+    from tf_lift.data.synthetic import pool
     from tf_lift.viewing import figures
 
     for name, value in (("number", number), ("columns", columns)):
@@ -47,7 +48,7 @@ def show(
 
         poses = PosePrior.load().sample(max(number, 1000), seed=seed)
     else:
-        from tf_lift.data.mocap import load_poses
+        from tf_lift.data.formats.mocap import load_poses
 
         poses = load_poses(mocap).poses
     people = synthetic.SyntheticPeople(poses, image_size=image_size, seed=seed)

@@ -3,9 +3,10 @@
 import numpy as np
 import tensorflow as tf
 
-from tf_lift.data import examples, targets
+from tf_lift.data.pipeline import examples, targets
 from tf_lift.models.lifting_cpm import describe
-from tf_lift.ops import pose_errors, shapes
+from tf_lift.ops import shapes
+from tf_lift.ops.errors import pose_errors
 
 __all__ = ["StagePoses", "evaluate_stages", "pose_error_means"]
 

@@ -4,7 +4,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lift import lifting
-from tf_lift.ops import pose_errors, rotations
+from tf_lift.ops.errors import pose_errors
+from tf_lift.ops.geometry import rotations
 
 __all__ = ["lifting_errors"]
 

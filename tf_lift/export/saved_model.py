@@ -9,7 +9,7 @@ import tempfile
 import tensorflow as tf
 
 from tf_lift import skeletons
-from tf_lift.data import examples, targets
+from tf_lift.data.pipeline import examples, targets
 from tf_lift.models.lifting_cpm import describe
 
 __all__ = ["LiftingService", "check_servable", "export_saved_model"]

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from tf_lift import skeletons
 from tf_lift.inference import images, networks
-from tf_lift.ops import belief_maps
+from tf_lift.ops import belief_maps as belief_maps
 
 __all__ = ["INPUT_RANGES", "BeliefMapDetector", "Detection"]
 

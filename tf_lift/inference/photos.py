@@ -4,7 +4,7 @@ import os
 import pathlib
 from collections.abc import Iterator, Sequence
 
-from tf_lift.cameras import Camera
+from tf_lift.camera.camera import Camera
 from tf_lift.inference import images, poses
 from tf_lift.inference.detectors import BeliefMapDetector
 from tf_lift.viewing import figures

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 import tf_lift
-from tf_lift import camera_lifting, skeletons
-from tf_lift.cameras import Camera
+from tf_lift import skeletons
+from tf_lift.camera import lifting as camera_lifting
+from tf_lift.camera.camera import Camera
 from tf_lift.ops import shapes
 
 __all__ = ["Poses", "lift_landmarks", "with_pitch", "write_json", "write_npz"]

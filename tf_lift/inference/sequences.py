@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from tf_lift import skeletons
-from tf_lift.cameras import Camera
+from tf_lift.camera.camera import Camera
 from tf_lift.inference import images, keypoints, poses
 from tf_lift.viewing import figures
 

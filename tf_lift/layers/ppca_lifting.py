@@ -3,8 +3,8 @@
 import tensorflow as tf
 
 from tf_lift import skeletons
-from tf_lift.ops import lifting
-from tf_lift.ops.lift_options import LiftOptions
+from tf_lift.ops.lift import lift as lifting
+from tf_lift.ops.lift.options import LiftOptions
 from tf_lift.prior import PosePrior, build_tables, limbs
 
 __all__ = ["PPCALifting"]

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from tf_lift.ops import soft_lifting
+from tf_lift.ops.lift import soft_lifting
 from tf_lift.prior import PosePrior
 
 __all__ = ["TrainablePPCALifting"]

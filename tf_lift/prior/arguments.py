@@ -3,7 +3,7 @@
 import numpy as np
 
 from tf_lift import skeletons
-from tf_lift.prior import learning
+from tf_lift.prior.learning import em as learning
 
 __all__ = ["check_fit", "check_prior"]
 

@@ -10,9 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tf_lift import skeletons
-from tf_lift.prior import arguments, distribution, files, learning, texts
-from tf_lift.prior.checkpoint import learn
-from tf_lift.prior.statistics import PoseData, poses_array
+from tf_lift.prior import arguments
+from tf_lift.prior.gaussian import distribution
+from tf_lift.prior.learning import em as learning
+from tf_lift.prior.learning.statistics import PoseData, poses_array
+from tf_lift.prior.storage import files, texts
+from tf_lift.prior.storage.checkpoint import learn
 
 __all__ = ["DEFAULT_MAX_ITERATIONS", "DEFAULT_NOISE_STDDEV", "PosePrior"]
 
@@ -120,7 +123,7 @@ class PosePrior:
         Joint 0 of every pose is moved to the origin. Every pose is used as it is and
         mirrored. A single PPCA model is grown rank by rank while the poses are turned
         about the vertical to fit it; its clusters start EM for the mixture
-        (`tf_lift.prior.learning`). Poses are read chunk by chunk and never copied: beside
+        (`tf_lift.prior.learning.em`). Poses are read chunk by chunk and never copied: beside
         an array of floats that holds them, learning needs a few numbers per pose.
 
         Args:

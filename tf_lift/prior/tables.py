@@ -5,9 +5,11 @@ import functools
 import numpy as np
 import tensorflow as tf
 
-from tf_lift.ops import ppca, rotations, visible_forms
-from tf_lift.ops.lift_tables import LiftTables
-from tf_lift.prior import products
+from tf_lift.ops.geometry import rotations
+from tf_lift.ops.lift import component as ppca
+from tf_lift.ops.lift.fast import visible_forms
+from tf_lift.ops.lift.tables import LiftTables
+from tf_lift.prior.gaussian import products
 
 __all__ = ["build_tables"]
 

@@ -5,8 +5,10 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tf_lift.data import augmentation, examples, mocap, pool, targets
-from tf_lift.data.synthetic import SyntheticPeople
+from tf_lift.data.formats import mocap
+from tf_lift.data.pipeline import augmentation, examples, targets
+from tf_lift.data.synthetic import pool
+from tf_lift.data.synthetic.people import SyntheticPeople
 from tf_lift.models.lifting_cpm import Description
 from tf_lift.prior.pose_prior import PosePrior
 from tf_lift.training.config import TrainConfig

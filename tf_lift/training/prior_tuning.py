@@ -7,11 +7,11 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lift import skeletons
-from tf_lift.data.bones import vary_bones
+from tf_lift.data.motion.bones import vary_bones
 from tf_lift.layers import TrainablePPCALifting
-from tf_lift.ops import rotations
+from tf_lift.ops.geometry import rotations
 from tf_lift.prior import PosePrior
-from tf_lift.prior.learning import balanced_weights
+from tf_lift.prior.learning.em import balanced_weights
 
 __all__ = ["TuningConfig", "draw_views", "tune"]
 

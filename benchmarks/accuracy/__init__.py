@@ -1,0 +1,1 @@
+"""Benchmarks of accuracy, and of what a prior is learnt from."""

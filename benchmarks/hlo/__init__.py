@@ -1,0 +1,1 @@
+"""Compiled programs of the lift for machines without TensorFlow."""

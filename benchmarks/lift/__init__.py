@@ -1,0 +1,1 @@
+"""Benchmarks of the lift: speed, exactness and growth."""

@@ -1,0 +1,132 @@
+"""Time and memory of the lift at one size, in a process of its own.
+
+`python -m benchmarks.lift.growth_point JSON` prints the figures of the arguments of `run`
+as one line of JSON.
+"""
+
+import json
+import pathlib
+import re
+import resource
+import sys
+import time
+
+import numpy as np
+
+__all__ = ["run"]
+
+_MATMUL_BATCH = 4096
+
+
+def run(
+    prior="cmu",
+    batch: int = 4096,
+    rotations: int = 80,
+    pitches: int = 1,
+    rounds: int = 5,
+    device: str | None = None,
+    dump: str | None = None,
+) -> dict:
+    """Builds the tables, compiles the lift and times it.
+
+    Args:
+        prior: Name of a prior, or the sizes of a random one: components, bases, joints.
+        batch: Poses.
+        rotations: Angles of the search.
+        pitches: Pitches of the search.
+        rounds: Timed calls; the median counts.
+        device: Such as "GPU:0".
+        dump: Folder in which XLA leaves its reports, as its flags say.
+
+    Returns:
+        Dict of `seconds` of a call, `compile_seconds` of the first, `matmul_seconds` of the
+        bare product of 4096 rows in the same process, `peak_bytes`, the memory that the
+        program needs, how that is known, `memory`, `process_peak_bytes`, `tables_seconds`,
+        `tables_bytes`, and whether asking for the tables again gives the same ones,
+        `tables_kept`.
+    """
+    import tensorflow as tf
+
+    import tf_lift
+    from benchmarks.lift import device as lift_device
+    from benchmarks.lift import programs as programs
+    from tf_lift.prior import build_tables
+
+    if isinstance(prior, str):
+        prior = tf_lift.PosePrior.load(prior)
+    else:
+        prior = programs.random_prior(*prior)
+    lift_device.find(device)
+    with lift_device.on(device):
+        tf.constant(0.0) + 1.0  # What TensorFlow needs once is not the tables'.
+        options = (prior, rotations, tuple(np.linspace(0.0, 0.4, pitches).tolist()))
+        started = time.perf_counter()
+        tables = build_tables(*options)
+        tables_seconds = time.perf_counter() - started
+        rng = np.random.default_rng(0)
+        make = programs.landmarks(prior, batch)
+        inputs = [make(rng)[0] for _ in range(rounds + 1)]
+        lift = programs.synchronised(programs.forward(tables, True))
+        before = _process_peak()
+        compile_seconds = _timed(lift, inputs[0])
+        lift(inputs[0])
+        peak, memory = _peak_bytes(dump, before)
+        product = programs.synchronised(programs.bare_matmul(True))
+        factors = programs.matmul_inputs(_MATMUL_BATCH)(rng)
+        product(*factors)
+        seconds, matmul_seconds = [], []
+        for landmarks in inputs[1:]:
+            seconds.append(_timed(lift, landmarks))
+            matmul_seconds.append(_timed(product, *factors))
+        return {
+            "candidates": rotations * pitches * prior.mixture_size,
+            "joints": prior.num_joints,
+            "batch": batch,
+            "seconds": float(np.median(seconds)),
+            "matmul_seconds": float(np.median(matmul_seconds)),
+            "compile_seconds": compile_seconds,
+            "peak_bytes": peak,
+            "memory": memory,
+            "process_peak_bytes": _process_peak(),
+            "tables_seconds": tables_seconds,
+            "tables_bytes": _size(tables),
+            "tables_kept": build_tables(*options) is tables,
+        }
+
+
+def _timed(function, *inputs):
+    started = time.perf_counter()
+    function(*inputs)
+    return time.perf_counter() - started
+
+
+def _peak_bytes(dump, before):
+    """Returns what the program needs, and how that is known.
+
+    What a process holds tells little: the allocator keeps what it once had.
+    """
+    sizes = []
+    for report in pathlib.Path(dump).glob("*memory-usage-report.txt") if dump else ():
+        found = re.match(r"Total bytes used: (\d+)", report.read_text(encoding="utf-8"))
+        if found:
+            sizes.append(int(found[1]))
+    if sizes:
+        return max(sizes), "XLA's report of the program: inputs, results and all between"
+    return _process_peak() - before, "growth of ru_maxrss, the compiler's memory included"
+
+
+def _process_peak():
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _size(tables):
+    """Bytes of all arrays and tensors of the tables."""
+    total = 0
+    for value in vars(tables).values():
+        if hasattr(value, "shape") and hasattr(value, "dtype"):
+            total += np.asarray(value).nbytes
+    return total
+
+
+if __name__ == "__main__":
+    print(json.dumps(run(**json.loads(sys.argv[1]))))

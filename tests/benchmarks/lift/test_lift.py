@@ -1,0 +1,239 @@
+import json
+
+import pytest
+
+
+@pytest.fixture
+def lift():
+    from benchmarks.lift import lift
+
+    return lift
+
+
+@pytest.fixture
+def growth_results():
+    figures = {
+        "seconds": 0.5,
+        "matmul_seconds": 0.25,
+        "batch": 4,
+        "peak_bytes": 2**20,
+        "compile_seconds": 1.0,
+        "tables_seconds": 0.1,
+        "tables_bytes": 2**21,
+    }
+    return {
+        "growth": {
+            "batch": {
+                "sizes": {"4": figures, "8": {"failed": "exit status -9"}},
+                "time_exponent": 1.0,
+                "memory_exponent": None,
+            },
+            "tables": {"seconds": 0.1, "bytes": 2**21, "kept": True, "of": "all"},
+            "traces": {"compiled": 1},
+            "again": {"forward": 0.1},
+        }
+    }
+
+
+def command_line_main(arguments):
+    from benchmarks import __main__ as command_line
+
+    return command_line.main(arguments)
+
+
+def _results(forward=0.8, backward=1.2, microseconds=150.0, more=100.0):
+    return {
+        "speed": {
+            "candidates": {"cmu compiled": {"times_matmul": forward}},
+            "backward": {"cmu compiled": backward},
+        },
+        "latency_us": {"compiled function": microseconds, "one lift more": more},
+        "missing": {
+            "candidates": {
+                "all visible, compiled": {"share_of_all_visible": 1.0},
+                "random masks, compiled": {"share_of_all_visible": 0.1},
+                "random masks, plain": {"share_of_all_visible": 0.2},
+                "8 masks, compiled": {"share_of_all_visible": 0.4},
+                "8 masks, plain": {"share_of_all_visible": 0.3},
+            }
+        },
+    }
+
+
+def test_targets_are_met_or_not(lift):
+    rows = {row["what"]: row for row in lift.targets(_results())}
+    assert [row["met"] for row in rows.values()] == [True, True, True, True, True, False]
+    assert rows["random masks, share of all visible"]["value"] == 0.2
+    met = [row["met"] for row in lift.targets(_results(0.6, 1.4, 201.0, 202.0))]
+    assert met[:4] == [False, False, False, False]
+    assert lift.targets({}) == []
+
+
+def test_targets_of_exactness_and_growth(lift):
+    figures = {"energy_largest": 2e-5, "joints_within_0.1_mm": 1.0, "joints_largest_mm": 2.0}
+    results = {
+        "exactness": {
+            run: {way: figures for way in ("eager", "compiled")}
+            for run in ("all_visible", "masked")
+        },
+        "growth": {
+            "traces": {"compiled": 1},
+            "tables": {"seconds": 3.0},
+            "again": {"forward": 0.1, "both passes": 0.9},
+        },
+    }
+    rows = lift.targets(results)
+    assert [row["met"] for row in rows] == [True, True, False] * 4 + [True, True, False, False]
+
+
+@pytest.fixture
+def small_device(monkeypatch):
+    """Figures of the device in a second."""
+    from benchmarks.lift import device as lift_device
+
+    monkeypatch.setattr(lift_device, "BATCHES", (4,))
+    monkeypatch.setattr(lift_device, "_COPIED", {False: 1000, True: 1000})
+    monkeypatch.setattr(lift_device, "_SIDE", {False: 16, True: 16})
+
+
+@pytest.fixture
+def measured_parts(lift, monkeypatch, growth_results):
+    """Parts that are tested elsewhere; returns the options that each was given."""
+    from benchmarks.lift import exactness as lift_exactness
+    from benchmarks.lift import growth as lift_growth
+    from benchmarks.lift import speed as lift_speed
+
+    asked = {}
+    figures = {"seconds": 0.5, "poses_per_second": 8.0, "first_call_seconds": 2.0}
+
+    def speed(batch, rounds, seconds, seed, advance):
+        asked["speed"] = (batch, rounds, seconds, seed)
+        advance(0.5, "half")
+        candidates = {"matmul_plain": figures | {"times_matmul": 1.0}}
+        candidates["cmu compiled"] = figures | {"times_matmul": 0.75}
+        return {
+            "batch": batch,
+            "matmul": "matmul_plain",
+            "candidates": candidates,
+            "backward": {"cmu compiled": 1.25},
+        }
+
+    def missing(batch, rounds, seconds, seed, advance):
+        asked["missing"] = (batch, rounds, seconds, seed)
+        names = ("all visible", "random masks", "8 masks", "weights")
+        candidates = {f"{name}, plain": figures | {"share_of_all_visible": 0.5} for name in names}
+        return {
+            "batch": batch,
+            "weighted_batch": 2,
+            "all_visible": "all visible, plain",
+            "candidates": candidates,
+        }
+
+    def exactness(path, num_poses, num_masked, seed, advance):
+        asked["exactness"] = (path, num_poses, num_masked, seed)
+        its = {
+            "energy_largest": 2e-5,
+            "energy_within_1e-4": 1.0,
+            "joints_largest_mm": 0.02,
+            "joints_within_0.1_mm": 1.0,
+            "joints_within_1_mm": 1.0,
+            "ties": 7,
+            "other_candidate": 0,
+        }
+        both = {"eager": its, "compiled": its}
+        return {"poses": "some poses", "all_visible": both, "masked": both}
+
+    def growth(device, advance):
+        asked["growth"] = device
+        return growth_results["growth"]
+
+    monkeypatch.setattr(lift_speed, "speed", speed)
+    latencies = {"compiled function": 150.0, "one lift more": 100.0}
+    monkeypatch.setattr(lift_speed, "latency", lambda **options: latencies)
+    monkeypatch.setattr(lift_speed, "missing", missing)
+    monkeypatch.setattr(lift_exactness, "evaluate", exactness)
+    monkeypatch.setattr(lift_growth, "evaluate", growth)
+    return asked
+
+
+def test_all_parts_are_run_printed_and_kept(measured_parts, small_device, tmp_path, capsys):
+    path = tmp_path / "lift.json"
+    arguments = ["--device", "cpu:0", "--batch", "4", "--rounds", "1", "--seconds", "2"]
+    arguments += ["--seed", "3", "--bandwidth", "2", "--poses", "p.npz", "--num-poses", "12"]
+    assert command_line_main(["lift", *arguments, "--json", str(path)]) == 0
+    assert measured_parts == {
+        "speed": (4, 1, 2.0, 3),
+        "missing": (4, 1, 2.0, 3),
+        "exactness": ("p.npz", 12, 1000, 3),
+        "growth": "cpu:0",
+    }
+    printed = capsys.readouterr().out
+    assert printed.startswith("device: CPU:0 (")
+    for text in (
+        "4 poses, all landmarks visible; the floor is matmul_plain",
+        "forward + backward over forward, cmu compiled: 1.250",
+        "all visible is 'all visible, plain'",
+        "float32 against brute force in float64: some poses",
+        "time ~ size^1.00",
+        "2.0 GB/s",
+        "(bandwidth given, rate measured)",
+        "one pose, a call, microseconds (at most)",
+        "one pose, in a function (at most)",
+    ):
+        assert text in printed
+    record = json.loads(path.read_text())
+    assert record["benchmark"] == "lift" and "--bandwidth 2" in record["command"]
+    results = record["results"]
+    parts = ["speed", "latency_us", "missing", "exactness", "growth", "roofline"]
+    assert list(results) == ["device", *parts, "targets"]
+    roof = results["roofline"]
+    assert roof["bandwidth_gb_s"] == 2.0
+    assert roof["measured"] == {"bandwidth": False, "rate": True}
+    its = roof["batches"]["4"]
+    assert its["bytes"] > 4 * 17 * 2 * 4 and its["operations"] > its["product_operations"] > 0
+    least = max(its["bytes"] / 2e9, its["operations"] / (1e12 * roof["rate_tflop_s"]))
+    assert its["bound_seconds"] == pytest.approx(least)
+    assert its["share_of_bound"] == pytest.approx(least / its["seconds"])
+
+
+def test_without_a_device_there_is_no_roofline(measured_parts, capsys):
+    from benchmarks.lift import lift
+
+    results = lift.main(["--parts", "missing"])
+    assert list(measured_parts) == ["missing"] and list(results) == ["device", "missing", "targets"]
+    results = lift.main([])
+    assert "growth" in results and ("roofline" in results) is results["device"]["accelerator"]
+
+
+def test_all_tables_are_printed_of_their_results(lift, growth_results):
+    from benchmarks.lift import report as lift_report
+
+    text = "\n".join(lift_report.tables("growth", growth_results))
+    assert "batch 4" in text and "failed: exit status -9" in text
+    assert "time ~ size^1.00, memory ~ size^unknown" in text
+    assert "kept for all who ask" in text and "compiled 1" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--parts", "speed,taste"], "must be of speed, missing, exactness, growth, roofline"),
+        (["--batch", "0"], "must be a positive integer. Received: 0"),
+        (["--bandwidth", "-3"], "must be a positive number. Received: -3"),
+        (["--colour"], "unrecognized arguments: --colour"),
+        (["--device", "TPU:7"], "there is no device 'TPU:7'; there are CPU:0"),
+    ],
+)
+def test_bad_options_are_one_line_and_status_2(capsys, options, message):
+    assert command_line_main(["lift", *options]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and message in error and error.count("\n") == 1
+
+
+def test_names_of_devices_are_read_as_tensorflow_writes_them():
+    from benchmarks.lift import device as lift_device
+
+    for name in ("CPU:0", "cpu", "/CPU:0", "/device:CPU:0", "/job:localhost/device:CPU:0"):
+        assert lift_device.find(name)["device"] == "CPU:0"
+    with pytest.raises(ValueError, match="no device 'GPU:99'; there are CPU:0"):
+        lift_device.find("GPU:99")

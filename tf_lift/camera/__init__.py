@@ -1,0 +1,1 @@
+"""Cameras, and the lift of landmarks that a known camera saw."""

@@ -1,0 +1,1 @@
+"""File formats of motion capture: readers and writers, and maps of their joints."""

@@ -1,0 +1,231 @@
+"""Reads and writes C3D files of markers, or of joints, through ezc3d."""
+
+import importlib.util
+import io
+import os
+import pathlib
+import struct
+import subprocess
+import sys
+
+import numpy as np
+
+from tf_lift.data.motion import frames, gaps
+from tf_lift.data.motion.clip import Motion, labels_of
+from tf_lift.io import atomic, extras
+
+__all__ = ["read", "write"]
+
+# Millimetres of what POINT:UNITS may say.
+_UNITS = {
+    "mm": 1.0,
+    "millimeters": 1.0,
+    "millimetres": 1.0,
+    "cm": 10.0,
+    "centimeters": 10.0,
+    "centimetres": 10.0,
+    "m": 1000.0,
+    "meters": 1000.0,
+    "metres": 1000.0,
+    "in": 25.4,
+    "inch": 25.4,
+    "inches": 25.4,
+}
+# The header counts frames in 16 bits; ezc3d leaves out what is beyond.
+_MAX_FRAMES = 65535
+# Byte of the parameters that tells of a processor with the highest byte first.
+_BIG_ENDIAN = bytes([86])
+# The program that opens the file, and the longest that it may take, seconds and seconds
+# per MB: on one core it needs 0.5 and 0.1.
+_WORKER = pathlib.Path(__file__).with_name("c3d_worker.py")
+_TIME_LIMIT = (20.0, 2.0)
+
+
+def read(
+    path,
+    unit_mm: float | None = None,
+    up: str | None = None,
+    fps: float | None = None,
+) -> Motion:
+    """Reads the markers of a C3D file.
+
+    A marker counts as missing where its residual is negative, its position NaN, or its
+    position exactly the origin though it is elsewhere at other times (some programs write
+    so). Markers that are never seen are left out. "Ann:LASI" becomes "LASI" if no other
+    marker has that name; markers without a name become "marker_12" by their place.
+
+    Args:
+        path: The file.
+        unit_mm: Length of the file's unit in mm; by default what POINT:UNITS says, and
+            1 where it says nothing.
+        up: Axis of the file that points up; by default what POINT:Y_SCREEN says, and "z"
+            where it says nothing.
+        fps: Frames per second; by default POINT:RATE.
+
+    Returns:
+        `Motion`, all of its parents -1; with gaps (`gaps.MotionWithGaps`) where markers
+        are missing.
+
+    Raises:
+        ImportError: If `ezc3d` is not installed.
+        ValueError: If the file is damaged or truncated, holds no markers, has an unknown
+            unit, or tells no frame rate.
+        FileNotFoundError: If there is no such file.
+
+    References:
+        The C3D file format, user guide (www.c3d.org).
+    """
+    path = pathlib.Path(path)
+    content = _load(path)
+    try:
+        positions = _points(content)
+        _check_whole(path, positions, float(content["scale"]))
+        if unit_mm is None:
+            unit_mm = _unit(str(content["units"][0]))
+        seen = np.isfinite(positions).all(axis=2).any(axis=0)
+        if not seen.any():
+            raise ValueError(f"must hold markers. Received: {len(seen)}, none of them ever seen")
+        names = _names(content["labels"], positions.shape[1])
+        rate = float(content["rate"]) if fps is None else fps
+        if not rate > 0.0:
+            raise ValueError("must tell its frames per second (POINT:RATE). Received: 0")
+        clip, subject = labels_of(path)
+        return gaps.make(
+            frames.to_z_up(positions[:, seen] * unit_mm, up or _up(str(content["y_screen"]))),
+            joint_names=tuple(np.array(names)[seen]),
+            fps=rate,
+            clip=clip,
+            subject=subject,
+        )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def write(path, motion: Motion) -> None:
+    """Writes the joints or markers of a clip as the points of a C3D file.
+
+    Millimetres, z up (POINT:UNITS, X_SCREEN and Y_SCREEN say so), 32-bit floats; what was
+    not measured (`gaps.MotionWithGaps`) has the residual -1. The parents are not kept.
+
+    Args:
+        path: File to write.
+        motion: The clip, at most 65,535 frames.
+
+    Raises:
+        ImportError: If `ezc3d` is not installed.
+        ValueError: If the clip is too long.
+    """
+    ezc3d = extras.require("ezc3d", "writing .c3d files")
+    if motion.num_frames > _MAX_FRAMES:
+        raise ValueError(
+            f"a C3D file holds at most {_MAX_FRAMES} frames. Received: {motion.num_frames}"
+        )
+    missing = gaps.missing_of(motion).T
+    points = np.ones([4, motion.num_joints, motion.num_frames])
+    points[:3] = np.where(missing, np.nan, motion.positions.transpose(2, 1, 0))
+    content = ezc3d.c3d()
+    for name, value in (
+        ("RATE", [motion.fps]),
+        ("LABELS", list(motion.joint_names)),
+        ("DESCRIPTIONS", [""] * motion.num_joints),
+        ("UNITS", ["mm"]),
+    ):
+        content["parameters"]["POINT"][name]["value"] = value
+    content.add_parameter("POINT", "X_SCREEN", "+X")
+    content.add_parameter("POINT", "Y_SCREEN", "+Z")
+    content["data"]["points"] = points
+    content["data"]["meta_points"] = {
+        "residuals": np.where(missing, -1.0, 0.0)[None],
+        "camera_masks": np.zeros([7, *missing.shape], bool),
+    }
+    with atomic.replacing(path) as temporary:
+        content.write(str(temporary))
+
+
+def _load(path):
+    if importlib.util.find_spec("ezc3d") is None:
+        extras.require("ezc3d", "reading .c3d files")
+    with open(path, "rb") as stream:
+        # The second byte is the format's mark; ezc3d's own check comes after it has read on.
+        if stream.read(2)[1:] != b"\x50":
+            raise ValueError(f"{path}: must be a C3D file")
+    start, per_megabyte = _TIME_LIMIT
+    try:
+        process = subprocess.run(
+            # -P keeps the modules beside the worker from passing for others of the same name.
+            [sys.executable, "-P", str(_WORKER), str(path)],
+            capture_output=True,
+            check=False,
+            timeout=start + per_megabyte * path.stat().st_size / 1e6,
+            env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        )
+    except subprocess.TimeoutExpired:
+        raise ValueError(f"{path}: is damaged: no end to reading it") from None
+    if process.returncode:
+        lines = process.stderr.decode(errors="replace").strip().splitlines()
+        # A crash leaves a signal and at most a note of the run-time library.
+        reason = lines[-1] if lines and process.returncode > 0 else "ezc3d cannot read it"
+        raise ValueError(f"{path}: is damaged or truncated: {reason}")
+    with np.load(io.BytesIO(process.stdout), allow_pickle=False) as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+def _points(content):
+    positions = content["points"]
+    if not positions.size:
+        raise ValueError(f"must hold markers. Received: {positions.shape[1]} of them")
+    missing = (content["residuals"] < 0.0) | ~np.isfinite(positions).all(axis=2)
+    at_origin = (positions == 0.0).all(axis=2)
+    missing |= at_origin & ~(at_origin | missing).all(axis=0)
+    return np.where(missing[..., None], np.nan, positions)
+
+
+def _check_whole(path, positions, scale):
+    """Compares the header's number of frames with those read: ezc3d stops in silence."""
+    with open(path, "rb") as stream:
+        header = stream.read(18)
+        stream.seek((header[0] - 1) * 512 + 3)
+        order = ">" if stream.read(1) == _BIG_ENDIAN else "<"
+        size = stream.seek(0, 2)
+    num_points, num_analog, first, last, _, _, _, start = struct.unpack(f"{order}8H", header[2:])
+    frame = (4 * num_points + num_analog) * (4 if scale < 0.0 else 2)
+    room = max(0, size - 512 * (start - 1)) // frame if frame else 0
+    announced = last - first + 1
+    if last < _MAX_FRAMES and len(positions) < announced:
+        raise ValueError(
+            f"is truncated: its header tells {announced} frames. "
+            f"Received: {len(positions)} whole ones"
+        )
+    # The end of the file may be filled up to a block of 512 bytes.
+    if last >= _MAX_FRAMES and room > len(positions) + 512 // frame:
+        raise ValueError(
+            f"must not have more than {_MAX_FRAMES} frames, the most that the header can tell. "
+            f"Received: about {room}"
+        )
+
+
+def _unit(text):
+    name = text.strip().lower()
+    if name and name not in _UNITS:
+        raise ValueError(f"POINT:UNITS must be one of {', '.join(_UNITS)}. Received: {text!r}")
+    return _UNITS.get(name, 1.0)
+
+
+def _up(y_screen):
+    """Returns the axis that points up on the screen of who recorded it."""
+    name = y_screen.strip().lower().removeprefix("+")
+    return name if name in frames.UP_AXES else "z"
+
+
+def _names(labels, count):
+    names = [str(label).strip() for label in labels[:count]]
+    names += [""] * (count - len(names))
+    names = [name or f"marker_{index}" for index, name in enumerate(names)]
+    # Programs put the subject before the marker's name.
+    short = [name.rpartition(":")[2] or name for name in names]
+    names = [
+        brief if short.count(brief) == 1 else name for brief, name in zip(short, names, strict=True)
+    ]
+    return [
+        f"{name}_{index}" if names.count(name) > 1 else name for index, name in enumerate(names)
+    ]

@@ -1,0 +1,211 @@
+"""Any motion-capture file, read by its ending; and the files that a user's words mean."""
+
+import glob
+import os
+import pathlib
+import zipfile
+
+import numpy as np
+
+from tf_lift import skeletons
+from tf_lift.data.formats import asf_amc, bvh, c3d, h36m_cdf, mocap, videopose3d
+from tf_lift.data.motion import frames, gaps
+from tf_lift.data.motion.clip import Motion
+from tf_lift.io import npz
+
+__all__ = ["SUFFIXES", "credit_of", "find_files", "read"]
+
+# Endings of the files that hold clips; .asf files are read with their .amc.
+SUFFIXES = (".amc", ".bvh", ".c3d", ".cdf", ".npz")
+
+
+def find_files(paths, leave_out=None) -> list[pathlib.Path]:
+    """Finds the files that a list of files, folders and patterns means.
+
+    Args:
+        paths: List of files (taken as they are), folders (searched at any depth for files
+            that end in one of `SUFFIXES`), and patterns with `*`, `?`, `[` or `**` that no
+            file is called by. ASF files are left out: they come with their AMC files.
+        leave_out: A file that folders and patterns do not find: the output.
+
+    Returns:
+        The files, each once, in the order given and sorted within folders and patterns. A
+        folder or pattern without any such file stands for itself.
+    """
+    found: dict[pathlib.Path, None] = {}
+    for given in map(pathlib.Path, paths):
+        if given.is_dir():
+            files = [f for f in given.rglob("*") if f.suffix.lower() in SUFFIXES and f.is_file()]
+        elif given.exists() or not glob.has_magic(str(given)):
+            found[given] = None
+            continue
+        else:
+            matches = glob.glob(os.fspath(given), recursive=True)
+            files = [file for file in map(pathlib.Path, matches) if file.is_file()]
+        files = [file for file in files if not file.name.startswith(".")]
+        if leave_out is not None:
+            files = [file for file in files if file.resolve() != leave_out.resolve()]
+        found |= dict.fromkeys(sorted(files) or [given])
+    amc_folders = {file.parent for file in found if file.suffix.lower() == ".amc"}
+    return [
+        file
+        for file in found
+        if file.suffix.lower() != ".asf" or (file.exists() and file.parent not in amc_folders)
+    ]
+
+
+def read(
+    path,
+    unit: str | None = None,
+    up: str | None = None,
+    fps: float | None = None,
+    asf_path=None,
+) -> list[Motion]:
+    """Reads a motion-capture file of any known format.
+
+    Args:
+        path: File that ends in one of `SUFFIXES`. npz files are told apart by what they
+            hold: `poses` (ours) or `positions_3d` (VideoPose3D's).
+        unit: Unit of the file, of `frames.UNITS`, or a number of mm; by default what the
+            file or its format says.
+        up: Axis of the file that points up, of `frames.UP_AXES`; by default likewise.
+        fps: Frames per second; by default likewise.
+        asf_path: Skeleton of AMC files; by default found beside them.
+
+    Returns:
+        The file's clips, one for all formats but npz.
+
+    Raises:
+        ImportError: If a format needs a package that is not installed.
+        ValueError: If the file is damaged, or of no known format.
+        OSError: If it cannot be opened.
+    """
+    path = pathlib.Path(path)
+    unit_mm = None if unit is None else frames.unit_length(unit)
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        raise ValueError(f"{path}: no file of it ends in {', '.join(SUFFIXES)}")
+    if glob.has_magic(str(path)) and not path.exists():
+        raise FileNotFoundError(f"{path}: no such file, and nothing fits the pattern")
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file")
+    if suffix == ".amc":
+        motion = asf_amc.read(path, asf_path, unit_mm=unit_mm, up=up)
+        return [_with_fps(motion, fps)]
+    if suffix == ".bvh":
+        return [_with_fps(bvh.read(path, unit_mm=unit_mm, up=up), fps)]
+    if suffix == ".c3d":
+        return [c3d.read(path, unit_mm=unit_mm, up=up, fps=fps)]
+    if suffix == ".cdf":
+        return [h36m_cdf.read(path, unit_mm=unit_mm, up=up, fps=fps)]
+    if suffix == ".npz":
+        if "positions_3d.npy" in _members(path):
+            return videopose3d.read(path, unit_mm=unit_mm, up=up, fps=fps)
+        return _read_poses(path, unit_mm, up, fps)
+    hint = " (a skeleton without motion: give its .amc files)" if suffix == ".asf" else ""
+    raise ValueError(f"{path}: must end in {', '.join(SUFFIXES)}. Received: {suffix!r}{hint}")
+
+
+def credit_of(path) -> str:
+    """Returns the licence or credit text that a file carries, empty if it has none.
+
+    Args:
+        path: File that `read` can read.
+    """
+    if not {"license.npy", "credit.npy"} & _members(path):
+        return ""
+    content = npz.read(path)
+    return str(content.get("credit", content.get("license", "")))
+
+
+def _members(path):
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return set(archive.namelist())
+    except (OSError, zipfile.BadZipFile, ValueError):
+        # No archive: `npz.read` has the message for that.
+        return set()
+
+
+def _with_fps(motion, fps):
+    if fps is None:
+        return motion
+    return Motion(
+        motion.positions, motion.joint_names, motion.parents, fps, motion.clip, motion.subject
+    )
+
+
+def _read_poses(path, unit_mm, up, fps):
+    """Reads the arrays of `mocap.save_poses`, clip by clip."""
+    content = npz.read(path)
+    try:
+        if "poses" not in content:
+            raise ValueError(
+                "must hold an array `poses`, or VideoPose3D's `positions_3d`. "
+                f"Received: {', '.join(content) or 'nothing'}"
+            )
+        poses = content["poses"]
+        if poses.ndim != 3 or poses.shape[2:] != (3,) or not len(poses) or poses.dtype.kind != "f":
+            raise ValueError(
+                "`poses` must be numbers of shape [N, L, 3], N > 0. "
+                f"Received: poses.shape={poses.shape}, {poses.dtype}"
+            )
+        names, parents = _joints(content.get("joint_names"), poses.shape[1])
+        labels = {name: mocap.labels(content, name, len(poses)) for name in ("clip", "subject")}
+        rates = mocap.rates(content.get("fps"), len(poses)) if fps is None else None
+        positions = frames.to_z_up(poses * (1.0 if unit_mm is None else unit_mm), up or "z")
+        motions = []
+        for clip, chosen in _clips(labels["clip"], path.stem, len(poses)):
+            subject = "" if labels["subject"] is None else str(labels["subject"][chosen][0])
+            motions.append(
+                gaps.make(
+                    positions[chosen],
+                    joint_names=names,
+                    parents=parents,
+                    fps=_rate(rates, chosen, clip) if fps is None else fps,
+                    clip=clip,
+                    subject=subject,
+                )
+            )
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return motions
+
+
+def _joints(names, count):
+    if names is not None and names.shape != (count,):
+        raise ValueError(f"`joint_names` must have shape [{count}]. Received: {names.shape}")
+    own = None if names is None else tuple(str(name) for name in names)
+    for skeleton in skeletons.SKELETONS.values():
+        if skeleton.joint_names == own:
+            return own, skeleton.parents
+    # Names differ between files of one convention (`r_hip`, `RightHip`).
+    if count in (17, 32):
+        if own is not None:
+            mocap.check_names(names, skeletons.get(f"h36m{count}"))
+        return h36m_cdf.joints(count)
+    if own is None:
+        raise ValueError(f"must hold `joint_names`, since it has {count} joints, not 17 or 32")
+    return own, (-1,) * count
+
+
+def _clips(labels, stem, count):
+    """Yields label and indices of each clip, in the order of their first poses."""
+    if labels is None or (labels == labels[0]).all():
+        name = "" if labels is None else str(labels[0])
+        yield name or stem, np.arange(count)
+        return
+    found, first, inverse = np.unique(labels, return_index=True, return_inverse=True)
+    for index in np.argsort(first):
+        yield str(found[index]) or stem, np.flatnonzero(inverse == index)
+
+
+def _rate(rates, chosen, clip):
+    found = np.unique(rates[chosen]) if rates is not None else np.array([np.nan])
+    if len(found) > 1 or not np.isfinite(found).all():
+        known = "none" if rates is None or len(found) == 1 else ", ".join(f"{r:g}" for r in found)
+        raise ValueError(
+            f"must tell one `fps` for the clip {clip!r}: give the source's frames per second. "
+            f"Received: {known}"
+        )
+    return float(found[0])

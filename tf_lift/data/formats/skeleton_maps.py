@@ -1,0 +1,301 @@
+"""Maps from the joints of motion-capture files to the joints of a skeleton.
+
+A map is a JSON or YAML file with an entry for each joint of the target skeleton:
+
+    {
+      "name": "my_studio",
+      "target": "h36m17",
+      "joints": {
+        "pelvis": ["LHIP", "RHIP"],
+        "right_hip": "RHIP",
+        "left_wrist": {"LELB": -0.5, "LHAND": 1.5},
+        ...
+      }
+    }
+
+The entry is the name of a joint or marker of the file, or a list of names, whose mean is
+taken, or names with weights. Weights sum to 1 and may be negative: the `left_wrist` above
+lies on the line from LELB to LHAND, half its length beyond LHAND. A weight of 0 asks for a
+joint to be there, so that a map of that file format is not taken for another one. A name that
+is unique without it needs no prefix: "Hips" finds "mixamorig:Hips". `name` is optional, and
+further entries are remarks.
+"""
+
+import dataclasses
+import importlib.resources
+import json
+import pathlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tf_lift import skeletons
+from tf_lift.data.motion.clip import Motion
+from tf_lift.io import extras
+
+__all__ = ["BUILT_IN", "SkeletonMap", "from_skeleton", "get", "guess", "load", "to_skeleton"]
+
+# The files in the folder `maps`, more special ones first.
+BUILT_IN = ("cmu_asf", "cgspeed_bvh")
+
+
+@dataclasses.dataclass(frozen=True)
+class SkeletonMap:
+    """How the joints of a skeleton follow from the joints of a file.
+
+    Attributes:
+        name: What the map is called in messages.
+        target: Name of the skeleton, of `skeletons.SKELETONS`.
+        joints: For each joint of the skeleton, the weights of the file's joints.
+
+    Raises:
+        ValueError: If a joint of the skeleton is missing, or one that it has not is there,
+            or if the weights of one are not finite or do not sum to 1.
+
+    >>> get("cmu_asf").joints["pelvis"]
+    {'lhipjoint': 0.5, 'rhipjoint': 0.5}
+    """
+
+    name: str
+    target: str
+    joints: dict[str, dict[str, float]]
+
+    def __post_init__(self):
+        expected = skeletons.get(self.target).joint_names
+        for joint, weights in self.joints.items():
+            if joint not in expected:
+                raise ValueError(f"{self.target} has no joint {joint!r}; it has {list(expected)}")
+            total = sum(weights.values())
+            if not abs(total - 1.0) < 1e-6:  # Not `>=`: NaN must not pass.
+                raise ValueError(f"weights of {joint!r} must sum to 1. Received: {total:g}")
+        missing = [joint for joint in expected if joint not in self.joints]
+        if missing:
+            raise ValueError(f"`joints` must have all joints of {self.target}. Missing: {missing}")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Names of the file's joints that the map needs."""
+        return tuple(dict.fromkeys(name for row in self.joints.values() for name in row))
+
+    def matrix(self, joint_names) -> NDArray[np.float64]:
+        """Returns the weights as a matrix.
+
+        Args:
+            joint_names: Names of the `J` joints of a file.
+
+        Returns:
+            Array of shape `[joints of the target, J]`; its rows sum to 1.
+
+        Raises:
+            ValueError: If a joint that the map needs is not there.
+        """
+        column = _columns(joint_names)
+        matrix = np.zeros([len(self.joints), len(joint_names)])
+        for row, joint in zip(matrix, skeletons.get(self.target).joint_names, strict=True):
+            for source, weight in self.joints[joint].items():
+                if source not in column:
+                    raise ValueError(
+                        f"the map {self.name!r} needs {source!r} for {joint!r}. "
+                        f"Received: {', '.join(joint_names)}"
+                    )
+                row[column[source]] += weight
+        return matrix
+
+
+def _columns(joint_names):
+    """Returns the index of each name, also without a prefix where that is unique."""
+    short = [name.rpartition(":")[2] for name in joint_names]
+    columns = {name: i for i, name in enumerate(short) if short.count(name) == 1}
+    return columns | {name: i for i, name in enumerate(joint_names)}
+
+
+def to_skeleton(
+    motion: Motion, target: str = "h36m17", map: str | pathlib.Path | SkeletonMap | None = None
+) -> NDArray[np.float64]:
+    """Brings a clip to the joints of a skeleton.
+
+    Args:
+        motion: The clip.
+        target: Name of the skeleton, of `skeletons.SKELETONS`.
+        map: A `SkeletonMap`, the name of one of `BUILT_IN`, or a JSON or YAML file;
+            `None` to find one by the names of the joints.
+
+    Returns:
+        Array of shape `[T, L, 3]`: poses in mm, world frame, z up.
+
+    Raises:
+        ValueError: If no map fits, if the given one is for another skeleton or needs joints
+            that the clip has not, or if its file is wrong; with the names of the clip, the
+            file and the joint.
+        OSError: If the file cannot be opened.
+
+    >>> names = tf_lift.skeletons.H36M_17.joint_names
+    >>> clip = tf_lift.data.motion.clip.Motion(np.ones([2, 17, 3]), names, (-1,) * 17, fps=10)
+    >>> to_skeleton(clip).shape
+    (2, 17, 3)
+    """
+    if map is None:
+        try:
+            map = guess(motion.joint_names, target)
+        except ValueError as error:
+            raise ValueError(f"{motion.clip or 'clip'}: {error}") from error
+    elif not isinstance(map, SkeletonMap):
+        map = get(str(map)) if str(map) in BUILT_IN else load(map)
+    if map.target != target:
+        raise ValueError(f"the map {map.name!r} must be for {target!r}. Received: {map.target!r}")
+    try:
+        matrix = map.matrix(motion.joint_names)
+    except ValueError as error:
+        raise ValueError(f"{motion.clip or 'clip'}: {error}") from error
+    return matrix @ motion.positions
+
+
+def get(name: str) -> SkeletonMap:
+    """Returns a map that the library brings.
+
+    Args:
+        name: One of `BUILT_IN`.
+
+    Raises:
+        ValueError: If there is no such map.
+    """
+    if name not in BUILT_IN:
+        raise ValueError(f"`map` must be a file or one of {list(BUILT_IN)}. Received: {name!r}")
+    file = importlib.resources.files("tf_lift.data.formats") / "maps" / f"{name}.json"
+    return _from_content(json.loads(file.read_text(encoding="utf-8")), name)
+
+
+def from_skeleton(source: str, target: str) -> SkeletonMap:
+    """Returns the map between two skeletons of the library.
+
+    Args:
+        source: Name of the skeleton whose joints a file has.
+        target: Name of the skeleton that is wanted.
+
+    Raises:
+        ValueError: If the source lacks joints of the target.
+    """
+    names = skeletons.get(source).joint_names
+    weights = skeletons.joint_map(skeletons.get(source), skeletons.get(target)).astype(np.float64)
+    # The matrix is float32: thirds sum to 1 once more.
+    weights /= np.maximum(weights.sum(1, keepdims=True), 1e-9)
+    joints = {
+        joint: {names[s]: float(row[s]) for s in np.flatnonzero(row)}
+        for joint, row in zip(skeletons.get(target).joint_names, weights, strict=True)
+        if row.any()
+    }
+    return SkeletonMap(source, target, joints)
+
+
+def guess(joint_names, target: str = "h36m17") -> SkeletonMap:
+    """Finds the map of a file by the names of its joints.
+
+    Those of `BUILT_IN` are tried, then the skeletons of the library. One fits if the file
+    has all the joints that it needs.
+
+    Args:
+        joint_names: Names of the file's joints.
+        target: Name of the skeleton that is wanted.
+
+    Returns:
+        The map.
+
+    Raises:
+        ValueError: If none fits, with the names that the file has, and those that are
+            missing for the map that comes closest.
+
+    >>> guess(tf_lift.skeletons.H36M_32.joint_names).name
+    'h36m32'
+    """
+    maps = _candidates(target)
+    column = _columns(joint_names)
+    missing = {found.name: [n for n in found.sources if n not in column] for found in maps}
+    fitting = [found for found in maps if not missing[found.name]]
+    for found in fitting:
+        # The 32 joints of Human3.6M have the names of the 17 among them, as others may.
+        known = skeletons.SKELETONS.get(found.name)
+        if known is not None and set(known.joint_names) == set(joint_names):
+            return found
+    if fitting:
+        return fitting[0]
+    closest = min(
+        maps, key=lambda found: len(missing[found.name]) / len(found.sources), default=None
+    )
+    hint = ""
+    if closest is not None and len(missing[closest.name]) < len(closest.sources):
+        hint = f"; for {closest.name!r} it lacks {', '.join(missing[closest.name])}"
+    raise ValueError(
+        f"its joints fit no known map to {target} ({', '.join(missing) or 'there is none'}), so "
+        f"`map` must be given{hint}. Received: the joints {', '.join(joint_names)}"
+    )
+
+
+def _candidates(target: str) -> list[SkeletonMap]:
+    known = [found for found in map(get, BUILT_IN) if found.target == target]
+    for source in skeletons.SKELETONS:
+        try:
+            known.append(from_skeleton(source, target))
+        except ValueError:
+            continue  # It lacks joints of the target.
+    return known
+
+
+def load(path) -> SkeletonMap:
+    """Reads a map from a file.
+
+    Args:
+        path: JSON file, or YAML file (ending .yaml or .yml), as the module says.
+
+    Returns:
+        The map.
+
+    Raises:
+        ValueError: If the file is no map, with the joint that is wrong.
+        ImportError: If it is YAML and PyYAML is not installed.
+        OSError: If it cannot be opened.
+    """
+    path = pathlib.Path(path)
+    text = path.read_text(encoding="utf-8")
+    try:
+        if path.suffix.lower() in (".yaml", ".yml"):
+            yaml = extras.require("yaml", "reading maps in YAML")
+            try:
+                content = yaml.safe_load(text)
+            except yaml.YAMLError as error:
+                raise ValueError(f"must be YAML ({' '.join(str(error).split())})") from error
+        else:
+            # What is wrong with the text is a ValueError with line and column.
+            content = json.loads(text, object_pairs_hook=_without_repetition)
+        return _from_content(content, path.stem)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _without_repetition(pairs):
+    names = [name for name, _ in pairs]
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise ValueError(f"names must be different. Received twice: {repeated[0]!r}")
+    return dict(pairs)
+
+
+def _from_content(content, name):
+    if not isinstance(content, dict) or not isinstance(content.get("joints"), dict):
+        raise ValueError("must have `joints`, with an entry for each joint of the skeleton")
+    joints = {str(joint): _weights(joint, entry) for joint, entry in content["joints"].items()}
+    return SkeletonMap(str(content.get("name", name)), str(content.get("target", "h36m17")), joints)
+
+
+def _weights(joint, entry):
+    if isinstance(entry, str):
+        return {entry: 1.0}
+    if isinstance(entry, list) and entry and all(isinstance(name, str) for name in entry):
+        return {name: entry.count(name) / len(entry) for name in entry}
+    if isinstance(entry, dict) and entry:
+        numbers = [w for w in entry.values() if isinstance(w, int | float) and w is not True]
+        if len(numbers) == len(entry):
+            return {str(name): float(weight) for name, weight in entry.items()}
+    raise ValueError(
+        f"the entry of {joint!r} must be a name, a list of names, or names with weights. "
+        f"Received: {entry!r}"
+    )

@@ -1,0 +1,1 @@
+"""Clips of motion capture: gaps, kinematics, units, axes and checks."""

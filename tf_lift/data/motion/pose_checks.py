@@ -1,0 +1,204 @@
+"""Checks that numbers can be the poses of a person: unit, up axis, sides, standstill."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tf_lift.data.motion import frames
+from tf_lift.skeletons import Skeleton
+
+__all__ = [
+    "FROZEN_SECONDS",
+    "check_finite",
+    "check_sides",
+    "check_unit",
+    "check_upright",
+    "frozen_frames",
+    "has_starting_pose",
+]
+
+# Length (mm) of all bones of a body together, the median over the poses: 3,700 to 4,300
+# for the adults of the CMU data in 17 joints. The bounds leave room for a toddler and for
+# other joints; metres and centimetres are off by factors of 1000 and 10.
+TOTAL_BONE_LENGTH_MM = (1500.0, 9000.0)
+# That of an adult, to say which unit fits best.
+ADULT_BONE_LENGTH_MM = 4100.0
+# Share of poses with the head above the feet, further along z than along x or y: 0.996 in
+# the CMU data, cartwheels and falls included (at least 0.65 in each of its 256 clips), near
+# 0 where another axis is up.
+MIN_UPRIGHT_SHARE = 0.3
+# Most by which a bone's length differs from that of its mirror image, as a factor: 1.4 in
+# the CMU data (the shoulders of one clip), far more where joints are in another order.
+# Of fewer than 10 poses the median tells less: those drawn from a prior, which have bones of
+# random lengths, differ by factors of up to 2.2 in our tests.
+MAX_SIDE_RATIO = 2.0
+MAX_SIDE_RATIO_OF_FEW = 3.0
+NUM_FEW = 10
+# Shortest standstill that is reported. No one stands still to the last digit: the CMU data
+# have no three equal frames in a row.
+FROZEN_SECONDS = 0.25
+MIN_FROZEN_FRAMES = 3
+# Speed (mm/s, against the root) that no joint of a person has from one frame to the next.
+# A pitcher's hand, the fastest there is, has 40 m/s.
+MAX_SPEED = 50_000.0
+
+
+def check_finite(poses: NDArray) -> None:
+    """Checks that poses hold no NaN and no infinity.
+
+    Args:
+        poses: Array of shape `[N, L, 3]`.
+
+    Raises:
+        ValueError: If they do, with the number of such poses and the first of them.
+    """
+    bad = ~np.isfinite(poses).all(axis=(1, 2))
+    if bad.any():
+        raise ValueError(
+            f"`poses` must be finite. Received: NaN or infinity in {bad.sum()} of {len(poses)} "
+            f"poses, the first at index {np.argmax(bad)}"
+        )
+
+
+def check_unit(poses: NDArray, skeleton: Skeleton, used_mm: float = 1.0) -> None:
+    """Checks that poses are in millimetres, by the length of all bones together.
+
+    Args:
+        poses: Array of shape `[N, L, 3]`.
+        skeleton: Skeleton of the joints.
+        used_mm: The millimetres by which the file's numbers were multiplied.
+
+    Raises:
+        ValueError: If no person is that large, with the units that would fit.
+    """
+    total = total_bone_length(poses, skeleton)
+    low, high = TOTAL_BONE_LENGTH_MM
+    if low <= total <= high:
+        return
+    names = {"mm": "millimetres", "cm": "centimetres", "m": "metres", "inch": "inches"}
+    lengths = {name: frames.UNITS[unit] * total / used_mm for unit, name in names.items()}
+    fits = [name for name, length in lengths.items() if low <= length <= high]
+    fits.sort(key=lambda name: abs(np.log(lengths[name] / ADULT_BONE_LENGTH_MM)))
+    hint = ""
+    if fits:
+        hint = f" (it would fit {' or '.join(fits)})"
+    elif total > 0.0:
+        hint = f" ({total / ADULT_BONE_LENGTH_MM:.3g} times that of an adult)"
+    raise ValueError(
+        f"`poses` must be in millimetres, the bones of a body {low:g} to {high:g} mm "
+        f"together. Received: {total:.4g}{hint}"
+    )
+
+
+def total_bone_length(poses: NDArray, skeleton: Skeleton) -> float:
+    """Returns the length of all bones together, the median over the poses.
+
+    Args:
+        poses: Array of shape `[N, L, 3]`.
+        skeleton: Skeleton of the joints.
+    """
+    child, parent = np.array([(c, p) for p, c in skeleton.bones]).T
+    bones = np.linalg.norm(poses[:, child] - poses[:, parent], axis=-1)
+    return float(np.median(bones.sum(axis=1)))
+
+
+def check_upright(poses: NDArray, skeleton: Skeleton) -> None:
+    """Checks that z is up: that the head is above the feet in enough of the poses.
+
+    Args:
+        poses: Array of shape `[N, L, 3]`.
+        skeleton: Skeleton of the joints; one without head or ankles passes.
+
+    Raises:
+        ValueError: If it is not, with the axis that seems to be up.
+    """
+    names = skeleton.joint_names
+    heads = [n for n in ("head_top", "neck_nose", "nose", "neck") if n in names]
+    feet = [i for i, name in enumerate(names) if name.endswith("_ankle")]
+    if not heads or not feet:
+        return
+    up = poses[:, names.index(heads[0])] - poses[:, feet].mean(axis=1)
+    # Component of head minus feet along each axis, signed: up is the one that is
+    # positive and largest in nearly every pose.
+    upright = (up[:, 2] > 0.0) & (np.argmax(np.abs(up), axis=1) == 2)
+    if upright.mean() < MIN_UPRIGHT_SHARE:
+        axis = int(np.argmax(np.abs(up).mean(axis=0)))
+        sign = "-" if up[:, axis].mean() < 0.0 else ""
+        raise ValueError(
+            f"`poses` must have z up. Received: {upright.mean():.0%} of the poses with the head "
+            f"above the feet in z (up seems to be {sign}{'xyz'[axis]})"
+        )
+
+
+def check_sides(poses: NDArray, skeleton: Skeleton) -> None:
+    """Checks that the joints are in the skeleton's order: that left and right are alike.
+
+    Args:
+        poses: Array of shape `[N, L, 3]`.
+        skeleton: Skeleton that the joints should have.
+
+    Raises:
+        ValueError: If a bone is far longer on one side than on the other.
+    """
+    names, swap = skeleton.joint_names, skeleton.swap
+    most = MAX_SIDE_RATIO if len(poses) >= NUM_FEW else MAX_SIDE_RATIO_OF_FEW
+    for parent, child in skeleton.bones:
+        if not names[child].startswith("left_") or skeleton.parents[swap[child]] != swap[parent]:
+            continue
+        left, right = (
+            float(np.median(np.linalg.norm(poses[:, a] - poses[:, b], axis=-1)))
+            for a, b in ((parent, child), (swap[parent], swap[child]))
+        )
+        if max(left, right) > most * min(left, right):
+            raise ValueError(
+                f"`poses` must have the joints of {skeleton.name!r} in its order, left and right "
+                f"alike. Received: {left:.4g} from {names[parent]} to {names[child]}, but "
+                f"{right:.4g} from {names[swap[parent]]} to {names[swap[child]]}"
+            )
+
+
+def frozen_frames(positions: NDArray, fps: float) -> NDArray[np.bool_]:
+    """Finds the frames that only repeat the one before, where the clip stands still.
+
+    Frames count as frozen if all positions are the same, to the last digit, for at least
+    `FROZEN_SECONDS` and three frames: a recording that lost its person goes on so.
+
+    Args:
+        positions: Array of shape `[T, J, 3]`.
+        fps: Frames per second.
+
+    Returns:
+        Bool array of shape `[T]`, False for the first frame of each standstill.
+
+    >>> frozen_frames(np.array([1, 2, 2, 2, 3, 3])[:, None, None], fps=10.0).astype(int)
+    array([0, 0, 1, 1, 0, 0])
+    """
+    repeats = np.concatenate([[False], (positions[1:] == positions[:-1]).all(axis=(1, 2))])
+    # Each run of repeats, from the frame that starts it.
+    edges = np.flatnonzero(np.diff(np.concatenate([repeats, [False]]).astype(int)))
+    frozen = np.zeros(len(positions), bool)
+    for first, last in edges.reshape(-1, 2):
+        length = last - first + 1
+        if length >= max(MIN_FROZEN_FRAMES, FROZEN_SECONDS * fps):
+            frozen[first + 1 : last + 1] = True
+    return frozen
+
+
+def has_starting_pose(positions: NDArray, fps: float, root: int = 0) -> bool:
+    """Tells whether the first frame is no part of the motion, as in many BVH files.
+
+    Programs put a pose of reference there, arms stretched out, from which the second
+    frame could only be reached faster than any person moves.
+
+    Args:
+        positions: Array of shape `[T, J, 3]`, mm.
+        fps: Frames per second.
+        root: Index of the joint against which the others move.
+
+    >>> has_starting_pose(np.array([[0, 900], [0, 1], [0, 2]])[..., None] * [1, 0, 0], 120.0)
+    True
+    """
+    if len(positions) < 3:
+        return False
+    moving = positions[:3] - positions[:3, root : root + 1]
+    first, second = np.linalg.norm(np.diff(moving, axis=0), axis=-1).max(axis=1) * fps
+    return bool(first > MAX_SPEED and second <= MAX_SPEED)

@@ -1,0 +1,1 @@
+"""The tf.data pipeline: examples, augmentation and target belief maps."""

@@ -1,0 +1,1 @@
+"""Synthetic people: bodies with clothes, drawn with exact 2D and 3D truth."""

@@ -1,0 +1,1 @@
+"""Files and optional packages: whole-or-nothing writing, npz, imports at first use."""

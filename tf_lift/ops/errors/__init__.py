@@ -1,0 +1,1 @@
+"""Errors of poses and landmarks, and the alignment that some of them start with."""

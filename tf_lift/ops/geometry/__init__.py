@@ -1,0 +1,1 @@
+"""Geometry of views: rotations, pinhole cameras, distortion, recentring, maps of joints."""

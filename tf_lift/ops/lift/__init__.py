@@ -1,0 +1,1 @@
+"""The lift: landmarks to the 3D pose of a mixture of PPCA models, with its gradient."""

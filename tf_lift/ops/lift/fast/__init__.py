@@ -1,0 +1,1 @@
+"""Fast paths of the lift: shortlists of candidates and their exact ranking."""

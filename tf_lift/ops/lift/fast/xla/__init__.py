@@ -1,0 +1,1 @@
+"""Operations in the form that XLA compiles to fast loops."""

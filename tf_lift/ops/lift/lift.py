@@ -1,0 +1,225 @@
+"""The differentiable lift: 2D landmarks to the 3D pose of a mixture of PPCA models."""
+
+import functools
+
+import tensorflow as tf
+
+from tf_lift.ops import chunks, shapes
+from tf_lift.ops.lift import batch_lift
+from tf_lift.ops.lift import bone_lengths as limbs
+from tf_lift.ops.lift.fast.xla import compiled_lift
+from tf_lift.ops.lift.options import LiftOptions
+
+__all__ = ["lift"]
+
+# Poses of which all candidates stand in memory at once: 240 of 17 joints take 0.1 MB a pose.
+_CHUNK = 256
+
+
+def lift(
+    landmarks,
+    tables,
+    visibility=None,
+    scale=None,
+    selection="posterior",
+    *,
+    temperature=3.0,
+    refine=False,
+    num_hypotheses=None,
+    landmark_noise=None,
+    bone_lengths=None,
+    parents=None,
+    jit_compile=False,
+    name="lift",
+):
+    """Lifts 2D landmarks to 3D by an exhaustive search of components and rotations.
+
+    For every mixture component and rotation R the landmarks y are explained by latents z,
+    and where no `scale` is given by a scale s > 0 and a translation t, with
+
+        energy = |(y - t) / s - Pi R (mu + W z)|**2 + noise**2 |z|**2,
+
+    summed over the visible landmarks. z and t minimise it; s is the most likely one, see
+    `scale_estimation`. The best candidate's model gives the results.
+
+    With `selection="mean"` the pose is the mean over all candidates instead, each as
+    probable as its cost says.
+
+    Gradient: the winner is held fixed; all else, the scale included, is differentiated,
+    and of the mean the probabilities as well.
+    At a given scale this is, for `landmarks`, the paper's eq. 8: the upstream gradient g
+    returns as H g, H the symmetric matrix that projects the input. `visibility` and
+    `joints_3d_stddev` carry no gradient.
+
+    Degenerate input gives a defined result, never a pose that only looks like one:
+
+    - landmarks that determine no scale (fewer than two visible at different places): the
+      mean pose of the heaviest component at angle zero, scale 0, energy infinite,
+      landmarks all at the mean of the visible ones, and no gradient of the pose;
+    - no landmark visible at a given scale: the mean pose, energy 0, no gradient;
+    - a visible landmark that is not finite, a negative or NaN weight, a given scale that
+      is not positive: every floating result of that pose is NaN, `mixture_index` is -1,
+      and its gradient is zero. Landmarks that are not visible may hold anything.
+
+    Args:
+        landmarks: `[..., L, 2]`, (x right, y down), pixels.
+        tables: `LiftTables` of the prior, made for a free scale if and only if `scale` is
+            `None`.
+        visibility: `[..., L]`, bool, or weights >= 0 (1 / variance of a landmark's noise
+            relative to the prior's). `None`: all are visible, the fast path.
+        scale: Pixels per millimetre, a number or `[...]`; the landmarks are then relative
+            to the projection of the prior's origin. `None`: scale and position are free.
+        selection: "posterior": the most probable candidate; "energy": that of the lowest
+            energy, eq. 2; "mean": the mean over all of them, `joints_3d` and `landmarks`;
+            all else is of the most probable.
+        temperature: Of the probabilities of candidates, for the mean, its deviation and
+            the hypotheses: see `posterior.probabilities`.
+        refine: Whether to refine the rotation between the angles of the search; not for
+            the mean, which has them all.
+        num_hypotheses: Number of distinct poses to return as well, or `None`.
+        landmark_noise: Standard deviation of each coordinate of the landmarks, pixels,
+            broadcast to `[..., L]`; then what they show beyond the prior's bases, and is
+            not noise, is added to `joints_3d`. `None`: their noise is within the prior's.
+        bone_lengths: `[..., L - 1]`, mm, of each joint but the root to its parent, if
+            known: see `bone_lengths.apply`.
+        parents: Parent of each joint, -1 for the root; only used with `bone_lengths`.
+        jit_compile: Whether XLA compiles the lift as one program: once for each number of
+            poses, which takes seconds, and then several times faster for large batches.
+            "caller": in a function that is compiled as a whole, and compiles this too.
+        name: Name of the operation.
+
+    Returns:
+        Dict of `joints_3d` `[..., L, 3]` (mm, camera frame, origin at joint 0),
+        `landmarks` `[..., L, 2]` (the projected pose, pixels, missing ones completed),
+        `mixture_index` `[...]` int32, `rotation_angle` and `pitch` `[...]` (rad), `scale`
+        `[...]` (px/mm), `energy` `[...]` (mm^2) and `joints_3d_stddev` `[..., L]` (mm, root
+        of the posterior variance summed over the three axes). With `num_hypotheses` also
+        `hypotheses`, a dict of `joints_3d` `[..., n, L, 3]` and `probability` `[..., n]`,
+        most probable first.
+
+    Raises:
+        ValueError: If a static shape, an option or the kind of tables does not fit.
+
+    References:
+        Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, eq. 2 and 8.
+        docs/method.md, sections 1 to 4 and 10.
+
+    >>> prior = tf_lift.PosePrior.load()
+    >>> tables = tf_lift.prior.build_tables(prior, num_rotations=8)
+    >>> pose = tf_lift.ops.lift.lift.lift(tf.random.normal([5, 17, 2]), tables)
+    >>> pose["joints_3d"].shape
+    TensorShape([5, 17, 3])
+    """
+    with tf.name_scope(name):
+        num_joints = tables.num_joints
+        arguments = {"landmarks": tf.convert_to_tensor(landmarks)}
+        shapes.check_shape(arguments["landmarks"], "landmarks", num_joints, 2)
+        shapes.check_not_empty(arguments["landmarks"], "landmarks")
+        if jit_compile not in (True, False, "caller"):
+            raise ValueError(
+                f'`jit_compile` must be True, False or "caller". Received: {jit_compile!r}'
+            )
+        has_noise = not (landmark_noise is None or _is_zero(landmark_noise))
+        if visibility is not None:
+            visibility = arguments["weights"] = tf.convert_to_tensor(visibility)
+        options = LiftOptions(
+            selection,
+            temperature,
+            refine,
+            num_hypotheses,
+            landmark_noise is not None,
+            parents and tuple(parents),
+            masks=visibility is not None and visibility.dtype.is_bool and not has_noise,
+            compiled=bool(jit_compile),
+        )
+        if tables.free_scale != (scale is None):
+            raise ValueError(
+                "`tables` must be made for a free scale if and only if `scale` is None. "
+                f"Received: scale={scale}, tables.free_scale={tables.free_scale}"
+            )
+        if visibility is not None:
+            shapes.check_shape(visibility, "visibility", num_joints)
+        if scale is not None:
+            arguments["scale"] = _to_tensor(scale, tables.dtype)
+        if has_noise:
+            arguments["noise"] = _to_tensor(landmark_noise, tables.dtype)
+        if bone_lengths is not None:
+            arguments["bone_lengths"] = tf.convert_to_tensor(bone_lengths)
+            limbs.check(arguments["bone_lengths"], parents, num_joints)
+        if jit_compile is True and tf.executing_eagerly():
+            return _as_one_program(tables, options, tuple(arguments))(*arguments.values())
+        return _lift_tensors(tables, options, jit_compile is True, arguments)
+
+
+@functools.lru_cache(maxsize=64)
+def _as_one_program(tables, options, names):
+    """Returns the compiled `_lift_tensors` as a function of the arguments of these names.
+
+    Run one by one, the operations around the lift itself, and what records its gradient, take
+    several times as long as it does for one pose.
+    """
+
+    def call(*values):
+        return _lift_tensors(tables, options, True, dict(zip(names, values, strict=True)))
+
+    return tf.function(call, jit_compile=True, autograph=False)
+
+
+def _lift_tensors(tables, options, in_programs, arguments):
+    """Lifts tensors whose leading dimensions are those of the landmarks, or broadcast to them.
+
+    Args:
+        tables: `LiftTables`.
+        options: `LiftOptions`.
+        in_programs: Whether `compiled_lift` does it.
+        arguments: As `batch_lift.lift_batch` takes them, but for types and leading dimensions.
+    """
+    suffixes = {"landmarks": (tables.num_joints, 2), "scale": ()}
+    suffixes |= {name: (tables.num_joints,) for name in ("weights", "noise")}
+    suffixes["bone_lengths"] = (tables.num_joints - 1,)
+    landmarks = arguments["landmarks"]
+    static_leading = landmarks.shape[:-2]
+    is_batch = static_leading.rank == 1
+    if static_leading.is_fully_defined():
+        leading = static_leading.as_list()
+    else:
+        leading = tf.shape(landmarks)[:-2]
+
+    def with_leading(suffix):
+        return [*leading, *suffix] if isinstance(leading, list) else tf.concat([leading, suffix], 0)
+
+    def flat(name, values):
+        values, suffix = tf.cast(values, tables.dtype), suffixes[name]
+        shape = static_leading.concatenate(suffix)
+        if name != "landmarks" and not (shape.is_fully_defined() and values.shape == shape):
+            values = tf.broadcast_to(values, with_leading(suffix))
+        if is_batch:
+            return values
+        return tf.reshape(values, [static_leading.num_elements() or -1, *suffix])
+
+    def restore(tensor, spec):
+        if not is_batch:
+            tensor = tf.reshape(tensor, with_leading(spec.shape[1:].as_list()))
+        tensor.set_shape(static_leading.concatenate(spec.shape[1:]))
+        return tensor
+
+    batch = {name: flat(name, values) for name, values in arguments.items()}
+    signature = batch_lift.signature(tables, options.num_hypotheses)
+    lift_rows = functools.partial(batch_lift.lift_batch, tables, options)
+    if in_programs:
+        result = compiled_lift.compiled(tables, options, _CHUNK)(batch)
+    elif options.uses_all_candidates:
+        winner = {"winner": tf.TensorSpec([None], tf.int32)}
+        result = chunks.map_chunks(lift_rows, batch, signature | winner, _CHUNK)
+    else:
+        result = lift_rows(batch)
+    result.pop("winner", None)
+    return tf.nest.map_structure(restore, result, signature)
+
+
+def _to_tensor(values, dtype):
+    return values if tf.is_tensor(values) else tf.convert_to_tensor(values, dtype)
+
+
+def _is_zero(number):
+    return isinstance(number, (int, float)) and number == 0

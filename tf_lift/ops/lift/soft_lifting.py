@@ -1,0 +1,171 @@
+"""The lift as one smooth function of landmarks and prior: a prior that can learn."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_lift.ops import shapes
+from tf_lift.ops.geometry import rotations
+from tf_lift.ops.lift.scale_estimation import most_likely_inverse_scale
+
+__all__ = ["SoftTables", "lift", "tables"]
+
+
+class SoftTables(NamedTuple):
+    """What every candidate, a component at a rotation, makes of landmarks in mm.
+
+    Landmarks here are 2L - 2 coordinates in an orthonormal basis of all that no
+    translation changes. Tensors, differentiable by the parameters of the prior.
+
+    Attributes:
+        precision: `[M, 2L - 2, 2L - 2]`: inverse covariance of the landmarks.
+        linear: `[M, 2L - 2]`: `precision` times the projected mean pose.
+        constant: `[M]`: its product with the projected mean pose.
+        normaliser: `[M]`: log-determinant of the covariance less twice the log of the
+            mixture weight.
+        regression: `[M, 2L - 2, 3L]`: from landmarks to joints relative to joint 0, mm.
+        offset: `[M, 3L]`.
+    """
+
+    precision: tf.Tensor
+    linear: tf.Tensor
+    constant: tf.Tensor
+    normaliser: tf.Tensor
+    regression: tf.Tensor
+    offset: tf.Tensor
+
+
+def tables(mean_pose, loadings, noise_stddev, log_mixture_weights, num_rotations, name="tables"):
+    """Builds the tables of a mixture of PPCA models, in the graph.
+
+    Where `prior.build_tables` makes constants of a fixed prior, gradients flow through
+    these to every parameter. The landmarks' covariance is factored, not the latents':
+    the bases may be as many as one likes.
+
+    Args:
+        mean_pose: `[K, L, 3]`, mm, world frame, z up.
+        loadings: `[K, J, L, 3]`, mm: bases times their standard deviations. They need not
+            be orthogonal.
+        noise_stddev: `[K]`, mm, positive.
+        log_mixture_weights: `[K]`.
+        num_rotations: Number of angles about the vertical, evenly spaced from 0.
+        name: Name of the operation.
+
+    Returns:
+        `SoftTables`; candidates are ordered by component, then angle.
+
+    Raises:
+        ValueError: If static shapes do not fit.
+
+    References:
+        docs/method.md, sections 1 and 11.
+
+    >>> prior = tf_lift.PosePrior.load()
+    >>> loadings = prior.basis * prior.stddev[..., np.newaxis, np.newaxis]
+    >>> built = tables(prior.mean_pose, loadings, prior.noise_stddev,
+    ...                np.log(prior.mixture_weights), num_rotations=4)
+    >>> built.precision.shape[1:]
+    TensorShape([32, 32])
+    """
+    with tf.name_scope(name):
+        mean_pose = tf.convert_to_tensor(mean_pose)
+        loadings = tf.convert_to_tensor(loadings)
+        num_joints = mean_pose.shape[-2]
+        shapes.check_shape(loadings, "loadings", num_joints, 3)
+        angles = 2 * np.pi * np.arange(num_rotations) / num_rotations
+        rotation = tf.constant(rotations.world_to_camera(angles), mean_pose.dtype)
+        directions = tf.concat([loadings, mean_pose[:, tf.newaxis]], 1)
+        directions = tf.einsum("rdc,kjlc->krjld", rotation, directions)
+        size, num_rows = directions.shape[2], 2 * num_joints - 2
+        design = tf.reshape(directions[..., :2], [-1, size, 2 * num_joints])
+        design = tf.matmul(design, tf.constant(_free_coordinates(num_joints), mean_pose.dtype))
+        rooted = tf.reshape(directions - directions[..., :1, :], [-1, size, 3 * num_joints])
+
+        projected, mean = design[:, :-1], design[:, -1]
+        identity = tf.eye(num_rows, dtype=mean_pose.dtype)
+        noise_variance = tf.repeat(tf.convert_to_tensor(noise_stddev) ** 2, num_rotations)
+        covariance = tf.matmul(projected, projected, transpose_a=True)
+        covariance += noise_variance[:, tf.newaxis, tf.newaxis] * identity
+        factor = tf.linalg.cholesky(covariance)
+        precision = tf.linalg.cholesky_solve(factor, tf.broadcast_to(identity, tf.shape(factor)))
+        log_determinant = 2 * tf.reduce_sum(tf.math.log(tf.linalg.diag_part(factor)), -1)
+        cross_covariance = tf.matmul(projected, rooted[:, :-1], transpose_a=True)
+        regression = tf.matmul(precision, cross_covariance)
+        linear = tf.linalg.matvec(precision, mean)
+        return SoftTables(
+            precision=precision,
+            linear=linear,
+            constant=tf.reduce_sum(mean * linear, -1),
+            normaliser=log_determinant - 2 * tf.repeat(log_mixture_weights, num_rotations),
+            regression=regression,
+            offset=rooted[:, -1] - tf.linalg.matvec(regression, mean, transpose_a=True),
+        )
+
+
+def lift(landmarks, tables, temperature=1.0, name="soft_lift"):
+    """Lifts landmarks to the mean over all candidates, weighted by their probability.
+
+    The probability of a candidate is softmax(-cost / (2 temperature)), cost being minus
+    twice its log posterior at its most likely scale: at temperature 1 the mean is the
+    pose of least expected squared error under the mixture. Smooth in the landmarks and in
+    everything the tables were built from; all landmarks must be visible.
+
+    Args:
+        landmarks: `[B, L, 2]`, (x right, y down), any unit, not all equal.
+        tables: `SoftTables`.
+        temperature: Positive number or scalar tensor.
+        name: Name of the operation.
+
+    Returns:
+        Joints `[B, L, 3]`, mm, camera frame, origin at joint 0; probabilities `[B, M]`.
+
+    Raises:
+        ValueError: If static shapes do not fit.
+
+    References:
+        docs/method.md, section 11.
+
+    >>> prior = tf_lift.PosePrior.load()
+    >>> loadings = prior.basis * prior.stddev[..., np.newaxis, np.newaxis]
+    >>> built = tables(prior.mean_pose, loadings, prior.noise_stddev,
+    ...                np.log(prior.mixture_weights), num_rotations=4)
+    >>> lift(tf.random.normal([5, 17, 2], dtype="float64"), built)[0].shape
+    TensorShape([5, 17, 3])
+    """
+    with tf.name_scope(name):
+        num_rows = tables.linear.shape[-1]
+        num_joints = num_rows // 2 + 1
+        landmarks = tf.cast(tf.convert_to_tensor(landmarks), tables.linear.dtype)
+        shapes.check_shape(landmarks, "landmarks", num_joints, 2)
+        free = tf.constant(_free_coordinates(num_joints), landmarks.dtype)
+        flat = tf.matmul(tf.reshape(landmarks, [-1, 2 * num_joints]), free)
+        # Of size 1: so the products of float32 landmarks stay in range.
+        flat /= tf.sqrt(tf.reduce_mean(flat**2, -1, keepdims=True))
+
+        outer = tf.reshape(flat[:, :, tf.newaxis] * flat[:, tf.newaxis], [-1, num_rows**2])
+        square = tf.matmul(outer, tf.reshape(tables.precision, [-1, num_rows**2]), transpose_b=True)
+        product = tf.matmul(flat, tables.linear, transpose_b=True)
+        # Rounding may leave no positive square of a precise candidate in float32.
+        square = tf.maximum(square, float(np.finfo(square.dtype.as_numpy_dtype).tiny))
+        inverse_scale = most_likely_inverse_scale(square, product, 1.0, float(num_rows))
+        cost = inverse_scale * (inverse_scale * square - 2 * product) + tables.constant
+        cost += tables.normaliser - 2 * num_rows * tf.math.log(inverse_scale)
+        probabilities = tf.nn.softmax(-cost / (2 * tf.cast(temperature, cost.dtype)))
+
+        # The mean of affine maps: average the maps first, then apply one.
+        regression = tf.matmul(
+            probabilities * inverse_scale,
+            tf.reshape(tables.regression, [-1, num_rows * 3 * num_joints]),
+        )
+        regression = tf.reshape(regression, [-1, num_rows, 3 * num_joints])
+        joints_3d = tf.einsum("bi,bij->bj", flat, regression)
+        joints_3d += tf.matmul(probabilities, tables.offset)
+        return tf.reshape(joints_3d, [-1, num_joints, 3]), probabilities
+
+
+def _free_coordinates(num_joints):
+    """Returns `[2L, 2L - 2]`: an orthonormal basis of what no translation changes."""
+    ones = np.ones([num_joints, 1])
+    basis, _ = np.linalg.qr(np.concatenate([ones, np.eye(num_joints)[:, 1:]], axis=1))
+    return np.kron(basis[:, 1:], np.eye(2))

@@ -1,0 +1,1 @@
+"""Gaussian models of poses: PPCA, alignment about the vertical, mixtures."""

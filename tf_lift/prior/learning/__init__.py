@@ -1,0 +1,1 @@
+"""Learning a pose prior: statistics, clusters, EM and the choice of sizes."""

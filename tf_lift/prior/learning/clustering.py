@@ -1,0 +1,144 @@
+"""Clusters poses by their coefficients in a single model: where EM for the mixture starts."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tf_lift.prior.gaussian import alignment, products
+from tf_lift.prior.learning.statistics import Moments, PoseData
+
+__all__ = ["cluster_moments", "find_centres"]
+
+NUM_LLOYD_STEPS = 20
+# The centres are those of at most so many poses, chosen at random: more move them less than
+# another seed does.
+MAX_POSES = 100_000
+
+
+def cluster_moments(
+    data: PoseData, angles, model, mixture_size: int, seed: int
+) -> tuple[Moments, ...]:
+    """Clusters poses and returns the moments of each cluster.
+
+    The distance is that between the coefficients of a PPCA model, in mm: between poses,
+    without their noise.
+
+    Args:
+        data: The poses.
+        angles: Array of shape `[N]`: how each pose is turned.
+        model: Tuple of mean, basis, stddev, noise_stddev of the single model.
+        mixture_size: Number of clusters.
+        seed: Seed of the choice of centres.
+
+    Returns:
+        `Moments` of each cluster; mirrored poses are clustered on their own.
+
+    Raises:
+        ValueError: If there are fewer different poses than clusters.
+    """
+    rng = np.random.default_rng(seed)
+    mean, basis = model[:2]
+    points, weights = _points_to_cluster(data, angles, mean, basis, rng)
+    centres = find_centres(points, weights, mixture_size, rng)
+
+    def clusters(rows, poses):
+        vectors = alignment.rotate(poses, angles[rows]).reshape(len(poses), -1)
+        sides = [vectors]
+        if data.mirror:
+            sides.append(_mirrored(vectors, data.skeleton))
+        shares = data.weights[rows] / len(sides)
+        moments = [Moments.zero(len(mean))] * mixture_size
+        for side in sides:
+            nearest = _nearest(products.product(side - mean, basis.T), centres)
+            for k in range(mixture_size):
+                chosen = nearest == k
+                moments[k] += Moments.of(side[chosen], shares[chosen])
+        return moments
+
+    total = [Moments.zero(len(mean))] * mixture_size
+    for moments in data.map(clusters):
+        total = [a + b for a, b in zip(total, moments, strict=True)]
+    return tuple(total)
+
+
+def _points_to_cluster(data, angles, mean, basis, rng):
+    # Chosen before the centres, and only where poses have to be left out.
+    chosen = np.ones(len(data.poses), bool)
+    if len(chosen) > MAX_POSES:
+        chosen[rng.permutation(len(chosen))[MAX_POSES:]] = False
+
+    def coefficients(rows, poses):
+        kept = chosen[rows]
+        vectors = alignment.rotate(poses[kept], angles[rows][kept]).reshape(kept.sum(), -1)
+        sides = [vectors]
+        if data.mirror:
+            sides.append(_mirrored(vectors, data.skeleton))
+        return [products.product(side - mean, basis.T) for side in sides]
+
+    sides = zip(*data.map(coefficients), strict=True)
+    points = np.concatenate([part for side in sides for part in side])
+    weights = data.weights[chosen]
+    if data.mirror:
+        weights = np.concatenate([weights, weights])
+    return points, weights / weights.sum()
+
+
+def _mirrored(vectors, skeleton):
+    poses = vectors.reshape(len(vectors), -1, 3)
+    return alignment.mirror(poses, skeleton).reshape(len(vectors), -1)
+
+
+def find_centres(points, weights, num_centres: int, rng) -> NDArray[np.float64]:
+    """Finds cluster centres by k-means++ and Lloyd's steps.
+
+    Args:
+        points: Array of shape `[N, J]`.
+        weights: Array of shape `[N]`, sums to 1.
+        num_centres: Number of centres K.
+        rng: NumPy's random generator.
+
+    Returns:
+        Array of shape `[K, J]`.
+
+    Raises:
+        ValueError: If fewer than K points differ.
+
+    References:
+        Arthur and Vassilvitskii. k-means++: the advantages of careful seeding. SODA 2007.
+
+    >>> points = np.array([[0.0], [1.0], [10.0], [11.0]])
+    >>> np.sort(find_centres(points, np.full(4, 0.25), 2, np.random.default_rng(0)), axis=0)
+    array([[ 0.5],
+           [10.5]])
+    """
+    centres = points[rng.choice(len(points), size=1, p=weights)]
+    closest = _squared_distances(points, centres[0])
+    while len(centres) < num_centres:
+        chances = weights * closest
+        if not chances.sum() > 0.0:
+            raise ValueError(
+                "`mixture_size` must be at most the number of different poses. "
+                f"Received: {num_centres}"
+            )
+        chosen = rng.choice(len(points), p=chances / chances.sum())
+        centres = np.concatenate([centres, points[chosen : chosen + 1]])
+        closest = np.minimum(closest, _squared_distances(points, centres[-1]))
+    for _ in range(NUM_LLOYD_STEPS - 1):
+        nearest = _nearest(points, centres)
+        members = weights[:, None] * (nearest[:, None] == np.arange(num_centres))
+        sizes = members.sum(axis=0)[:, None]
+        # A centre that nobody is nearest to stays where it is.
+        centres = np.where(
+            sizes > 0.0, products.inner(members, points) / np.maximum(sizes, 1e-300), centres
+        )
+    return centres
+
+
+def _nearest(points, centres):
+    # Squared distances but for those to the origin, which all centres share.
+    return np.argmin(
+        np.square(centres).sum(axis=1) - 2.0 * products.product(points, centres.T), axis=1
+    )
+
+
+def _squared_distances(points, centre):
+    return np.square(points - centre).sum(axis=1)

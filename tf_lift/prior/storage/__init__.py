@@ -1,0 +1,1 @@
+"""Pose priors in files and texts, and the state of unfinished learning."""
