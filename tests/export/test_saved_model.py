@@ -18,7 +18,7 @@ NANO = Preset(
     later_head=(),
     fusion_weights=(0.7, None),
     batch_norm=True,
-    decoder="subcell",
+    decoder="subpixel",
 )
 
 

@@ -7,7 +7,7 @@ from tf_lift import layers
 from tf_lift.ops import belief_maps as belief_maps
 
 
-@pytest.mark.parametrize("decoder", ["argmax", "subcell", "soft_argmax"])
+@pytest.mark.parametrize("decoder", ["argmax", "subpixel", "soft_argmax"])
 def test_layer(rng, tmp_path, decoder):
     maps = rng.uniform(0.1, 1.0, [2, 6, 5, 4])
     # A gain on the maps moves a soft argmax by nothing: it ignores their scale.
@@ -23,7 +23,7 @@ def test_layer(rng, tmp_path, decoder):
     ("decoder", "decode"),
     [
         ("argmax", belief_maps.to_landmarks),
-        ("subcell", belief_maps.refine_peaks),
+        ("subpixel", belief_maps.refine_peaks),
         ("soft_argmax", belief_maps.soft_argmax),
     ],
 )

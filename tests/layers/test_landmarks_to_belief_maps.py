@@ -24,7 +24,7 @@ def test_draws_at_pixels(rng):
 def test_inverts_the_decoder(rng):
     pixels = rng.uniform(20, 60, [2, 17, 2]).astype(np.float32)
     maps = layers.LandmarksToBeliefMaps(height=10, width=10, stride=8)(pixels)
-    decoded = layers.BeliefMapsToLandmarks(stride=8, decoder="subcell")(maps)
+    decoded = layers.BeliefMapsToLandmarks(stride=8, decoder="subpixel")(maps)
     np.testing.assert_allclose(decoded, pixels, atol=1e-3)
 
 

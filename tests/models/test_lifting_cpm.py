@@ -16,7 +16,7 @@ NANO = Preset(
     first_head=(Conv(8, 1),),
     later_head=(Conv(8, 3),),
     fusion_weights=(0.7, 0.4, None),
-    decoder="subcell",
+    decoder="subpixel",
 )
 
 

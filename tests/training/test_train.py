@@ -19,7 +19,7 @@ NANO = Preset(
     later_head=(Conv(8, 3),),
     fusion_weights=(0.8, None),
     batch_norm=True,
-    decoder="subcell",
+    decoder="subpixel",
 )
 
 

@@ -6,7 +6,7 @@ from tf_lift.ops import belief_maps as belief_map_ops
 
 __all__ = ["BeliefMapsToLandmarks"]
 
-_DECODERS = ("argmax", "subcell", "soft_argmax")
+_DECODERS = ("argmax", "subpixel", "soft_argmax")
 
 
 @tf.keras.utils.register_keras_serializable(package="tf_lift")
@@ -20,7 +20,7 @@ class BeliefMapsToLandmarks(tf.keras.layers.Layer):
         stride: Pixels per cell of the maps.
         step: Factor of the gradient through the argmax (`ops.belief_maps.to_landmarks`);
             without effect for `"soft_argmax"`, which has a derivative.
-        decoder: `"argmax"`, the paper's: centre of the cell of the maximum; `"subcell"`:
+        decoder: `"argmax"`, the paper's: centre of the cell of the maximum; `"subpixel"`:
             its refinement by a parabola, with the same gradient; `"soft_argmax"`: mean
             position weighted by a power of the belief.
         **kwargs: Arguments of `tf.keras.layers.Layer`.
@@ -64,7 +64,7 @@ class BeliefMapsToLandmarks(tf.keras.layers.Layer):
         landmark_maps = belief_maps[..., :-1]
         if self.decoder == "argmax":
             cells = belief_map_ops.to_landmarks(landmark_maps, self.step)
-        elif self.decoder == "subcell":
+        elif self.decoder == "subpixel":
             cells = belief_map_ops.refine_peaks(landmark_maps, self.step)
         else:
             cells = belief_map_ops.soft_argmax(landmark_maps)

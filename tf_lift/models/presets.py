@@ -66,7 +66,7 @@ class Preset:
         batch_norm: Whether batch normalisation stands between convolution and ReLU.
         target_stddev_px: Standard deviation of the target maps, in input pixels.
         map_stddev: Standard deviation of the projected maps, in cells.
-        decoder: How landmarks are read from maps: `"argmax"`, `"subcell"` or
+        decoder: How landmarks are read from maps: `"argmax"`, `"subpixel"` or
             `"soft_argmax"`.
         landmark_noise_mm: Error of a landmark that the lift expects, per coordinate, as a
             length on the person: it adds to the prior's own noise, which is that of exact
@@ -160,7 +160,7 @@ PRESETS = {
         fusion_weights=(1.0, 0.5, 0.5, None),
         batch_norm=True,
         target_stddev_px=8.0,
-        decoder="subcell",
+        decoder="subpixel",
         landmark_noise_mm=40.0,
     ),
     # Minutes of a CPU, so every choice is one of accuracy after 380 s of one core: the first
@@ -175,7 +175,7 @@ PRESETS = {
         batch_norm=True,
         # One cell: at the paper's 2.4 px of this image the maps would miss most joints.
         target_stddev_px=8.0,
-        decoder="subcell",
+        decoder="subpixel",
         # A pixel is 20 mm of a person. Lifted with the prior's own noise (9 mm), landmarks
         # with 3.8 px of noise give 192 mm of 3D error; with 40 to 60 mm more, 102 to 111 mm.
         landmark_noise_mm=50.0,

@@ -261,7 +261,7 @@ def test_decoders_are_finite_on_flat_maps(decode, fill):
     assert np.isfinite(gradient).all()
 
 
-# --- sub-cell decoders -------------------------------------------------------------------
+# --- subpixel decoders -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("peak", [1.0, 0.05, 300.0])
@@ -276,7 +276,7 @@ def test_refine_peaks_is_exact_for_gaussians(rng, peak):
     # Measured RMS errors in cells 0.00 and 0.16, 0.13 and 0.43; argmax 0.42 and 0.45.
     [(belief_maps.refine_peaks, 1e-3, 0.18), (belief_maps.soft_argmax, 0.15, 0.6)],
 )
-def test_subcell_errors_are_as_documented(rng, decode, clean, noisy):
+def test_subpixel_errors_are_as_documented(rng, decode, clean, noisy):
     landmarks = rng.uniform(3, 42, [60, 17, 2])
     maps = belief_maps.from_landmarks(landmarks, 46, 46, stddev=0.875)[..., :-1]
     for noise, limit in ((0.0, clean), (0.1, noisy)):

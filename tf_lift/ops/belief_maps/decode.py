@@ -1,4 +1,4 @@
-"""Landmarks from belief maps: the argmax with the paper's gradient, and sub-cell decoders.
+"""Landmarks from belief maps: the argmax with the paper's gradient, and subpixel decoders.
 
 The public functions are those of `ops.belief_maps`, where the conventions are.
 """
@@ -177,7 +177,7 @@ def refine_peaks(belief_maps, step: float = 1.0) -> tf.Tensor:
         return _where_known(known, cells + shift)
 
 
-# Least value, relative to the peak, that enters a logarithm. The sub-cell error does not
+# Least value, relative to the peak, that enters a logarithm. The subpixel error does not
 # change between 1e-3 and 5e-2, since a Gaussian's neighbours are far above either.
 _LOG_FLOOR = 1e-2
 

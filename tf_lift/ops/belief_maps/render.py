@@ -25,7 +25,7 @@ __all__ = [
 def from_landmarks(landmarks, height: int, width: int, stddev: float = 1.0) -> tf.Tensor:
     """Draws a Gaussian of peak 1 around each landmark, and the background.
 
-    `maps[i, j, l] = exp(-((j - x_l)**2 + (i - y_l)**2) / (2 stddev**2))`, at sub-cell
+    `maps[i, j, l] = exp(-((j - x_l)**2 + (i - y_l)**2) / (2 stddev**2))`, at subpixel
     positions, and last `background = 1 - max_l maps`. A landmark that is not finite is
     absent: its map is 0 everywhere, and it gets no gradient.
 
