@@ -124,7 +124,7 @@ def test_fused_maps_are_the_weighted_sum_of_eq_7(nano, images, tiny_prior):
     outputs = nano({"image": images})
     # The lift expects noise of both the prior and the landmarks.
     prior = dataclasses.replace(
-        tiny_prior, noise_stddev=np.sqrt(tiny_prior.noise_stddev**2 + NANO.landmark_noise_mm**2)
+        tiny_prior, noise_stddev=np.sqrt(tiny_prior.noise_stddev**2 + NANO.noise_mm**2)
     )
 
     def lift(maps):

@@ -1,5 +1,8 @@
 import dataclasses
+import gc
 import pathlib
+import re
+import weakref
 
 import numpy as np
 import pytest
@@ -260,3 +263,36 @@ def test_a_prior_that_ships_is_read_once_and_files_each_time(tmp_path, tiny_prio
     first = PosePrior.load(path)
     dataclasses.replace(tiny_prior, credit="later").save(path)
     assert (first.credit, PosePrior.load(path).credit) == ("", "later")
+
+
+@pytest.mark.parametrize("noise_mm", [0.5, 20, np.float32(35.0)])
+def test_noise_of_a_detector_adds_in_quadrature(tiny_prior, noise_mm):
+    noisier = tiny_prior.with_noise(noise_mm)
+
+    expected = np.sqrt(tiny_prior.noise_stddev**2 + float(noise_mm) ** 2)
+    np.testing.assert_allclose(noisier.noise_stddev, expected, rtol=1e-14)
+    for name in set(ARRAYS) - {"noise_stddev"}:
+        np.testing.assert_array_equal(getattr(noisier, name), getattr(tiny_prior, name))
+    assert (noisier.skeleton, noisier.credit) == (tiny_prior.skeleton, tiny_prior.credit)
+    # Variances add, so two errors are one of their quadrature.
+    twice, once = noisier.with_noise(30.0), tiny_prior.with_noise(np.hypot(float(noise_mm), 30.0))
+    np.testing.assert_allclose(twice.noise_stddev, once.noise_stddev, rtol=1e-14)
+
+
+def test_the_same_noise_gives_the_same_prior_while_it_is_held(tiny_prior):
+    assert tiny_prior.with_noise(0) is tiny_prior
+    noisier = tiny_prior.with_noise(20)
+    assert tiny_prior.with_noise(20.0) is noisier
+    assert tiny_prior.with_noise(21.0) is not noisier
+    assert dataclasses.replace(tiny_prior).with_noise(20) is not noisier
+    reference = weakref.ref(noisier)
+    del noisier
+    gc.collect()
+    assert reference() is None
+
+
+@pytest.mark.parametrize("noise_mm", [-1, float("nan"), float("inf"), "20", None, [20.0]])
+def test_bad_noise_is_named(tiny_prior, noise_mm):
+    message = f"`noise_mm` must be a finite number of at least 0.*{re.escape(repr(noise_mm))}"
+    with pytest.raises(ValueError, match=message):
+        tiny_prior.with_noise(noise_mm)

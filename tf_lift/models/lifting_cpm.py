@@ -2,7 +2,6 @@
 
 import dataclasses
 
-import numpy as np
 import tensorflow as tf
 
 from tf_lift import layers, losses
@@ -88,11 +87,8 @@ def build_lifting_cpm(
     decoder = layers.BeliefMapsToLandmarks(
         stride=stride, decoder=size.decoder, dtype="float32", name="decoder"
     )
-    noisy_prior = dataclasses.replace(
-        prior, noise_stddev=np.hypot(prior.noise_stddev, size.landmark_noise_mm)
-    )
     lift = layers.PPCALifting(
-        noisy_prior,
+        prior.with_noise(size.noise_mm),
         lift_gradient=lift_gradient,
         dtype="float32",
         name="lift",

@@ -68,7 +68,7 @@ class Preset:
         map_stddev: Standard deviation of the projected maps, in cells.
         decoder: How landmarks are read from maps: `"argmax"`, `"subpixel"` or
             `"soft_argmax"`.
-        landmark_noise_mm: Error of a landmark that the lift expects, per coordinate, as a
+        noise_mm: Error of a landmark that the lift expects, per coordinate, as a
             length on the person: it adds to the prior's own noise, which is that of exact
             landmarks.
         pitches: Camera pitches that the lift searches, rad, positive looking down.
@@ -86,7 +86,7 @@ class Preset:
     target_stddev_px: float = 7.0
     map_stddev: float = 1.0
     decoder: str = "argmax"
-    landmark_noise_mm: float = 20.0
+    noise_mm: float = 20.0
     pitches: tuple[float, ...] = _PITCHES
 
     @property
@@ -161,7 +161,7 @@ PRESETS = {
         batch_norm=True,
         target_stddev_px=8.0,
         decoder="subpixel",
-        landmark_noise_mm=40.0,
+        noise_mm=40.0,
     ),
     # Minutes of a CPU, so every choice is one of accuracy after 380 s of one core: the first
     # convolution at stride 4 saves a quarter of each step; one later stage of three 5x5
@@ -178,7 +178,7 @@ PRESETS = {
         decoder="subpixel",
         # A pixel is 20 mm of a person. Lifted with the prior's own noise (9 mm), landmarks
         # with 3.8 px of noise give 192 mm of 3D error; with 40 to 60 mm more, 102 to 111 mm.
-        landmark_noise_mm=50.0,
+        noise_mm=50.0,
     ),
 }
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import numbers
 import pathlib
 import weakref
 from collections.abc import Callable
@@ -248,6 +249,47 @@ class PosePrior:
             raise ValueError(f"`text` must be a text. Received: {type(text).__name__}")
         return _BY_TEXT.get(text) or _BY_TEXT.setdefault(text, cls(**texts.decode(text)))
 
+    def with_noise(self, noise_mm: float) -> "PosePrior":
+        """Returns this prior with the error of a detector added to its noise.
+
+        The prior's own noise is that of exact joints. Landmarks of a detector have an error
+        on top; it is independent, so the variances add:
+        `noise_stddev = sqrt(self.noise_stddev**2 + noise_mm**2)`.
+
+        The same `noise_mm` gives the same object while anybody holds it, so that all lifts
+        with it share its tables.
+
+        Args:
+            noise_mm: Standard deviation of each coordinate of the landmarks, as a length on
+                the person in mm; 0 for exact landmarks, which gives this prior itself.
+
+        Returns:
+            The prior with more noise; everything else stays the same.
+
+        Raises:
+            ValueError: If `noise_mm` is negative, not finite or not a number.
+
+        References:
+            docs/method.md, M1 and section 7.
+
+        >>> prior = PosePrior.load("cmu")
+        >>> prior.noise_stddev.round(1), prior.with_noise(12.0).noise_stddev.round(1)
+        (array([16., 16., 16.]), array([20., 20., 20.]))
+        """
+        if not isinstance(noise_mm, numbers.Real) or not 0.0 <= noise_mm < np.inf:
+            raise ValueError(
+                f"`noise_mm` must be a finite number of at least 0, in mm. Received: {noise_mm!r}"
+            )
+        if noise_mm == 0.0:
+            return self
+        by_noise = _BY_NOISE.setdefault(self, weakref.WeakValueDictionary())
+        noisier = by_noise.get(float(noise_mm))
+        if noisier is None:
+            noise_stddev = np.hypot(self.noise_stddev, float(noise_mm))
+            noisier = dataclasses.replace(self, noise_stddev=noise_stddev)
+            by_noise[float(noise_mm)] = noisier
+        return noisier
+
     @property
     def _fields(self):
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -298,5 +340,9 @@ def _read(cls: Callable[..., PosePrior], path: pathlib.Path) -> PosePrior:
 
 
 _shipped = functools.cache(_read)
-# Those whose text is known, while somebody holds them.
+# Priors by their text, for as long as somebody holds them.
 _BY_TEXT: weakref.WeakValueDictionary[str, PosePrior] = weakref.WeakValueDictionary()
+# Results of `with_noise` by prior and noise in mm, for as long as somebody holds both.
+_BY_NOISE: weakref.WeakKeyDictionary[PosePrior, weakref.WeakValueDictionary[float, PosePrior]] = (
+    weakref.WeakKeyDictionary()
+)
