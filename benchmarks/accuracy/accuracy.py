@@ -37,22 +37,20 @@ def main(arguments: list[str]) -> dict:
     """
     options = _parse(arguments)
     # TensorFlow comes with these; the command line is checked before.
-    from benchmarks.accuracy import data as accuracy_data
-    from benchmarks.accuracy import figure as accuracy_figure
-    from benchmarks.accuracy import report as accuracy_report
+    from benchmarks.accuracy import figure, protocol, report
     from benchmarks.accuracy.methods import METHODS, Options
 
     names = _names(options.methods, METHODS) if options.methods else list(METHODS)
     rerun = set(_names(options.rerun, METHODS)) if options.rerun else set()
     method_options = Options(options.network_steps, not options.no_network_mirroring)
-    path = options.poses or accuracy_data.default_poses()
-    data = accuracy_data.load(path)
+    path = options.poses or protocol.default_poses()
+    data = protocol.load(path)
     digest = hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()[:16]
 
     splits, runs = [], []
     for number in options.splits:
-        training, test = accuracy_data.split(data, number, options.test_poses, options.seed)
-        splits.append(_describe(number, accuracy_data.SPLITS[number], training, test))
+        training, test = protocol.split(data, number, options.test_poses, options.seed)
+        splits.append(_describe(number, protocol.SPLITS[number], training, test))
         runs.append({})
         for name in names:
             method = METHODS[name]
@@ -86,7 +84,7 @@ def main(arguments: list[str]) -> dict:
             "poses": pathlib.Path(path).name,
             "poses_sha256": digest,
             "test_poses": options.test_poses,
-            "person_px": accuracy_data.views.PERSON_PX,
+            "person_px": protocol.views.PERSON_PX,
             "network_mirroring": method_options.network_mirroring,
         },
         "titles": {name: METHODS[name].title for name in names},
@@ -99,13 +97,13 @@ def main(arguments: list[str]) -> dict:
     if options.json:
         records.write(options.json, "accuracy", results, command=command, seed=options.seed)
     if options.figure:
-        accuracy_figure.save(results, options.figure)
+        figure.save(results, options.figure)
     if options.docs:
-        figure = options.docs.parent / "images" / "accuracy.png"
-        accuracy_figure.save(results, figure)
-        accuracy_report.write_docs(options.docs, results, command, figure)
+        picture = options.docs.parent / "images" / "accuracy.png"
+        figure.save(results, picture)
+        report.write_docs(options.docs, results, command, picture)
     print()
-    print(accuracy_report.table(results))
+    print(report.table(results))
     return results
 
 
@@ -113,8 +111,8 @@ def evaluate(predictor, test) -> dict[str, dict[str, float]]:
     """Measures a method on every condition.
 
     Args:
-        predictor: `accuracy_methods.Predictor`.
-        test: `accuracy_data.TestData`.
+        predictor: `methods.Predictor`.
+        test: `protocol.TestData`.
 
     Returns:
         Condition -> metric -> mean over the test poses, mm. Joint 0 is subtracted from

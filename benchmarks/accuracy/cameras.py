@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import tf_lift
-from benchmarks.accuracy import data as accuracy_data
+from benchmarks.accuracy import protocol
 from benchmarks.harness import records
 from tf_lift.camera import lifting as camera_lifting
-from tf_lift.data.synthetic import views as views
+from tf_lift.data.synthetic import views
 from tf_lift.ops.geometry import pinhole as cameras
 from tf_lift.ops.geometry import recentring
 from tf_lift.viewing import figures
@@ -44,7 +44,7 @@ def main(arguments):
     parser = argparse.ArgumentParser(prog="python -m benchmarks cameras", description=__doc__)
     parser.add_argument("--json", metavar="FILE", help="file for the figures")
     parser.add_argument("--figure", metavar="FILE", help="png file for a drawing of them")
-    parser.add_argument("--poses", metavar="FILE", default=accuracy_data.default_poses())
+    parser.add_argument("--poses", metavar="FILE", default=protocol.default_poses())
     parser.add_argument(
         "--prior", metavar="FILE", help="prior; by default learnt from all but the tested subjects"
     )
@@ -53,17 +53,17 @@ def main(arguments):
     options = parser.parse_args(arguments)
     if options.num_poses < 1:
         raise ValueError(f"`num_poses` must be at least 1. Received: {options.num_poses}")
-    data = accuracy_data.load(options.poses)
-    training, test = accuracy_data.split(data, 0, options.num_poses, options.seed)
+    data = protocol.load(options.poses)
+    training, test = protocol.split(data, 0, options.num_poses, options.seed)
     if options.prior is None:
         prior = training.prior()
     else:
         prior = tf_lift.PosePrior.load(options.prior)
     # The same number of every clip; the views' own camera counts nothing here.
-    poses = test.views[accuracy_data.BY_CLIP].joints_3d[..., [0, 2, 1]] * [1, 1, -1]
+    poses = test.views[protocol.BY_CLIP].joints_3d[..., [0, 2, 1]] * [1, 1, -1]
     results = evaluate(poses, prior, np.random.default_rng(options.seed))
     results["num_poses"] = len(poses)
-    results["subjects"] = list(accuracy_data.SPLITS[0])
+    results["subjects"] = list(protocol.SPLITS[0])
     print("\n\n".join(_tables(results)))
     if options.json:
         command = " ".join(["python -m benchmarks cameras", *arguments])

@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from benchmarks.accuracy import data as accuracy_data
+from benchmarks.accuracy import protocol
 from benchmarks.harness import records
 
 __all__ = ["main", "tiled_poses"]
@@ -51,9 +51,7 @@ def main(arguments: list[str]) -> None:
 
 def _parse(arguments):
     parser = argparse.ArgumentParser("python -m benchmarks fit_prior", description=__doc__)
-    parser.add_argument(
-        "--poses", default=accuracy_data.default_poses(), help="npz file of real poses"
-    )
+    parser.add_argument("--poses", default=protocol.default_poses(), help="npz file of real poses")
     parser.add_argument("--num-poses", type=int, default=1_000_000)
     parser.add_argument("--mixture-size", type=int, default=8)
     parser.add_argument("--num-bases", type=int, default=25)

@@ -17,8 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 import tf_lift
-from benchmarks.accuracy.data import TrainingData
 from benchmarks.accuracy.martinez import NetworkConfig, train
+from benchmarks.accuracy.protocol import TrainingData
 from tf_lift.training import prior_tuning
 
 __all__ = [

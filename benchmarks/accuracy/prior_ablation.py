@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.accuracy import data as accuracy_data
+from benchmarks.accuracy import protocol
 from benchmarks.harness import records
 from tf_lift import PosePrior, skeletons
 from tf_lift.data.formats import mocap
@@ -79,7 +79,7 @@ def main(arguments: list[str]) -> None:
         arguments: What stands behind the name of the benchmark.
     """
     parser = argparse.ArgumentParser("python -m benchmarks prior_ablation", description=__doc__)
-    parser.add_argument("--poses", default=accuracy_data.default_poses(), help="npz file of poses")
+    parser.add_argument("--poses", default=protocol.default_poses(), help="npz file of poses")
     parser.add_argument("--num-test-poses", type=int, default=NUM_TEST_POSES)
     parser.add_argument("--seeds", type=int, default=3, help="seeds of the clustering")
     parser.add_argument("--steps", help="only these steps of the table, separated by ;")

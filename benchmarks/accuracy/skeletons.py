@@ -5,8 +5,7 @@ import argparse
 import numpy as np
 
 import tf_lift
-from benchmarks.accuracy import data as accuracy_data
-from benchmarks.accuracy import skeletons_figure
+from benchmarks.accuracy import protocol, skeletons_figure
 from benchmarks.harness import records
 from tf_lift import skeletons
 from tf_lift.viewing import figures
@@ -30,7 +29,7 @@ def main(arguments):
     """Runs the benchmark from a list of command line arguments."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks skeletons", description=__doc__)
     parser.add_argument("--json", metavar="FILE", help="file for the figures")
-    parser.add_argument("--poses", metavar="FILE", default=accuracy_data.default_poses())
+    parser.add_argument("--poses", metavar="FILE", default=protocol.default_poses())
     parser.add_argument("--prior", default="cmu", help="name or file of the prior (cmu)")
     parser.add_argument("--num-poses", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
@@ -38,7 +37,7 @@ def main(arguments):
     options = parser.parse_args(arguments)
     if options.num_poses < 1:
         raise ValueError(f"`num_poses` must be at least 1. Received: {options.num_poses}")
-    data = accuracy_data.load(options.poses)
+    data = protocol.load(options.poses)
     if data.skeleton != "h36m17":
         raise ValueError(f"{options.poses}: must hold poses of h36m17. Received: {data.skeleton}")
     rng = np.random.default_rng(options.seed)

@@ -53,7 +53,7 @@ def export(prior, batch: int, backward: bool, seed: int = 0) -> hlo_folder.Progr
     import numpy as np
     import tensorflow as tf
 
-    from benchmarks.lift import programs as programs
+    from benchmarks.lift import programs
     from tf_lift.prior import build_tables
 
     rng = np.random.default_rng(seed)

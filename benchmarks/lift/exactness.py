@@ -6,10 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 import tf_lift
-from benchmarks.accuracy import data as accuracy_data
-from benchmarks.accuracy import views as accuracy_views
-from benchmarks.lift import brute_force
-from benchmarks.lift import programs as programs
+from benchmarks.accuracy import protocol, views
+from benchmarks.lift import brute_force, programs
 from tf_lift.ops.lift import lift as lifting
 from tf_lift.prior import build_tables
 
@@ -39,7 +37,7 @@ def evaluate(path, num_poses, num_masked, seed, advance, prior=None) -> dict:
     prior = tf_lift.PosePrior.load("cmu") if prior is None else prior
     rng = np.random.default_rng(seed)
     poses, source = real_poses(path, num_poses, prior, rng)
-    landmarks = accuracy_views.make_views(poses, rng).landmarks
+    landmarks = views.make_views(poses, rng).landmarks
     masks = programs.random_masks(rng, num_masked, prior.num_joints)
     runs = {
         "all_visible": (landmarks, None),
@@ -125,7 +123,7 @@ def real_poses(path, count, prior, rng):
     if not path.is_file():
         poses = prior.sample(count, seed=int(rng.integers(2**31)), noise=True)
         return poses, f"drawn from the prior: no file {path.name}"
-    data = accuracy_data.load(path)
+    data = protocol.load(path)
     clip = data.subject if data.clip is None else data.clip
-    drawn = accuracy_data.TrainingData(data.poses, clip, data.subject, data.skeleton, 0)
+    drawn = protocol.TrainingData(data.poses, clip, data.subject, data.skeleton, 0)
     return drawn.draw(count, rng), f"{count} poses of {path.name}, every clip as often"

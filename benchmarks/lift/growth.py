@@ -13,14 +13,13 @@ import numpy as np
 import tensorflow as tf
 
 import tf_lift
-from benchmarks.lift import growth_point as lift_growth_point
-from benchmarks.lift import programs as programs
+from benchmarks.lift import growth_point, programs
 from tf_lift.prior import build_tables
 
 __all__ = ["AXES", "TABLES", "compile_again", "count_traces", "evaluate", "exponent", "run_point"]
 
-_PROJECT = pathlib.Path(lift_growth_point.__file__).resolve().parents[2]
-# Each size and the arguments of `lift_growth_point.run` that have it. Random priors are of
+_PROJECT = pathlib.Path(growth_point.__file__).resolve().parents[2]
+# Each size and the arguments of `growth_point.run` that have it. Random priors are of
 # (components, bases, joints).
 AXES = {
     "batch": {size: {"batch": size} for size in (1, 16, 256, 4096, 65536)},
@@ -95,7 +94,7 @@ def run_point(point: dict) -> dict:
     """Runs one size in a process of its own.
 
     Returns:
-        What `lift_growth_point.run` does, or dict of `failed`, what became of the process.
+        What `growth_point.run` does, or dict of `failed`, what became of the process.
     """
     with tempfile.TemporaryDirectory() as folder:
         # XLA reports on the programs of functions that are named `lift`.

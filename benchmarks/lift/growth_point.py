@@ -48,16 +48,15 @@ def run(
     import tensorflow as tf
 
     import tf_lift
-    from benchmarks.lift import device as lift_device
-    from benchmarks.lift import programs as programs
+    from benchmarks.lift import devices, programs
     from tf_lift.prior import build_tables
 
     if isinstance(prior, str):
         prior = tf_lift.PosePrior.load(prior)
     else:
         prior = programs.random_prior(*prior)
-    lift_device.find(device)
-    with lift_device.on(device):
+    devices.find(device)
+    with devices.on(device):
         tf.constant(0.0) + 1.0  # What TensorFlow needs once is not the tables'.
         options = (prior, rotations, tuple(np.linspace(0.0, 0.4, pitches).tolist()))
         started = time.perf_counter()

@@ -22,10 +22,9 @@ def main(arguments: list[str]) -> dict:
     # TensorFlow comes with these; the command line is checked before.
     from rich.console import Console
 
-    from benchmarks.lift import device as lift_device
-    from benchmarks.lift import report as lift_report
+    from benchmarks.lift import devices, report
 
-    found = lift_device.find(options.device)
+    found = devices.find(options.device)
     print(f"device: {found['device']} ({found['description']})", flush=True)
     parts = options.parts
     if parts is None:
@@ -33,11 +32,11 @@ def main(arguments: list[str]) -> dict:
     results: dict = {"device": found}
     console = Console(stderr=True)
     for part in parts:
-        with lift_report.progress_bar(part, console) as advance, lift_device.on(options.device):
+        with report.progress_bar(part, console) as advance, devices.on(options.device):
             results |= _run(part, options, advance)
-        print("\n".join(lift_report.tables(part, results)), flush=True)
+        print("\n".join(report.tables(part, results)), flush=True)
     results["targets"] = targets(results)
-    print("\n".join(lift_report.targets_table(results["targets"])))
+    print("\n".join(report.targets_table(results["targets"])))
     if options.json:
         command = shlex.join(["python", "-m", "benchmarks", "lift", *arguments])
         records.write(options.json, "lift", results, command=command, seed=options.seed)
@@ -76,11 +75,8 @@ def _parse(arguments):
 
 
 def _run(part, options, advance):
-    from benchmarks.accuracy import data as accuracy_data
-    from benchmarks.lift import device as lift_device
-    from benchmarks.lift import exactness as lift_exactness
-    from benchmarks.lift import growth as lift_growth
-    from benchmarks.lift import speed as lift_speed
+    from benchmarks.accuracy import protocol
+    from benchmarks.lift import devices, exactness, growth, speed
 
     timed = {"rounds": options.rounds, "seconds": options.seconds, "seed": options.seed}
     if part == "speed":
@@ -89,21 +85,21 @@ def _run(part, options, advance):
             advance(0.8 * share, text)
 
         return {
-            "speed": lift_speed.speed(options.batch, **timed, advance=first),
-            "latency_us": lift_speed.latency(
+            "speed": speed.speed(options.batch, **timed, advance=first),
+            "latency_us": speed.latency(
                 **timed, advance=lambda share, text: advance(0.8 + 0.2 * share, text)
             ),
         }
     if part == "missing":
-        return {"missing": lift_speed.missing(options.batch, **timed, advance=advance)}
+        return {"missing": speed.missing(options.batch, **timed, advance=advance)}
     if part == "exactness":
-        path = options.poses or accuracy_data.default_poses()
+        path = options.poses or protocol.default_poses()
         sizes = (options.num_poses, options.num_masked)
-        return {"exactness": lift_exactness.evaluate(path, *sizes, options.seed, advance)}
+        return {"exactness": exactness.evaluate(path, *sizes, options.seed, advance)}
     if part == "growth":
-        return {"growth": lift_growth.evaluate(options.device, advance)}
+        return {"growth": growth.evaluate(options.device, advance)}
     return {
-        "roofline": lift_device.roofline(
+        "roofline": devices.roofline(
             **timed, advance=advance, bandwidth=options.bandwidth, rate=options.rate
         )
     }

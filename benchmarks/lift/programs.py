@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 import tf_lift
-from benchmarks.accuracy import views as accuracy_views
+from benchmarks.accuracy import views
 from tf_lift import skeletons
 from tf_lift.ops.lift import lift as lifting
 
@@ -105,7 +105,7 @@ def landmarks(prior, batch: int):
 
     def make(rng):
         poses = prior.sample(batch, seed=int(rng.integers(2**31)))
-        return (tf.constant(accuracy_views.make_views(poses, rng).landmarks),)
+        return (tf.constant(views.make_views(poses, rng).landmarks),)
 
     return make
 

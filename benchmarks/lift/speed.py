@@ -5,7 +5,7 @@ import tensorflow as tf
 
 import tf_lift
 from benchmarks.harness.timing import Candidate, fastest, measure, ratio
-from benchmarks.lift import programs as programs
+from benchmarks.lift import programs
 from tf_lift.prior import build_tables
 
 __all__ = ["latency", "missing", "speed"]

@@ -38,12 +38,11 @@ def poses_file(tmp_path_factory):
 @pytest.fixture(scope="session", autouse=True)
 def small_methods():
     """Learning in a second: a narrow network, few views for the linear regression."""
-    from benchmarks.accuracy import martinez
-    from benchmarks.accuracy import methods as accuracy_methods
+    from benchmarks.accuracy import martinez, methods
 
     small = {"width": 64, "num_blocks": 1, "batch_size": 64, "learning_rate": 5e-3}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(accuracy_methods, "_NUM_LINEAR_VIEWS", 4000)
+        patch.setattr(methods, "_NUM_LINEAR_VIEWS", 4000)
         config = functools.partial(martinez.NetworkConfig, **small)
-        patch.setattr(accuracy_methods, "NetworkConfig", config)
+        patch.setattr(methods, "NetworkConfig", config)
         yield

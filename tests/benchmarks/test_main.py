@@ -60,7 +60,15 @@ def test_help_comes_before_tensorflow():
 
 
 @pytest.mark.parametrize(
-    "name", ["accuracy_report", "compare", "lift_growth", "options", "roofline", "timing"]
+    "name",
+    [
+        "accuracy.report",
+        "harness.compare",
+        "harness.options",
+        "harness.timing",
+        "hlo.roofline",
+        "lift.growth",
+    ],
 )
 def test_examples_in_docstrings(name):
     result = doctest.testmod(importlib.import_module(f"benchmarks.{name}"))

@@ -4,10 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks.accuracy import accuracy
-from benchmarks.accuracy import data as accuracy_data
-from benchmarks.accuracy import figure as accuracy_figure
-from benchmarks.accuracy import report as accuracy_report
+from benchmarks.accuracy import accuracy, figure, protocol, report
 from benchmarks.accuracy.methods import METHODS, Predictor
 from benchmarks.harness import records
 
@@ -19,7 +16,7 @@ def run(poses_file, tmp_path_factory):
     """Folder of a small run of the whole benchmark, and its results."""
     folder = tmp_path_factory.mktemp("accuracy")
     page = folder / "page.md"
-    page.write_text(f"before\n\n{accuracy_report.BEGIN}\nold\n{accuracy_report.END}\n\nafter\n")
+    page.write_text(f"before\n\n{report.BEGIN}\nold\n{report.END}\n\nafter\n")
     results = accuracy.main(
         f"--poses {poses_file} --methods {FAST} --splits 0,1 --test-poses 20 --network-steps 2 "
         f"--json {folder}/accuracy.json --work {folder}/work --docs {page}".split()
@@ -65,11 +62,11 @@ def test_json_has_the_results_and_the_command(run, poses_file):
 def test_page_has_table_figure_and_command_between_its_markers(run):
     folder, results = run
     text = (folder / "page.md").read_text()
-    before, _, rest = text.partition(accuracy_report.BEGIN)
-    content, _, after = rest.partition(accuracy_report.END)
+    before, _, rest = text.partition(report.BEGIN)
+    content, _, after = rest.partition(report.END)
     assert (before, after) == ("before\n\n", "\n\nafter\n")
     assert "old" not in content
-    assert accuracy_report.table(results) in content
+    assert report.table(results) in content
     assert "`python -m benchmarks accuracy --json FILE --docs" in content
     assert "(images/accuracy.png)" in content
     assert (folder / "images" / "accuracy.png").read_bytes().startswith(b"\x89PNG")
@@ -113,7 +110,7 @@ def test_kept_results_are_taken_and_others_made_again(run, poses_file, monkeypat
 
 
 def test_a_perfect_method_has_no_error(poses_file):
-    _, test = accuracy_data.split(accuracy_data.load(poses_file), 0, 25, seed=0)
+    _, test = protocol.split(protocol.load(poses_file), 0, 25, seed=0)
     truth = iter(test.views.values())
     perfect = Predictor(lambda *_: next(truth).joints_3d)
     for errors in accuracy.evaluate(perfect, test).values():
@@ -121,7 +118,7 @@ def test_a_perfect_method_has_no_error(poses_file):
 
 
 def test_errors_are_relative_to_the_pelvis(poses_file):
-    _, test = accuracy_data.split(accuracy_data.load(poses_file), 0, 25, seed=0)
+    _, test = protocol.split(protocol.load(poses_file), 0, 25, seed=0)
     for shift, scale in ((700.0, 1.0), (0.0, 1.5)):
         truth = iter(test.views.values())
         predictor = Predictor(
@@ -142,15 +139,15 @@ def test_errors_are_relative_to_the_pelvis(poses_file):
     ],
 )
 def test_predictions_that_are_none_are_errors(poses_file, predicted, message):
-    _, test = accuracy_data.split(accuracy_data.load(poses_file), 0, 5, seed=0)
+    _, test = protocol.split(protocol.load(poses_file), 0, 5, seed=0)
     with pytest.raises(ValueError, match=message):
         accuracy.evaluate(Predictor(lambda *_: predicted), test)
 
 
 def test_lines_of_the_figure_are_the_results(run):
     _, results = run
-    figure = accuracy_figure.draw(results)
-    missing, noise = figure.axes[:2]
+    drawn = figure.draw(results)
+    missing, noise = drawn.axes[:2]
     assert len(missing.lines) == len(noise.lines) == 6
     for axes, kind in ((missing, "missing"), (noise, "noise")):
         for line, errors in zip(axes.lines, results["errors"].values(), strict=True):
@@ -158,7 +155,7 @@ def test_lines_of_the_figure_are_the_results(run):
             names = ["clean", *(f"{kind}_{amount}" for amount in amounts[1:])]
             assert amounts[0] == 0 and len(amounts) == (5 if kind == "missing" else 4)
             np.testing.assert_allclose(values, [errors[name]["mpjpe_mm"] for name in names])
-    titles = [text.get_text() for text in figure.legends[0].get_texts()]
+    titles = [text.get_text() for text in drawn.legends[0].get_texts()]
     assert titles == [METHODS[name].title for name in results["errors"]]
     styles = {(line.get_color(), line.get_linestyle()) for line in missing.lines}
     assert len(styles) == 6
@@ -166,10 +163,10 @@ def test_lines_of_the_figure_are_the_results(run):
 
 def test_a_page_without_markers_is_left_alone(run, tmp_path):
     page = tmp_path / "page.md"
-    page.write_text(f"text {accuracy_report.BEGIN}")
+    page.write_text(f"text {report.BEGIN}")
     with pytest.raises(ValueError, match="page.md must have the lines"):
-        accuracy_report.write_docs(page, run[1], "command", tmp_path / "images" / "a.png")
-    assert page.read_text() == f"text {accuracy_report.BEGIN}"
+        report.write_docs(page, run[1], "command", tmp_path / "images" / "a.png")
+    assert page.read_text() == f"text {report.BEGIN}"
 
 
 @pytest.mark.parametrize("option", ["--methods", "--rerun"])

@@ -5,14 +5,13 @@ import pytest
 import tensorflow as tf
 
 import tf_lift
-from benchmarks.accuracy import data as accuracy_data
-from benchmarks.accuracy import methods as accuracy_methods
+from benchmarks.accuracy import methods, protocol
 from benchmarks.accuracy.methods import METHODS, Options, encode
 
 
 @pytest.fixture(scope="module")
 def split(poses_file):
-    return accuracy_data.split(accuracy_data.load(poses_file), 0, 40, seed=0)
+    return protocol.split(protocol.load(poses_file), 0, 40, seed=0)
 
 
 def predict(predictor, views):
@@ -105,9 +104,9 @@ def test_the_paper_compares_energies_of_the_most_likely_prior(split, monkeypatch
 def test_lifter_takes_poses_in_parts(split, tiny_prior, monkeypatch, condition):
     prior = tiny_prior
     views = split[1].views[condition]
-    whole = accuracy_methods.lifter(prior)(views.landmarks, views.visibility, views.noise_px)
-    monkeypatch.setattr(accuracy_methods, "_BATCH_SIZE", 15)
-    parts = accuracy_methods.lifter(prior)(views.landmarks, views.visibility, views.noise_px)
+    whole = methods.lifter(prior)(views.landmarks, views.visibility, views.noise_px)
+    monkeypatch.setattr(methods, "_BATCH_SIZE", 15)
+    parts = methods.lifter(prior)(views.landmarks, views.visibility, views.noise_px)
     np.testing.assert_allclose(parts, whole, atol=0.5)
 
 
@@ -121,7 +120,7 @@ def test_lifter_tells_what_there_is_to_tell(split, tiny_prior, monkeypatch):
 
     monkeypatch.setattr(tf_lift, "lift", lift)
     for tells_noise in (False, True):
-        predict_joints = accuracy_methods.lifter(tiny_prior, tells_noise=tells_noise, refine=True)
+        predict_joints = methods.lifter(tiny_prior, tells_noise=tells_noise, refine=True)
         told.clear()
         for name in ("clean", "missing_2", "noise_5"):
             views = split[1].views[name]
@@ -149,14 +148,14 @@ def test_inputs_without_an_extent_are_finite():
 
 
 def test_methods_can_be_added(monkeypatch):
-    monkeypatch.setattr(accuracy_methods, "METHODS", {})
+    monkeypatch.setattr(methods, "METHODS", {})
 
-    @accuracy_methods.register("mine_2", "Mine twice", "ours", factor=2)
-    @accuracy_methods.register("mine", "Mine", "ours", ("network_steps",))
+    @methods.register("mine_2", "Mine twice", "ours", factor=2)
+    @methods.register("mine", "Mine", "ours", ("network_steps",))
     def make(training, options, factor=1):
-        return accuracy_methods.Predictor(lambda landmarks, *_: factor * tf.ones([1]))
+        return methods.Predictor(lambda landmarks, *_: factor * tf.ones([1]))
 
-    methods = accuracy_methods.METHODS
-    assert [method.title for method in methods.values()] == ["Mine", "Mine twice"]
-    assert methods["mine"].options == ("network_steps",)
-    assert float(methods["mine_2"].make(None, None).predict(None)[0]) == 2.0
+    known = methods.METHODS
+    assert [method.title for method in known.values()] == ["Mine", "Mine twice"]
+    assert known["mine"].options == ("network_steps",)
+    assert float(known["mine_2"].make(None, None).predict(None)[0]) == 2.0

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 import tf_lift
-from benchmarks.accuracy import views as views
+from benchmarks.accuracy import views
 
 
 @pytest.fixture(scope="module")

@@ -55,14 +55,14 @@ def test_gradients_are_of_the_upstreams_that_are_kept(exported):
 def test_constants_that_are_captured_are_arguments(monkeypatch):
     """Tables may be tensors that the function captures, or constants within it."""
     from benchmarks.hlo import export_hlo
-    from benchmarks.lift import programs as lift_programs
+    from benchmarks.lift import programs
 
     held = tf.constant([[2.0, 3.0]])
 
     def forward(tables, compiled):
         return tf.function(lambda landmarks: {"moved": landmarks + held}, jit_compile=compiled)
 
-    monkeypatch.setattr(lift_programs, "forward", forward)
+    monkeypatch.setattr(programs, "forward", forward)
     program = export_hlo.export(tf_lift.PosePrior.load("cmu"), 2, backward=False)
     assert program.argument_names == ["landmarks", "constant 0"]
     np.testing.assert_array_equal(program.arguments[1], held.numpy())
@@ -71,7 +71,7 @@ def test_constants_that_are_captured_are_arguments(monkeypatch):
 
 def test_arguments_that_the_compiler_took_for_constants_are_an_error(monkeypatch):
     from benchmarks.hlo import export_hlo
-    from benchmarks.lift import programs as lift_programs
+    from benchmarks.lift import programs
 
     def forward(tables, compiled):
         return tf.function(
@@ -79,7 +79,7 @@ def test_arguments_that_the_compiler_took_for_constants_are_an_error(monkeypatch
             jit_compile=compiled,
         )
 
-    monkeypatch.setattr(lift_programs, "forward", forward)
+    monkeypatch.setattr(programs, "forward", forward)
     with pytest.raises(ValueError, match="must take .* and then constants of"):
         export_hlo.export(tf_lift.PosePrior.load("cmu"), 2, backward=False)
 

@@ -6,10 +6,10 @@ import tf_lift
 
 
 def _views(prior, count, rng):
-    from benchmarks.accuracy import views as accuracy_views
+    from benchmarks.accuracy import views
 
     poses = prior.sample(count, seed=4, noise=True)
-    return accuracy_views.make_views(poses, rng).landmarks.astype(np.float64)
+    return views.make_views(poses, rng).landmarks.astype(np.float64)
 
 
 @pytest.mark.parametrize("masked", [False, True])

@@ -6,9 +6,9 @@ import tf_lift
 
 @pytest.fixture
 def exactness():
-    from benchmarks.lift import exactness as lift_exactness
+    from benchmarks.lift import exactness
 
-    return lift_exactness
+    return exactness
 
 
 @pytest.fixture

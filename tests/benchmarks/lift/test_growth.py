@@ -7,9 +7,9 @@ import pytest
 
 @pytest.fixture
 def growth():
-    from benchmarks.lift import growth as lift_growth
+    from benchmarks.lift import growth
 
-    return lift_growth
+    return growth
 
 
 def _figures(seconds, peak=100):
@@ -91,18 +91,18 @@ def test_a_point_of_its_own_process_tells_figures(growth):
 
 
 def test_memory_is_that_of_the_largest_program_or_the_growth_of_the_process(tmp_path):
-    from benchmarks.lift import growth_point as lift_growth_point
+    from benchmarks.lift import growth_point
 
     for number, size in enumerate((300, 4000, 20)):
         report = tmp_path / f"{number}.a_lift_.cpu_after_optimizations-memory-usage-report.txt"
         report.write_text(f"Total bytes used: {size} ({size}B)\n\nAllocations sorted by size:\n")
     (tmp_path / "other-memory-usage-report.txt").write_text("nothing that is known\n")
-    peak, how = lift_growth_point._peak_bytes(str(tmp_path), 0)
+    peak, how = growth_point._peak_bytes(str(tmp_path), 0)
     assert peak == 4000 and how.startswith("XLA's report")
-    process = lift_growth_point._process_peak()
+    process = growth_point._process_peak()
     assert process > 2**20
     for folder in (None, str(tmp_path / "nothing")):
-        peak, how = lift_growth_point._peak_bytes(folder, process - 1000)
+        peak, how = growth_point._peak_bytes(folder, process - 1000)
         assert peak >= 1000 and "ru_maxrss" in how
 
 
@@ -138,9 +138,9 @@ def test_calls_that_compile_again_are_told_by_their_time(growth, monkeypatch):
 def test_sizes_of_the_benchmark_are_arguments_of_a_point(growth):
     import inspect
 
-    from benchmarks.lift import growth_point as lift_growth_point
+    from benchmarks.lift import growth_point
 
-    known = inspect.signature(lift_growth_point.run).parameters
+    known = inspect.signature(growth_point.run).parameters
     for points in [*growth.AXES.values(), {0: growth.TABLES}]:
         for point in points.values():
             assert set(point) <= set(known)

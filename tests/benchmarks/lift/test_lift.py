@@ -89,20 +89,16 @@ def test_targets_of_exactness_and_growth(lift):
 @pytest.fixture
 def small_device(monkeypatch):
     """Figures of the device in a second."""
-    from benchmarks.lift import device as lift_device
+    from benchmarks.lift import devices
 
-    monkeypatch.setattr(lift_device, "BATCHES", (4,))
-    monkeypatch.setattr(lift_device, "_COPIED", {False: 1000, True: 1000})
-    monkeypatch.setattr(lift_device, "_SIDE", {False: 16, True: 16})
+    monkeypatch.setattr(devices, "BATCHES", (4,))
+    monkeypatch.setattr(devices, "_COPIED", {False: 1000, True: 1000})
+    monkeypatch.setattr(devices, "_SIDE", {False: 16, True: 16})
 
 
 @pytest.fixture
 def measured_parts(lift, monkeypatch, growth_results):
     """Parts that are tested elsewhere; returns the options that each was given."""
-    from benchmarks.lift import exactness as lift_exactness
-    from benchmarks.lift import growth as lift_growth
-    from benchmarks.lift import speed as lift_speed
-
     asked = {}
     figures = {"seconds": 0.5, "poses_per_second": 8.0, "first_call_seconds": 2.0}
 
@@ -147,12 +143,12 @@ def measured_parts(lift, monkeypatch, growth_results):
         asked["growth"] = device
         return growth_results["growth"]
 
-    monkeypatch.setattr(lift_speed, "speed", speed)
+    monkeypatch.setattr("benchmarks.lift.speed.speed", speed)
     latencies = {"compiled function": 150.0, "one lift more": 100.0}
-    monkeypatch.setattr(lift_speed, "latency", lambda **options: latencies)
-    monkeypatch.setattr(lift_speed, "missing", missing)
-    monkeypatch.setattr(lift_exactness, "evaluate", exactness)
-    monkeypatch.setattr(lift_growth, "evaluate", growth)
+    monkeypatch.setattr("benchmarks.lift.speed.latency", lambda **options: latencies)
+    monkeypatch.setattr("benchmarks.lift.speed.missing", missing)
+    monkeypatch.setattr("benchmarks.lift.exactness.evaluate", exactness)
+    monkeypatch.setattr("benchmarks.lift.growth.evaluate", growth)
     return asked
 
 
@@ -206,9 +202,9 @@ def test_without_a_device_there_is_no_roofline(measured_parts, capsys):
 
 
 def test_all_tables_are_printed_of_their_results(lift, growth_results):
-    from benchmarks.lift import report as lift_report
+    from benchmarks.lift import report
 
-    text = "\n".join(lift_report.tables("growth", growth_results))
+    text = "\n".join(report.tables("growth", growth_results))
     assert "batch 4" in text and "failed: exit status -9" in text
     assert "time ~ size^1.00, memory ~ size^unknown" in text
     assert "kept for all who ask" in text and "compiled 1" in text
@@ -231,9 +227,9 @@ def test_bad_options_are_one_line_and_status_2(capsys, options, message):
 
 
 def test_names_of_devices_are_read_as_tensorflow_writes_them():
-    from benchmarks.lift import device as lift_device
+    from benchmarks.lift import devices
 
     for name in ("CPU:0", "cpu", "/CPU:0", "/device:CPU:0", "/job:localhost/device:CPU:0"):
-        assert lift_device.find(name)["device"] == "CPU:0"
+        assert devices.find(name)["device"] == "CPU:0"
     with pytest.raises(ValueError, match="no device 'GPU:99'; there are CPU:0"):
-        lift_device.find("GPU:99")
+        devices.find("GPU:99")

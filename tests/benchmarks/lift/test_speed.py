@@ -8,16 +8,16 @@ from tf_lift.prior import build_tables
 
 @pytest.fixture
 def speed():
-    from benchmarks.lift import speed as lift_speed
+    from benchmarks.lift import speed
 
-    return lift_speed
+    return speed
 
 
 @pytest.fixture
 def measured(speed, monkeypatch):
     """Runs each candidate once instead of timing it; keeps what they returned."""
     from benchmarks.harness import timing
-    from benchmarks.lift import programs as lift_programs
+    from benchmarks.lift import programs
 
     results = {}
 
@@ -35,7 +35,7 @@ def measured(speed, monkeypatch):
         }
 
     monkeypatch.setattr(speed, "measure", measure)
-    monkeypatch.setattr(lift_programs, "synchronised", lambda function: function)
+    monkeypatch.setattr(programs, "synchronised", lambda function: function)
     return results
 
 
@@ -141,24 +141,24 @@ def test_latency_is_of_one_pose_in_microseconds(speed, measured):
 
 
 def test_landmarks_are_people_seen_from_all_sides():
-    from benchmarks.lift import programs as lift_programs
+    from benchmarks.lift import programs
 
     prior = tf_lift.PosePrior.load("cmu")
-    make = lift_programs.landmarks(prior, 200)
+    make = programs.landmarks(prior, 200)
     rng = np.random.default_rng(0)
     (first,), (second,) = make(rng), make(rng)
     assert first.shape == (200, 17, 2) and first.dtype == tf.float32
     assert np.abs(first.numpy() - second.numpy()).min(axis=(1, 2)).max() > 0
-    lifted = lift_programs.forward(build_tables(prior), compiled=False)(first)
+    lifted = programs.forward(build_tables(prior), compiled=False)(first)
     quarters = np.histogram(lifted["rotation_angle"], 4, (0, 2 * np.pi))[0]
     assert quarters.min() > 20
     assert (lifted["scale"].numpy() > 0.4).all()
 
 
 def test_random_priors_have_the_sizes_that_are_asked_for():
-    from benchmarks.lift import programs as lift_programs
+    from benchmarks.lift import programs
 
-    prior = lift_programs.random_prior(2, 5, 30)
+    prior = programs.random_prior(2, 5, 30)
     assert (prior.mixture_size, prior.num_bases, prior.num_joints) == (2, 5, 30)
     flat = prior.basis.reshape(2, 5, 90)
     np.testing.assert_allclose(flat @ flat.swapaxes(1, 2), [np.eye(5)] * 2, atol=1e-12)
@@ -167,11 +167,11 @@ def test_random_priors_have_the_sizes_that_are_asked_for():
 
 
 def test_lifts_in_turn_lift_what_the_last_projects_to():
-    from benchmarks.lift import programs as lift_programs
+    from benchmarks.lift import programs
 
     prior = tf_lift.PosePrior.load("cmu")
-    (landmarks,) = lift_programs.landmarks(prior, 2)(np.random.default_rng(0))
-    results = lift_programs.forward_in_turn(build_tables(prior), 3)(landmarks)
+    (landmarks,) = programs.landmarks(prior, 2)(np.random.default_rng(0))
+    results = programs.forward_in_turn(build_tables(prior), 3)(landmarks)
     assert len(results) == 3
     for lifted in results:
         _same(lifted, tf_lift.lift(landmarks, prior))

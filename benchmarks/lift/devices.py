@@ -8,7 +8,7 @@ import tf_lift
 from benchmarks.harness import records
 from benchmarks.harness.timing import Candidate, measure
 from benchmarks.hlo import roofline as roofs
-from benchmarks.lift import programs as programs
+from benchmarks.lift import programs
 from tf_lift.prior import build_tables
 
 __all__ = ["BATCHES", "find", "on", "roofline"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 import tf_lift
-from benchmarks.accuracy import views as views
+from benchmarks.accuracy import views
 from tf_lift.data.formats import mocap
 
 __all__ = ["BY_CLIP", "SPLITS", "TestData", "TrainingData", "default_poses", "load", "split"]
@@ -76,7 +76,7 @@ class TrainingData:
             count: Number of views.
             rng: Random generator.
             corruption: Most landmarks missing and most noise (px, see
-                `accuracy_views.corrupt`): each view has as many as a uniform draw says.
+                `views.corrupt`): each view has as many as a uniform draw says.
             mirroring: Whether every second pose, at random, is mirrored.
         """
         poses = self.draw(count, rng)
@@ -110,7 +110,7 @@ class TestData:
     """The views that methods are tested on.
 
     Attributes:
-        views: `accuracy_views.Views` by the name of the condition: of the same poses from the
+        views: `views.Views` by the name of the condition: of the same poses from the
             same sides, drawn from all that are held out, and under `BY_CLIP` of others, the
             same number of every clip, all landmarks exact.
         num_poses: Number of poses that are held out.
