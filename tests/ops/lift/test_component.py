@@ -82,8 +82,8 @@ def test_pose_minimises_the_energy(model, rng, free_scale):
     np.testing.assert_allclose(pose.joints_3d, expected, rtol=1e-9, atol=1e-7)
 
 
-def test_growth_and_variance_of_the_scale(model, rng):
-    """How the pose follows the inverse scale, and the curvature of the cost along it."""
+def test_derivative_by_and_variance_of_the_inverse_scale(model, rng):
+    """The pose's derivative by the inverse scale, and the curvature of the cost along it."""
     directions, weights, noise = model
     fit = ppca.fit(*map(tf.constant, model), True)
     landmarks = 0.01 * directions[:, :2, -1] + rng.normal(0, 0.3, [9, 2])
@@ -103,7 +103,8 @@ def test_growth_and_variance_of_the_scale(model, rng):
     curvature = second / noise**2 + 2 * 12 / found**2
     np.testing.assert_allclose(pose.inverse_scale_variance, 2 / curvature, rtol=1e-5)
     latents = fit.regression.numpy() @ landmarks.ravel()
-    np.testing.assert_allclose(pose.growth, directions[..., :4] @ latents, rtol=1e-9, atol=1e-9)
+    expected = directions[..., :4] @ latents
+    np.testing.assert_allclose(pose.pose_per_inverse_scale, expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("free_scale", [True, False])

@@ -10,14 +10,15 @@ __all__ = ["PPCAFit", "PPCAPose", "dimensions", "fit", "lift_pose", "mean_weight
 
 
 class PPCAFit(NamedTuple):
-    """What one (component, rotation) makes of any landmarks; it depends on no landmark.
+    """The solved normal equations of a candidate; no landmark position is in them.
 
     Attributes:
-        regression: `[..., J, 2L]`; the latents are this times what the landmarks, in mm,
-            differ from the projected mean pose.
+        regression: `[..., J, 2L]`; Q of M14. It maps landmarks in mm, less the projected
+            mean pose, to latents.
         variance: `[..., L]`, mm^2; posterior variance of a joint relative to joint 0,
-            summed over the three axes, the noise of the prior included.
-        log_determinant: `[...]`; of the landmarks' covariance, mm^2.
+            summed over the three axes, the prior's noise included.
+        log_determinant: `[...]`; log-determinant of the covariance of the visible
+            landmarks in mm, see M12.
     """
 
     regression: tf.Tensor
@@ -26,32 +27,34 @@ class PPCAFit(NamedTuple):
 
 
 class PPCAPose(NamedTuple):
-    """The pose that one (component, rotation) finds for landmarks.
+    """The pose that a candidate, a component at a rotation, fits to landmarks.
 
     Attributes:
-        joints_3d: `[..., L, 3]`, mm, camera frame, placed as the prior has it.
-        growth: `[..., L, 3]`; derivative of `joints_3d` by the inverse scale.
+        joints_3d: `[..., L, 3]`, mm, camera frame, relative to the prior's origin.
+        pose_per_inverse_scale: `[..., L, 3]`; derivative of `joints_3d` by the inverse
+            scale, 0 at a given scale.
         inverse_scale: `[...]`, mm per unit of the landmarks.
-        inverse_scale_variance: `[...]`; 0 at a given scale.
+        inverse_scale_variance: `[...]`; posterior variance, 0 at a given scale.
         energy: `[...]`, mm^2.
     """
 
     joints_3d: tf.Tensor
-    growth: tf.Tensor
+    pose_per_inverse_scale: tf.Tensor
     inverse_scale: tf.Tensor
     inverse_scale_variance: tf.Tensor
     energy: tf.Tensor
 
 
 def mean_weights(weights, free_scale):
-    """Returns the weights of the mean that a free translation removes.
+    """Returns the weights of the mean to subtract where the translation is free.
 
     Args:
         weights: `[..., L]`, >= 0.
-        free_scale: Whether scale and position are free; if not, nothing is removed.
+        free_scale: Whether scale and position are free; at a given position nothing is
+            subtracted.
 
     Returns:
-        `[..., L]`: the weights over their sum; zero where they are all zero or the
+        `[..., L]`: the weights over their sum; zero where all weights are zero or the
         position is given.
 
     >>> mean_weights(tf.constant([1.0, 1.0, 0.0, 2.0]), True).numpy()
@@ -69,9 +72,8 @@ def fit(directions, weights, noise_stddev, free_scale):
 
         sum_l weights[l] |y[l] - (p + D z)[l] - t|**2 + noise**2 |z|**2
 
-    for landmarks y in mm: eq. 2 of the paper with its `sigma . a` written as noise times
-    latent. What is factored, D'VD + noise^2 I, is positive definite whatever landmarks
-    are missing.
+    for landmarks y in mm: P2 with its `sigma . a` written as noise times latent. The
+    factored matrix, D'VD + noise^2 I, is positive definite for any missing landmarks.
 
     Args:
         directions: `[..., L, 3, J + 1]`: R [W, mu] in the camera frame, mm.
@@ -83,8 +85,8 @@ def fit(directions, weights, noise_stddev, free_scale):
         A `PPCAFit`.
 
     References:
-        Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, eq. 2.
-        docs/method.md, equations 3 and 14.
+        Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, P2.
+        docs/method.md, M3, M12 and M14.
 
     >>> directions = tf.reshape(tf.constant([1.0, 0.0, 0.0, 0.0, 0.0, 2.0]), [1, 3, 2])
     >>> fit(directions, tf.ones([1]), tf.constant(0.5), False).regression.numpy().round(2)
@@ -115,7 +117,7 @@ def fit(directions, weights, noise_stddev, free_scale):
 
 
 def dimensions(weights, free_scale):
-    """Returns the number of coordinates seen, less the two that a free position takes.
+    """Returns the number of visible coordinates, less two for a free translation.
 
     Args:
         weights: `[..., L]`.
@@ -127,20 +129,19 @@ def dimensions(weights, free_scale):
     >>> float(dimensions(tf.constant([1.0, 0.5, 0.0]), True))
     2.0
     """
-    seen = 2 * tf.reduce_sum(tf.cast(weights > 0, weights.dtype), -1)
-    return tf.maximum(seen - 2, 0) if free_scale else seen
+    visible = 2 * tf.reduce_sum(tf.cast(weights > 0, weights.dtype), -1)
+    return tf.maximum(visible - 2, 0) if free_scale else visible
 
 
 def lift_pose(landmarks, directions, weights, noise_stddev, regression, free_scale):
-    """Returns the pose of one PPCA model for landmarks, differentiable by these.
+    """Fits the pose of one PPCA model to landmarks, differentiable by the landmarks.
 
-    The energy is summed over residuals, not as a quadratic form of the landmarks: that
-    loses about three digits to cancellation, too many in float32 to rank candidates that
-    are close.
+    The energy is a sum of squared residuals. The quadratic form M8 would lose about three
+    digits to cancellation, too many in float32 to rank candidates that are close.
 
     Args:
-        landmarks: `[..., L, 2]`: less their weighted mean, in any unit, at a free scale;
-            in mm at a given one.
+        landmarks: `[..., L, 2]`; at a free scale in any unit, less their weighted mean; at
+            a given scale in mm.
         directions: `[..., L, 3, J + 1]`, mm.
         weights: `[..., L]`.
         noise_stddev: `[...]`, mm.
@@ -148,11 +149,11 @@ def lift_pose(landmarks, directions, weights, noise_stddev, regression, free_sca
         free_scale: Whether scale and translation are free.
 
     Returns:
-        A `PPCAPose`. Landmarks that determine nothing, all equal or of weight zero, have
-        the mean pose, at a free scale with the inverse scale 1.
+        A `PPCAPose`. Landmarks that are all equal or all of weight zero give the mean pose
+        and, at a free scale, the inverse scale 1.
 
     References:
-        docs/method.md, equations 3, 6 and 8 to 11.
+        docs/method.md, M3, M6 and M8 to M11.
 
     >>> directions = tf.reshape(tf.constant([1.0, 0.0, 0.0, 0.0, 0.0, 2.0]), [1, 3, 2])
     >>> ones, noise = tf.ones([1]), tf.constant(0.5)
@@ -173,15 +174,15 @@ def lift_pose(landmarks, directions, weights, noise_stddev, regression, free_sca
         return tf.reduce_sum(weights * tf.reduce_sum(left * right, -1), -1)
 
     def explain(landmarks):
-        """Returns the latents of landmarks in mm, and what they add to the mean pose."""
+        """Returns the latents of landmarks in mm and their offset from the mean pose."""
         shape = tf.concat([tf.shape(landmarks)[:-2], [regression.shape[-1]]], 0)
         latents = tf.linalg.matvec(regression, tf.reshape(landmarks, shape))
         return latents, tf.einsum("...lcj,...j->...lc", loadings, latents)
 
     mean = centred(mean_pose[..., :2])
     if free_scale:
-        _, growth = explain(landmarks)
-        unexplained = landmarks - growth[..., :2]
+        _, pose_per_inverse_scale = explain(landmarks)
+        unexplained = landmarks - pose_per_inverse_scale[..., :2]
         square, num_free = product(landmarks, unexplained), dimensions(weights, free_scale)
         inverse_scale = most_likely_inverse_scale(
             square, product(mean, unexplained), noise_variance, num_free
@@ -191,13 +192,19 @@ def lift_pose(landmarks, directions, weights, noise_stddev, regression, free_sca
         difference = inverse_scale[..., tf.newaxis, tf.newaxis] * landmarks - mean
         difference = tf.where((square > 0)[..., tf.newaxis, tf.newaxis], difference, 0)
     else:
-        growth = tf.zeros_like(mean_pose)
+        pose_per_inverse_scale = tf.zeros_like(mean_pose)
         inverse_scale, inverse_scale_variance = tf.ones_like(noise_variance), 0 * noise_variance
         difference = landmarks - mean
     latents, offset = explain(difference)
     residuals = difference - centred(offset[..., :2])
     energy = product(residuals, residuals) + noise_variance * tf.reduce_sum(latents**2, -1)
-    return PPCAPose(mean_pose + offset, growth, inverse_scale, inverse_scale_variance, energy)
+    return PPCAPose(
+        joints_3d=mean_pose + offset,
+        pose_per_inverse_scale=pose_per_inverse_scale,
+        inverse_scale=inverse_scale,
+        inverse_scale_variance=inverse_scale_variance,
+        energy=energy,
+    )
 
 
 def _flat_rows(directions):

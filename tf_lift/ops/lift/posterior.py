@@ -61,8 +61,11 @@ def stddev(candidates, probability, joints_3d):
         docs/method.md, section 10.
     """
     poses = candidates.poses
-    rooted, growth = (part - part[:, :, :1] for part in (poses.joints_3d, poses.growth))
-    variance = poses.inverse_scale_variance[..., tf.newaxis] * tf.reduce_sum(growth**2, -1)
+    rooted, per_inverse_scale = (
+        part - part[:, :, :1] for part in (poses.joints_3d, poses.pose_per_inverse_scale)
+    )
+    variance = poses.inverse_scale_variance[..., tf.newaxis]
+    variance *= tf.reduce_sum(per_inverse_scale**2, -1)
     variance += candidates.variance
     variance += tf.reduce_sum((rooted - joints_3d[:, tf.newaxis]) ** 2, -1)
     variance = expectation(variance, probability)
