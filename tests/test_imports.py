@@ -29,7 +29,7 @@ ALLOWED = {
     "metrics": {"ops"},
     "layers": {"ops", "prior", "skeletons"},
     "models": {"layers", "losses", "metrics", "ops", "prior", "skeletons"},
-    "viewing": {"ops", "skeletons"},
+    "viewing": {"io", "ops", "skeletons"},
 }
 LIBRARY = {*ALLOWED}
 ALLOWED["evaluation"] = LIBRARY

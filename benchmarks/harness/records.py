@@ -9,6 +9,8 @@ import platform
 import subprocess
 from typing import Any
 
+from benchmarks.harness import atomic
+
 __all__ = ["machine", "read", "to_json", "versions", "write", "write_whole"]
 
 _PROJECT = pathlib.Path(__file__).resolve().parents[2]
@@ -66,12 +68,7 @@ def write_whole(path, text: str) -> None:
     """Writes a text file, whole or not at all; its folder is made if need be."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    atomic.write_text(path, text)
 
 
 def machine() -> dict[str, Any]:

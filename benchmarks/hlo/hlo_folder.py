@@ -2,13 +2,11 @@
 
 import dataclasses
 import json
-import os
 import pathlib
-import shutil
 
 import numpy as np
 
-from benchmarks.harness import records
+from benchmarks.harness import atomic, records
 
 __all__ = ["Program", "read", "write"]
 
@@ -58,10 +56,7 @@ def write(folder, programs: list[Program], command: str) -> pathlib.Path:
     """
     folder = pathlib.Path(folder)
     check_free(folder)
-    beside = folder.absolute()
-    new, old = (beside.with_name(f".{beside.name}.{os.getpid()}.{part}") for part in ("new", "old"))
-    try:
-        new.mkdir(parents=True)
+    with atomic.replacing_folder(folder) as new:
         listed = []
         for program in programs:
             (new / f"{program.name}.mlir").write_text(program.text, encoding="utf-8")
@@ -84,12 +79,6 @@ def write(folder, programs: list[Program], command: str) -> pathlib.Path:
             "versions": records.versions(),
         }
         (new / _MANIFEST).write_text(records.to_json(manifest), encoding="utf-8")
-        if folder.exists():
-            beside.replace(old)
-        new.replace(beside)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
     return folder
 
 

@@ -161,23 +161,6 @@ def test_failed_export_leaves_no_version(error, model, tmp_path, monkeypatch):
     assert not list((tmp_path / "pose").iterdir())
 
 
-def test_version_that_another_export_took_is_left_alone(tmp_path, monkeypatch):
-    ours = tmp_path / ".part_ours"
-    ours.mkdir()
-    rename = saved_model.pathlib.Path.rename
-
-    def slower(self, target):
-        # While we look for the number, another export takes it.
-        monkeypatch.setattr(saved_model.pathlib.Path, "rename", rename)
-        target.mkdir()
-        (target / "theirs").touch()
-        return rename(self, target)
-
-    monkeypatch.setattr(saved_model.pathlib.Path, "rename", slower)
-    assert saved_model._rename_to_next_version(ours, tmp_path) == tmp_path / "2"
-    assert (tmp_path / "1" / "theirs").exists()
-
-
 def test_compiled_functions_are_refused():
     @tf.function(jit_compile=True)
     def inner(x):

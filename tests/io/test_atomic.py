@@ -1,51 +1,137 @@
-"""Files that appear whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 import os
+import pathlib
 
-import numpy as np
 import pytest
 
-from tf_lift.io import atomic, npz
+from tf_lift.io import atomic
+
+
+def umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
 
 
 def test_a_file_appears_at_the_end(tmp_path):
-    path = tmp_path / "clip.csv"
+    path = tmp_path / "best.weights.h5"
     path.write_text("old")
     with atomic.replacing(path) as temporary:
         temporary.write_text("new")
         assert path.read_text() == "old"
-        assert temporary.suffix == ".csv"
+        assert temporary.name.startswith(".")
+        assert temporary.name.endswith(".best.weights.h5")
         assert temporary.parent == tmp_path
     assert path.read_text() == "new"
-    assert os.listdir(tmp_path) == ["clip.csv"]
-    mask = os.umask(0)
-    os.umask(mask)
-    assert path.stat().st_mode & 0o777 == 0o666 & ~mask
+    assert os.listdir(tmp_path) == ["best.weights.h5"]
+    assert path.stat().st_mode & 0o777 == 0o666 & ~umask()
 
 
-def test_nothing_is_left_of_a_failure(tmp_path):
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt, SystemExit])
+def test_nothing_is_left_of_a_failed_file(error, tmp_path):
     path = tmp_path / "clip.csv"
     path.write_text("old")
-    with pytest.raises(KeyboardInterrupt), atomic.replacing(path) as temporary:
+    with pytest.raises(error), atomic.replacing(path) as temporary:
         temporary.write_text("half")
-        raise KeyboardInterrupt
+        raise error
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["clip.csv"]
 
 
-def test_the_folder_must_exist(tmp_path):
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_nothing_is_left_of_a_failed_rename(error, tmp_path, monkeypatch):
+    def fail(source, target):
+        raise error
+
+    monkeypatch.setattr("os.replace", fail)
+    with pytest.raises(error):
+        atomic.write_text(tmp_path / "clip.csv", "new")
+    with pytest.raises(error), atomic.replacing_folder(tmp_path / "export") as temporary:
+        (temporary / "a").write_text("a")
+    assert not os.listdir(tmp_path)
+
+
+def test_the_error_of_a_block_that_deletes_its_file_is_kept(tmp_path):
+    with pytest.raises(ValueError, match="mine"), atomic.replacing(tmp_path / "a") as temporary:
+        temporary.unlink()
+        raise ValueError("mine")
+
+
+def test_the_folder_of_a_file_must_exist(tmp_path):
     with pytest.raises(FileNotFoundError), atomic.replacing(tmp_path / "none" / "clip.csv"):
         pytest.fail("the block must not run")
 
 
-def test_arrays_and_texts_round_trip(tmp_path):
-    npz.write(tmp_path / "a.npz", {"poses": np.ones([2, 3]), "license": "free", "fps": 10})
-    content = npz.read(tmp_path / "a.npz")
-    assert sorted(content) == ["fps", "license", "poses"]
-    assert str(content["license"]) == "free"
+def test_text_is_written_as_utf_8(tmp_path):
+    atomic.write_text(tmp_path / "a.txt", "größer")
+    assert (tmp_path / "a.txt").read_bytes() == "größer".encode()
 
 
-def test_objects_are_not_written(tmp_path):
-    with pytest.raises(ValueError, match=r"`arrays` must be numbers or texts.*\['a'\]"):
-        npz.write(tmp_path / "a.npz", {"a": np.array([{}]), "b": 1})
-    assert not list(tmp_path.iterdir())
+def test_a_folder_appears_at_the_end(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for content in ("old", "new"):
+        with atomic.replacing_folder("deep/export") as temporary:
+            (temporary / content).write_text(content)
+    assert os.listdir("deep") == ["export"]
+    assert os.listdir("deep/export") == ["new"]
+    assert os.stat("deep/export").st_mode & 0o777 == 0o777 & ~umask()
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_nothing_is_left_of_a_failed_folder(error, tmp_path):
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "old").touch()
+    with pytest.raises(error), atomic.replacing_folder(tmp_path / "export") as temporary:
+        (temporary / "half").touch()
+        raise error
+    assert os.listdir(tmp_path) == ["export"]
+    assert os.listdir(tmp_path / "export") == ["old"]
+
+
+def test_the_old_folder_returns_where_the_new_one_cannot_be_renamed(tmp_path, monkeypatch):
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "old").touch()
+    replace = os.replace
+
+    def fail_for_the_new_one(source, target):
+        if (pathlib.Path(source) / "new").exists():
+            raise OSError("disk full")
+        replace(source, target)
+
+    monkeypatch.setattr("os.replace", fail_for_the_new_one)
+    with pytest.raises(OSError, match="disk full"):
+        with atomic.replacing_folder(tmp_path / "export") as temporary:
+            (temporary / "new").touch()
+    assert os.listdir(tmp_path) == ["export"]
+    assert os.listdir(tmp_path / "export") == ["old"]
+
+
+def test_folders_are_numbered_on(tmp_path):
+    for existing in ("3", "10", "latest"):
+        (tmp_path / existing).mkdir()
+    with atomic.temporary_folder(tmp_path) as temporary:
+        assert not temporary.name.isdigit()
+        assert atomic.rename_to_next_number(temporary, tmp_path) == tmp_path / "11"
+    assert sorted(os.listdir(tmp_path)) == ["10", "11", "3", "latest"]
+
+
+def test_a_number_that_another_process_took_is_left_alone(tmp_path, monkeypatch):
+    rename = pathlib.Path.rename
+
+    def slower(self, target):
+        # While this process looks for the number, another one takes it.
+        monkeypatch.setattr(pathlib.Path, "rename", rename)
+        target.mkdir()
+        (target / "theirs").touch()
+        return rename(self, target)
+
+    monkeypatch.setattr(pathlib.Path, "rename", slower)
+    with atomic.temporary_folder(tmp_path) as temporary:
+        assert atomic.rename_to_next_number(temporary, tmp_path) == tmp_path / "2"
+    assert (tmp_path / "1" / "theirs").exists()
+
+
+def test_a_rename_that_cannot_succeed_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        atomic.rename_to_next_number(tmp_path / "none", tmp_path)

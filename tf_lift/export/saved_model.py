@@ -1,15 +1,13 @@
 """SavedModels of lifting networks, for TensorFlow Serving and `tf.saved_model.load`."""
 
 import json
-import os
 import pathlib
-import shutil
-import tempfile
 
 import tensorflow as tf
 
 from tf_lift import skeletons
 from tf_lift.data.pipeline import examples, targets
+from tf_lift.io import atomic
 from tf_lift.models.lifting_cpm import describe
 
 __all__ = ["LiftingService", "check_servable", "export_saved_model"]
@@ -140,10 +138,8 @@ def export_saved_model(
     signatures = _trace(service, model.get_layer("lift"))
     root = pathlib.Path(folder) / name
     root.mkdir(parents=True, exist_ok=True)
-    # Beside the versions, so that renaming stays on one disk; the name is no number, so
-    # that no server takes it for a version.
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix=".part_", dir=root))
-    try:
+    # A hidden folder is no number, so no server takes it for a version.
+    with atomic.temporary_folder(root) as temporary:
         tf.saved_model.save(service, str(temporary), signatures=signatures)
         joints = skeletons.get(skeleton)
         extra = temporary / "assets.extra"
@@ -156,10 +152,7 @@ def export_saved_model(
             "units": {"landmarks": "px", "joints_3d": "mm"},
         }
         (extra / "skeleton.json").write_text(json.dumps(description, indent=1), encoding="utf-8")
-        os.chmod(temporary, 0o755)
-        return _rename_to_next_version(temporary, root)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        return atomic.rename_to_next_number(temporary, root)
 
 
 def _trace(service, lift):
@@ -229,18 +222,6 @@ def _decode_and_fit(content, size):
     # Rounded to whole pixels, the two differ a little.
     scale = tf.reverse(tf.cast(fitted, tf.float32) / extent, [0])
     return tf.ensure_shape(image, [size, size, 3]), scale, offset
-
-
-def _rename_to_next_version(temporary, root):
-    while True:
-        numbers = [int(path.name) for path in root.iterdir() if path.name.isdigit()]
-        version = root / str(max(numbers, default=0) + 1)
-        try:
-            # Fails where the folder exists and is not empty: another export was faster.
-            return temporary.rename(version)
-        except OSError:
-            if not version.exists():
-                raise
 
 
 def _tf_variable(variable):

@@ -5,7 +5,6 @@ import json
 import math
 import os
 import pathlib
-import tempfile
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +13,7 @@ import tf_lift
 from tf_lift import skeletons
 from tf_lift.camera import lifting as camera_lifting
 from tf_lift.camera.camera import Camera
+from tf_lift.io import atomic
 from tf_lift.ops import shapes
 
 __all__ = ["Poses", "lift_landmarks", "with_pitch", "write_json", "write_npz"]
@@ -321,14 +321,8 @@ def write_npz(poses: Poses, path: str | os.PathLike) -> pathlib.Path:
 def _write(path, write):
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            write(file)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        pathlib.Path(temporary).unlink(missing_ok=True)
+    with atomic.replacing(path) as temporary, open(temporary, "wb") as file:
+        write(file)
     return path
 
 

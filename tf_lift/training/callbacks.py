@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tf_lift.io import atomic
 from tf_lift.training import optimizers
 from tf_lift.training.checkpoints import RunCheckpoint
 from tf_lift.training.config import TrainConfig
@@ -92,9 +93,8 @@ class Validation(tf.keras.callbacks.Callback):
         # A NaN is no improvement, so that diverged weights are never the best.
         if errors[self.monitor] < float(self.checkpoint.best_error):
             self.checkpoint.best_error.assign(errors[self.monitor])
-            temporary = self.path.with_name(f"part_{self.path.name}")
-            self.model.save_weights(temporary)
-            temporary.replace(self.path)
+            with atomic.replacing(self.path) as temporary:
+                self.model.save_weights(temporary)
 
 
 class Checkpoints(tf.keras.callbacks.Callback):

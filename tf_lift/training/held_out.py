@@ -5,6 +5,7 @@ import pathlib
 
 from tf_lift.evaluation import baselines
 from tf_lift.evaluation.evaluate import StagePoses, evaluate_stages
+from tf_lift.io import atomic
 from tf_lift.models.loading import load_lifting_cpm
 from tf_lift.prior.pose_prior import PosePrior
 from tf_lift.training.config import settings
@@ -45,5 +46,5 @@ def evaluate_file(path, changes: dict, output=None) -> dict:
         "num_test_people": config.num_test_people,
     }
     if output is not None:
-        pathlib.Path(output).write_text(json.dumps(summary, indent=1), encoding="utf-8")
+        atomic.write_text(output, json.dumps(summary, indent=1))
     return summary

@@ -18,6 +18,7 @@ from tf_lift.evaluation import baselines, report
 from tf_lift.evaluation.evaluate import StagePoses, evaluate_stages
 from tf_lift.export.comparison import max_abs_difference
 from tf_lift.export.saved_model import export_saved_model
+from tf_lift.io import atomic
 from tf_lift.models.lifting_cpm import build_lifting_cpm, compile_lifting_cpm, describe
 from tf_lift.models.presets import get_preset
 from tf_lift.prior.pose_prior import PosePrior
@@ -259,9 +260,7 @@ class _Run:
         return _Timed(self.seconds_of, name)
 
     def _write_json(self, name, content):
-        temporary = self.workdir / f"{name}.part"
-        temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")
-        temporary.replace(self.workdir / name)
+        atomic.write_text(self.workdir / name, json.dumps(content, indent=1))
 
 
 @dataclasses.dataclass

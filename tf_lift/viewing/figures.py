@@ -2,7 +2,6 @@
 
 import os
 import pathlib
-import tempfile
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from tf_lift import skeletons
+from tf_lift.io import atomic
 from tf_lift.ops import shapes
 from tf_lift.viewing import panels
 
@@ -182,15 +182,9 @@ def save(figure: Figure, path: str | os.PathLike, dpi: float = 200.0) -> pathlib
     if path.suffix.lower() != ".png":
         raise ValueError(f"`path` must end in .png. Received: {path}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(suffix=".png", dir=path.parent)
-    os.close(handle)
-    try:
+    with atomic.replacing(path) as temporary:
         # The canvas is made here: the user's backend, interactive or not, stays out of it.
         FigureCanvasAgg(figure).print_figure(temporary, dpi=dpi, format="png")
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    finally:
-        pathlib.Path(temporary).unlink(missing_ok=True)
     figure.clear()
     return path
 

@@ -34,10 +34,10 @@ def test_a_file_is_replaced_whole(tmp_path, monkeypatch):
     path = tmp_path / "page.md"
     path.write_text("old")
 
-    def fail(self, target):
+    def fail(source, target):
         raise OSError("disk full")
 
-    monkeypatch.setattr("pathlib.Path.replace", fail)
+    monkeypatch.setattr("os.replace", fail)
     with pytest.raises(OSError, match="disk full"):
         records.write_whole(path, "new")
     assert path.read_text() == "old"

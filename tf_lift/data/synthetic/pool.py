@@ -13,6 +13,7 @@ import zipfile
 import numpy as np
 
 from tf_lift.data.synthetic.people import SyntheticPeople
+from tf_lift.io import atomic
 
 __all__ = ["FIELDS", "render_pool"]
 
@@ -179,10 +180,8 @@ def _cached(path):
 
 def _save(path, pool):
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Written aside, then renamed: an interrupted run leaves no broken cache.
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+    with atomic.replacing(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, **pool)
-    os.replace(file.name, path)
 
 
 class _progress_bar:
