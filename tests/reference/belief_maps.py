@@ -24,7 +24,7 @@ def from_landmarks(landmarks, height, width, stddev=1.0):
 
 
 def from_landmarks_gradient(landmarks, upstream, stddev=1.0):
-    """Eq. 9: dc/dx = sum_z dc/db(z) [G(z; x + 1) - G(z; x - 1)] / 2.
+    """S9: dc/dx = sum_z dc/db(z) [G(z; x + 1) - G(z; x - 1)] / 2.
 
     The background b_bg = 1 - max_l b_l adds -upstream_bg to the upstream of the largest
     Gaussian of each cell.

@@ -1,6 +1,6 @@
 """Landmarks from belief maps: the argmax with the paper's gradient, and subpixel decoders.
 
-The public functions are those of `ops.belief_maps`, where the conventions are.
+Conventions: `tf_lift.ops.belief_maps`.
 """
 
 import math
@@ -8,27 +8,28 @@ import math
 import tensorflow as tf
 
 from tf_lift.ops import dtypes, shapes
+from tf_lift.ops.belief_maps import separable
 
-__all__ = ["outer", "peak_values", "refine_peaks", "soft_argmax", "to_landmarks"]
+__all__ = ["peak_values", "refine_peaks", "soft_argmax", "to_landmarks"]
 
 
 def to_landmarks(belief_maps, step: float = 1.0) -> tf.Tensor:
     """Finds the cell of the maximum of each channel, with a gradient through the argmax.
 
-    Of equal maxima the first in row-major order wins, so a flat map gives (0, 0). A channel
-    that holds a NaN gives (NaN, NaN). Every channel is decoded: leave out the background.
+    The first of equal maxima in row-major order wins, so a flat map gives (0, 0). A channel
+    that holds a NaN gives (NaN, NaN). Every channel is decoded, so leave out the background.
 
-    The gradient says where the maximum should move. For the upstream gradient g of a
+    The gradient points where the maximum should move. For the upstream gradient g of a
     landmark Y and m = step |g|, it is +m at the peak and -m N(z; Y, 1), the normal density
-    of standard deviation one cell, at the other cells z of the quadrant on the side of -g,
-    so that descending lowers the peak and raises the cells beside it in the wanted
-    direction. It is 0 where g = 0.
+    of standard deviation one cell, at the other cells z of the quadrant on the side of -g.
+    A descent step thus lowers the peak and raises its neighbours in the wanted direction.
+    The gradient is 0 where g = 0.
 
-    The quadrant holds the peak's own row and column on its side: a landmark two cells too
+    The quadrant includes the peak's own row and column on its side: a landmark two cells too
     far to the left must raise cells of its own row whatever the sign of a vanishing g_y,
-    and the nearest cells, where N is largest, lie there. Where g is exactly 0 along an
-    axis, both quadrants of that side count, without the line between them and the other
-    two, along which the landmark would gain nothing. A peak on the border with nothing
+    and the nearest cells, where N is largest, lie there. Where g is exactly 0 along one
+    axis, both quadrants on the side of -g count, but not the line through the peak along
+    that axis, on which the landmark would gain nothing. A peak on the border with no cell
     on the side of -g is only lowered.
 
     Args:
@@ -43,7 +44,8 @@ def to_landmarks(belief_maps, step: float = 1.0) -> tf.Tensor:
             positive.
 
     References:
-        Tome et al. Lifting from the Deep. CVPR 2017. Supplementary, section 1.2.
+        Tome et al. Lifting from the Deep. CVPR 2017, supplementary material, section 1.2;
+        docs/method.md, M18.
 
     >>> maps = tf_lift.ops.belief_maps.from_landmarks([[[2.2, 0.9]]], height=4, width=5)
     >>> to_landmarks(maps[..., :-1]).numpy()
@@ -61,7 +63,7 @@ def _checked(belief_maps):
     belief_maps = dtypes.to_float(belief_maps)
     shapes.check_shape(belief_maps, "belief_maps", None, None, None)
     shapes.check_not_empty(belief_maps, "belief_maps")
-    # A sum of numbers: that of truth values takes three times as long on a CPU.
+    # Sum numbers: a reduction of booleans takes three times as long on a CPU.
     num_unknown = tf.reduce_sum(tf.cast(tf.math.is_nan(belief_maps), tf.float32), axis=[-3, -2])
     return belief_maps, tf.equal(num_unknown, 0.0)
 
@@ -72,7 +74,7 @@ def _where_known(known, landmarks):
 
 
 def _emptied(belief_maps, known):
-    """Sets channels with a NaN to 0, for derivatives that would be NaN in all their cells."""
+    """Sets channels that hold a NaN to 0, so that their derivatives are 0 and not NaN."""
     return tf.where(known[..., tf.newaxis, tf.newaxis, :], belief_maps, tf.zeros_like(belief_maps))
 
 
@@ -93,51 +95,33 @@ def _argmax(belief_maps, step):
     @tf.custom_gradient
     def decode(belief_maps):
         width = tf.shape(belief_maps)[-2]
-        # Of a channel with a NaN it is any cell, which the caller does not use.
+        # A channel with a NaN yields an arbitrary cell, which the caller ignores.
         index = tf.argmax(_flatten(belief_maps), axis=-2, output_type=tf.int32)
         landmarks = tf.cast(tf.stack([index % width, index // width], axis=-1), belief_maps.dtype)
 
         def grad(upstream):
             magnitude = step * tf.norm(upstream, axis=-1)[..., tf.newaxis, :]
-            # Everything is a product of a profile over columns and one over rows,
-            # [..., cells, C], so that only sums of products are as large as the maps.
+            # Each term is a product of a profile over columns and one over rows,
+            # [..., cells, C], so only sums of such products are as large as the maps.
             peak, density = [], []
             for axis, cells in enumerate((columns, rows)):
                 along = cells - landmarks[..., tf.newaxis, :, axis]
                 g, other = (upstream[..., tf.newaxis, :, i] for i in (axis, 1 - axis))
                 at_peak = tf.equal(along, 0.0)
-                # Not the line through the peak where the other axis has nothing to gain.
+                # Leave out the line through the peak where the other axis has no gradient.
                 wanted = (-along * tf.sign(g) >= 0) & ~(at_peak & tf.equal(other, 0.0))
                 density.append(tf.where(wanted, tf.exp(-0.5 * along**2), 0.0))
                 peak.append(tf.cast(at_peak, upstream.dtype))
             scale = magnitude / (2.0 * math.pi)
-            # Where the peak's cell lies in the quadrant, its density is taken back.
+            # Where the quadrant includes the peak's cell, cancel the density there.
             inside = tf.cast(tf.reduce_all(tf.not_equal(upstream, 0.0), axis=-1), upstream.dtype)
             peak_value = magnitude + scale * inside[..., tf.newaxis, :]
-            return outer(peak[0], peak[1] * peak_value) - outer(density[0], density[1] * scale)
+            lowered = separable.outer(peak[0], peak[1] * peak_value)
+            return lowered - separable.outer(density[0], density[1] * scale)
 
         return landmarks, grad
 
     return decode(belief_maps)
-
-
-def outer(over_columns, over_rows):
-    """Multiplies profiles over columns and rows: separable maps.
-
-    Args:
-        over_columns: Tensor of shape `[..., W, C]`.
-        over_rows: Tensor of shape `[..., H, C]`.
-
-    Returns:
-        Tensor of shape `[..., H, W, C]`.
-    """
-    height = tf.shape(over_rows)[-2:-1]
-    shape = tf.shape(over_columns)
-    shape = tf.concat([shape[:-2], height, shape[-2:]], axis=0)
-    # Repeated by whole rows first: a product that has to broadcast both takes four times as
-    # long on a CPU.
-    repeated = tf.broadcast_to(over_columns[..., tf.newaxis, :, :], shape)
-    return over_rows[..., :, tf.newaxis, :] * repeated
 
 
 def refine_peaks(belief_maps, step: float = 1.0) -> tf.Tensor:
@@ -145,10 +129,10 @@ def refine_peaks(belief_maps, step: float = 1.0) -> tf.Tensor:
 
     Fits a parabola to the logarithm of the peak and of its two neighbours along each
     axis, which is exact for a Gaussian of any width and height. A neighbour outside the
-    map, or a peak that is not positive, leaves the cell's centre. On 46 x 46 maps of a
+    map, or a peak that is not positive, leaves the centre of the cell. On 46 x 46 maps of a
     Gaussian of 0.875 cells the error is 0.00 cells without noise, 0.03 with noise of 2 %
-    of the peak and 0.16 with 10 %; a parabola through the values themselves has 0.06,
-    0.07, 0.18, the plain argmax 0.42, 0.42, 0.45.
+    of the peak and 0.16 with 10 %; against 0.06, 0.07 and 0.18 for a parabola through the
+    values themselves and 0.42, 0.42 and 0.45 for the plain argmax.
 
     The gradient is that of `to_landmarks`; the shift within the cell adds nothing to it.
 
@@ -177,8 +161,8 @@ def refine_peaks(belief_maps, step: float = 1.0) -> tf.Tensor:
         return _where_known(known, cells + shift)
 
 
-# Least value, relative to the peak, that enters a logarithm. The subpixel error does not
-# change between 1e-3 and 5e-2, since a Gaussian's neighbours are far above either.
+# Lower bound, relative to the peak, of a value whose logarithm is taken. The subpixel error is
+# the same for bounds from 1e-3 to 5e-2, since a Gaussian's neighbours are far above either.
 _LOG_FLOOR = 1e-2
 
 
@@ -186,12 +170,12 @@ def _peak_shift(belief_maps, cells):
     shape = tf.shape(belief_maps)
     width, height = shape[-2], shape[-3]
     x, y = tf.unstack(tf.cast(cells, tf.int32), axis=-1)
-    # A neighbour that is outside is any cell, and then not used.
+    # A neighbour outside the map is clamped to any cell; its value is not used.
     left, right = tf.maximum(x - 1, 0), tf.minimum(x + 1, width - 1)
     above, below = tf.maximum(y - 1, 0), tf.minimum(y + 1, height - 1)
     places = [(x, y), (left, y), (right, y), (x, above), (x, below)]
     values = _values_at(belief_maps, [row * width + column for column, row in places])
-    # Infinite beliefs have no ratio.
+    # The ratio of infinite beliefs is undefined.
     peak, *neighbours = tf.unstack(tf.clip_by_value(values, -1e30, 1e30), axis=-2)
     shifts = [
         _parabola_shift(before, peak, after, (position > 0) & (position < size - 1) & (peak > 0))
@@ -225,7 +209,7 @@ def _parabola_shift(before, peak, after, usable):
     return tf.where(usable, shift, tf.zeros_like(shift))
 
 
-# Least belief of `soft_argmax`: its power of 6 is far below that of any peak that counts.
+# Lower bound of a belief in `soft_argmax`: its sixth power is negligible against any real peak's.
 _SOFT_FLOOR = 1e-3
 
 
@@ -233,14 +217,15 @@ def soft_argmax(belief_maps, power: float = 6.0) -> tf.Tensor:
     """Computes the mean position of each channel, weighted by a power of the belief.
 
     `sum_z z b(z)**power / sum_z b(z)**power`, a softmax of `power * log b` with b at least
-    0.001. Unlike a softmax of the beliefs it ignores their scale, and the many empty cells
-    do not pull it to the centre of the map. Low powers are exact for clean Gaussians, high
-    ones resist noise: on 46 x 46 maps of a Gaussian of 0.875 cells the error at power 4, 6, 8
-    is 0.06, 0.13, 0.19 cells without noise, 0.28, 0.16, 0.21 with noise of 5 % of the peak
-    and 3.4, 0.43, 0.25 with 10 %; the best softmax of the beliefs has 0.27 without noise.
+    0.001. Unlike a softmax of the beliefs, it ignores their scale, and the many empty cells
+    do not pull it to the centre of the map. Low powers are exact for clean Gaussians; high
+    powers resist noise: on 46 x 46 maps of a Gaussian of 0.875 cells the error at power 4, 6
+    and 8 is 0.06, 0.13 and 0.19 cells without noise, 0.28, 0.16 and 0.21 with noise of 5 % of
+    the peak, and 3.4, 0.43 and 0.25 with 10 %. The best softmax of the beliefs has an error
+    of 0.27 without noise.
 
-    The gradient is the derivative, to every cell above 0.001. A map without any gives its
-    own centre.
+    The gradient is the true derivative for every cell above 0.001. A map with no such cell
+    gives its own centre.
 
     Args:
         belief_maps: Tensor of shape `[..., H, W, C]`.
@@ -273,7 +258,7 @@ def soft_argmax(belief_maps, power: float = 6.0) -> tf.Tensor:
 
 
 def peak_values(belief_maps) -> tf.Tensor:
-    """Returns the maximum of each channel, the score of its landmark.
+    """Returns the maximum of each channel: the score of its landmark.
 
     Args:
         belief_maps: Tensor of shape `[..., H, W, C]`.

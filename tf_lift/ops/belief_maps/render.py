@@ -1,11 +1,6 @@
 """Belief maps from landmarks, with the paper's gradient; cells and pixels.
 
-Letters: H, W are the height and width of a map in cells, L the number of landmarks and
-C the number of channels. Positions are (x, y) in cells: the cell in row i and column j
-has its centre at (j, i). `cells_to_pixels` takes them to the image.
-
-NaN marks what is not known, in both directions: a landmark that is not finite has an empty
-map, and a channel that holds a NaN has the landmark (NaN, NaN). Neither passes a gradient.
+Conventions: `tf_lift.ops.belief_maps`.
 """
 
 import math
@@ -13,25 +8,21 @@ import math
 import tensorflow as tf
 
 from tf_lift.ops import dtypes, shapes
-from tf_lift.ops.belief_maps import decode as peaks
+from tf_lift.ops.belief_maps import separable
 
-__all__ = [
-    "cells_to_pixels",
-    "from_landmarks",
-    "pixels_to_cells",
-]
+__all__ = ["cells_to_pixels", "from_landmarks", "pixels_to_cells"]
 
 
 def from_landmarks(landmarks, height: int, width: int, stddev: float = 1.0) -> tf.Tensor:
     """Draws a Gaussian of peak 1 around each landmark, and the background.
 
     `maps[i, j, l] = exp(-((j - x_l)**2 + (i - y_l)**2) / (2 stddev**2))`, at subpixel
-    positions, and last `background = 1 - max_l maps`. A landmark that is not finite is
-    absent: its map is 0 everywhere, and it gets no gradient.
+    positions; the last channel is `background = 1 - max_l maps`. A landmark that is not
+    finite is absent: its map is 0 everywhere, and it gets no gradient.
 
     The gradient is the paper's difference of Gaussians, not the analytic derivative:
-    `d maps / dx = (maps(x + 1) - maps(x - 1)) / 2`, one cell to either side, the same for
-    y. What reaches the background goes to the landmark that is the maximum there.
+    `d maps / dx = (maps(x + 1) - maps(x - 1)) / 2`, one cell to either side, and the same
+    for y. The gradient of a background cell goes to the landmark that is the maximum there.
 
     Args:
         landmarks: Tensor of shape `[..., L, 2]`, (x, y) in cells; may lie outside.
@@ -47,7 +38,8 @@ def from_landmarks(landmarks, height: int, width: int, stddev: float = 1.0) -> t
             not positive.
 
     References:
-        Tome et al. Lifting from the Deep. CVPR 2017. Supplementary, section 1.2, eq. 9.
+        Tome et al. Lifting from the Deep. CVPR 2017, supplementary material, S9;
+        docs/method.md, M17.
 
     >>> maps = from_landmarks([[[1.0, 0.0]]], height=2, width=3)
     >>> maps[0, :, :, 0].numpy().round(2)
@@ -64,7 +56,7 @@ def from_landmarks(landmarks, height: int, width: int, stddev: float = 1.0) -> t
         shapes.check_shape(landmarks, "landmarks", None, 2)
         shapes.check_not_empty(landmarks, "landmarks")
         gaussians = _gaussians(landmarks, height, width, stddev)
-        # No Gaussian exceeds 1, so the max(0, .) of the definition never acts.
+        # No Gaussian exceeds 1, so the definition's max(0, .) is not needed.
         background = 1.0 - tf.reduce_max(gaussians, axis=-1, keepdims=True)
         return tf.concat([gaussians, background], axis=-1)
 
@@ -76,8 +68,8 @@ def _gaussians(landmarks, height, width, stddev):
     columns = tf.range(tf.cast(width, landmarks.dtype))[:, tf.newaxis]
     rows = tf.range(tf.cast(height, landmarks.dtype))[:, tf.newaxis]
 
-    # The Gaussian is a product of one in x and one in y, so nothing here or in the
-    # gradient is larger than the maps themselves.
+    # The Gaussian is a product of one in x and one in y, so no tensor here or in the
+    # gradient is larger than the maps.
     def profile(cells, positions, shift=0.0):  # [..., cells, L]
         distance = (cells - positions[..., tf.newaxis, :] - shift) / stddev
         return present * tf.exp(-0.5 * distance**2)
@@ -86,10 +78,10 @@ def _gaussians(landmarks, height, width, stddev):
     def draw(landmarks):
         x, y = landmarks[..., 0], landmarks[..., 1]
         profile_x, profile_y = profile(columns, x), profile(rows, y)
-        maps = peaks.outer(profile_x, profile_y)
+        maps = separable.outer(profile_x, profile_y)
 
-        # Eq. 9 with a delta of one cell: db/dx = [b(x + 1) - b(x - 1)] / 2, which leaves
-        # the factor in y as it is, and likewise for y.
+        # S9 with a delta of one cell: db/dx = [b(x + 1) - b(x - 1)] / 2, which leaves the
+        # factor in y unchanged; likewise for y.
         def grad(upstream):
             difference_x = (profile(columns, x, 1.0) - profile(columns, x, -1.0)) / 2.0
             difference_y = (profile(rows, y, 1.0) - profile(rows, y, -1.0)) / 2.0
@@ -105,7 +97,7 @@ def _gaussians(landmarks, height, width, stddev):
 
 
 def cells_to_pixels(cells, stride: float) -> tf.Tensor:
-    """Converts positions in cells of a map to pixels of the image.
+    """Converts positions from cells of a map to pixels of the image.
 
     `pixels = (cells + 0.5) * stride - 0.5` for x and y: pixel 0 has its centre at 0, and a
     cell covers `stride` pixels.
@@ -127,7 +119,7 @@ def cells_to_pixels(cells, stride: float) -> tf.Tensor:
 
 
 def pixels_to_cells(pixels, stride: float) -> tf.Tensor:
-    """Converts pixels of the image to positions in cells: the inverse of `cells_to_pixels`.
+    """Converts positions from pixels of the image to cells: the inverse of `cells_to_pixels`.
 
     Args:
         pixels: Tensor of shape `[..., 2]`.
