@@ -1,4 +1,4 @@
-"""The loss of the belief maps."""
+"""The loss of belief maps."""
 
 import tensorflow as tf
 
@@ -11,13 +11,13 @@ __all__ = ["BeliefMapLoss"]
 class BeliefMapLoss(tf.keras.losses.Loss):
     """Sums the squared errors of belief maps over channels and cells.
 
-    A channel whose target holds a NaN has no label: it counts nothing and gets no
-    gradient. Give one of these to each stage's output to have the sum over stages.
-    Computed in float32 also for float16 maps.
+    A channel whose target holds a NaN has no label: it adds nothing to the loss and gets no
+    gradient. Give each stage's output its own instance; Keras adds up the stages. Float16 maps
+    are compared in float32.
 
     Args:
         name: Name of the loss.
-        **kwargs: Arguments of `tf.keras.losses.Loss`, such as `reduction`; by default the
+        **kwargs: Arguments of `tf.keras.losses.Loss`, such as `reduction`; the default is the
             mean over the batch.
 
     Call arguments:
@@ -31,7 +31,7 @@ class BeliefMapLoss(tf.keras.losses.Loss):
         ValueError: If the maps' shapes differ.
 
     References:
-        Tome et al. Lifting from the Deep. CVPR 2017. Eq. 8.
+        Tome et al. Lifting from the Deep. CVPR 2017, P8; docs/method.md, M19.
 
     >>> target = [[[[1.0, np.nan]]], [[[0.0, 0.0]]]]
     >>> float(BeliefMapLoss()(target, tf.fill([2, 1, 1, 2], 0.5)))
@@ -46,7 +46,7 @@ class BeliefMapLoss(tf.keras.losses.Loss):
         shapes.check_shape(y_pred, "y_pred", None, None, None)
         shapes.check_shape(y_true, "y_true", *y_pred.shape[-3:])
         labelled = tf.reduce_all(~tf.math.is_nan(y_true), axis=[-3, -2], keepdims=True)
-        # Selected before the square: the derivative of the difference is 1 even at a NaN, that
-        # of the square is not finite there.
+        # Select before squaring: at a NaN the derivative of the difference is still 1, but that
+        # of the square is not finite.
         error = tf.where(labelled, y_pred - y_true, tf.zeros_like(y_pred))
         return tf.reduce_sum(error**2, axis=[-3, -2, -1])

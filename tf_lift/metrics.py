@@ -1,26 +1,25 @@
 """Errors of poses and landmarks as Keras metrics.
 
-Each is the mean over poses of an error of `tf_lift.ops.errors.pose_errors`. Joints whose target is
-NaN do not count; nor do those of weight 0, where `sample_weight` has shape `[B, L]` (bool or
-weights >= 0, given through `weighted_metrics` in `compile`). A `sample_weight` of shape `[B]` or
-`[B, 1]` weights the poses. A pose without a visible joint has weight 0; where no pose is left,
-the result is 0.
+Each metric is the mean over poses of an error of `tf_lift.ops.errors`. Joints with a NaN target do
+not count, nor do joints of weight 0 in a `sample_weight` of shape `[B, L]` (bool or weights >= 0,
+passed on by `weighted_metrics` in `compile`). A `sample_weight` of shape `[B]` or `[B, 1]` weights
+the poses. A pose without a visible joint has weight 0; if no pose is left, the result is 0.
 """
 
 import tensorflow as tf
 
-from tf_lift.ops.errors import pose_errors
+from tf_lift.ops import errors
 
 __all__ = ["MPJPE", "NMPJPE", "PAMPJPE", "PCK3D", "LandmarkError"]
 
 
 class _PoseMetric(tf.keras.metrics.Mean):
-    """Mean over poses of the error that `_error` computes."""
+    """Averages over poses the error that `_error` computes."""
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         visibility, pose_weight = _split_weight(sample_weight, y_true)
         error = self._error(y_pred, y_true, visibility)
-        visible = pose_errors.num_visible(y_true, visibility) > 0
+        visible = errors.num_visible(y_true, visibility) > 0
         weight = tf.cast(visible, error.dtype)
         if pose_weight is not None:
             weight *= tf.cast(pose_weight, error.dtype)
@@ -31,7 +30,7 @@ class _PoseMetric(tf.keras.metrics.Mean):
 
 
 def _split_weight(sample_weight, y_true):
-    """Returns the weights of joints `[B, L]` and of poses `[B]`, one of them `None`."""
+    """Returns the weights of joints `[B, L]` and of poses `[B]`; at most one is not `None`."""
     if sample_weight is None:
         return None, None
     sample_weight = tf.convert_to_tensor(sample_weight)
@@ -50,7 +49,7 @@ def _split_weight(sample_weight, y_true):
 
 @tf.keras.utils.register_keras_serializable(package="tf_lift")
 class MPJPE(_PoseMetric):
-    """Mean per-joint position error in mm, both poses with their origin at joint 0.
+    """Computes the mean per-joint position error in mm; poses have their origin at joint 0.
 
     Args:
         name: Name of the metric.
@@ -66,12 +65,12 @@ class MPJPE(_PoseMetric):
         super().__init__(name=name, **kwargs)
 
     def _error(self, predicted, true, visibility):
-        return pose_errors.mpjpe(predicted, true, visibility)
+        return errors.mpjpe(predicted, true, visibility)
 
 
 @tf.keras.utils.register_keras_serializable(package="tf_lift")
 class PAMPJPE(_PoseMetric):
-    """Error in mm after Procrustes alignment of the visible joints.
+    """Computes the mean error in mm after Procrustes alignment of the visible joints.
 
     Args:
         name: Name of the metric.
@@ -87,12 +86,12 @@ class PAMPJPE(_PoseMetric):
         super().__init__(name=name, **kwargs)
 
     def _error(self, predicted, true, visibility):
-        return pose_errors.pa_mpjpe(predicted, true, visibility)
+        return errors.pa_mpjpe(predicted, true, visibility)
 
 
 @tf.keras.utils.register_keras_serializable(package="tf_lift")
 class NMPJPE(_PoseMetric):
-    """Error in mm after the best scale about joint 0.
+    """Computes the mean error in mm at the best scale about joint 0.
 
     Args:
         name: Name of the metric.
@@ -108,12 +107,12 @@ class NMPJPE(_PoseMetric):
         super().__init__(name=name, **kwargs)
 
     def _error(self, predicted, true, visibility):
-        return pose_errors.n_mpjpe(predicted, true, visibility)
+        return errors.n_mpjpe(predicted, true, visibility)
 
 
 @tf.keras.utils.register_keras_serializable(package="tf_lift")
 class PCK3D(_PoseMetric):
-    """Fraction of joints closer to the truth than a threshold.
+    """Computes the fraction of joints closer to the truth than a threshold.
 
     Args:
         threshold: Distance in mm.
@@ -133,7 +132,7 @@ class PCK3D(_PoseMetric):
         self.threshold = threshold
 
     def _error(self, predicted, true, visibility):
-        return pose_errors.pck3d(predicted, true, visibility, self.threshold)
+        return errors.pck3d(predicted, true, visibility, self.threshold)
 
     def get_config(self):
         return {**super().get_config(), "threshold": self.threshold}
@@ -141,7 +140,7 @@ class PCK3D(_PoseMetric):
 
 @tf.keras.utils.register_keras_serializable(package="tf_lift")
 class LandmarkError(_PoseMetric):
-    """Mean distance of 2D landmarks in px.
+    """Computes the mean distance of 2D landmarks in px.
 
     Args:
         name: Name of the metric.
@@ -157,4 +156,4 @@ class LandmarkError(_PoseMetric):
         super().__init__(name=name, **kwargs)
 
     def _error(self, predicted, true, visibility):
-        return pose_errors.landmark_error(predicted, true, visibility)
+        return errors.landmark_error(predicted, true, visibility)

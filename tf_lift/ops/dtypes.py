@@ -1,4 +1,4 @@
-"""The precision in which the operations compute."""
+"""Conversion to the precision in which the operations compute."""
 
 import tensorflow as tf
 
@@ -6,10 +6,10 @@ __all__ = ["to_common_float", "to_float"]
 
 
 def to_float(value) -> tf.Tensor:
-    """Converts to a tensor in float32, or leaves it in float64.
+    """Converts a value to a float32 tensor; float64 stays float64.
 
     Half precision has too few digits for positions (float16 steps by 1/8 px beyond
-    128 px), so it is widened; float64 stays, for tests by finite differences.
+    128 px), so it is widened. Tests by finite differences need float64.
 
     Args:
         value: Tensor, or anything that converts to one.
@@ -22,7 +22,7 @@ def to_float(value) -> tf.Tensor:
 
 
 def to_common_float(*values) -> list[tf.Tensor]:
-    """Converts to tensors of one type: float64 if any of them is, else float32.
+    """Converts values to tensors of one type: float64 if any value has it, else float32.
 
     Args:
         *values: Tensors, or anything that converts to one.

@@ -1,18 +1,18 @@
-"""Checks of static shapes, all with one form of message."""
+"""Checks of static shapes, with one form of message."""
 
 __all__ = ["check_not_empty", "check_shape"]
 
 
 def check_shape(tensor, name, *suffix):
-    """Checks the last dimensions of a tensor against what is expected.
+    """Checks the last dimensions of a tensor against the expected sizes.
 
-    Dimensions that are unknown while a graph is traced pass; so do dimensions for
-    which `None` (any size) is expected.
+    Dimensions that are unknown while a graph is traced pass, and so do dimensions whose
+    expected size is `None`.
 
     Args:
         tensor: Tensor or array with a `shape`.
         name: Name of the argument, for the message.
-        *suffix: Expected sizes of the last dimensions, `None` for any.
+        *suffix: Expected sizes of the last dimensions; `None` for any size.
 
     Raises:
         ValueError: If the rank is too low or a known dimension differs.

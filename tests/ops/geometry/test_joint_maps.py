@@ -23,10 +23,10 @@ def test_agrees_with_numpy(source, target, kind, rng):
     }[kind]
     expected = skeletons.convert(points, source, target, visibility)
     weights = skeletons.joint_map(source, target)
-    actual, seen = joint_maps.convert(points, weights, visibility)
+    actual, visible = joint_maps.convert(points, weights, visibility)
     np.testing.assert_allclose(actual, np.nan_to_num(expected.points), atol=1e-6)
-    np.testing.assert_array_equal(seen, expected.visibility)
-    assert seen.dtype == (tf.float64 if kind == "weights" else tf.bool)
+    np.testing.assert_array_equal(visible, expected.visibility)
+    assert visible.dtype == (tf.float64 if kind == "weights" else tf.bool)
     assert actual.dtype == tf.float64
 
 
@@ -36,15 +36,15 @@ def test_gradient_and_modes(rng):
     visibility[[2, 14]] = False
 
     def convert(points):
-        seen = tf.broadcast_to(visibility, tf.shape(points)[:-1])
-        return joint_maps.convert(points, weights, seen)[0]
+        visible = tf.broadcast_to(visibility, tf.shape(points)[:-1])
+        return joint_maps.convert(points, weights, visible)[0]
 
     points = rng.standard_normal([3, 17, 2])
     helpers.check_gradient(convert, [points], rng)
     helpers.check_modes(convert, [points], rng)
 
 
-def test_points_that_are_not_seen_may_be_nan(rng):
+def test_hidden_points_may_be_nan(rng):
     weights = skeletons.joint_map("coco17", "h36m17")
     points = rng.standard_normal([2, 17, 2]).astype(np.float32)
     points[1, 11] = np.nan
@@ -52,15 +52,15 @@ def test_points_that_are_not_seen_may_be_nan(rng):
     with tf.GradientTape() as tape:
         tensor = tf.constant(points)
         tape.watch(tensor)
-        converted, seen = joint_maps.convert(tensor, weights, visibility)
+        converted, visible = joint_maps.convert(tensor, weights, visibility)
         total = tf.reduce_sum(converted)
     assert np.isfinite(converted).all()
     assert np.isfinite(tape.gradient(total, tensor)).all()
-    assert not seen[1, 0]
-    assert seen[0, 0]
+    assert not visible[1, 0]
+    assert visible[0, 0]
     weights_of_nan = np.where(visibility, 1.0, np.nan).astype(np.float32)
     _, least = joint_maps.convert(points, weights, weights_of_nan)
-    np.testing.assert_array_equal(least, tf.cast(seen, tf.float32))
+    np.testing.assert_array_equal(least, tf.cast(visible, tf.float32))
 
 
 def test_bad_shapes():

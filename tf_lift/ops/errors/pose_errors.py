@@ -1,11 +1,11 @@
 """Errors of poses and landmarks: one number per pose, hidden joints left out everywhere.
 
-Every function takes `predicted` and `true` of one shape and `visibility` (bool or weights
->= 0, `None`: all visible). A joint whose `true` position is not finite is hidden too. A
-hidden joint counts in no sum and no fit, whatever `predicted` holds there; a visible one
-that is predicted as NaN makes the error NaN. The error of a pose without a visible joint
-is 0, to be weighted by 0: `num_visible` tells. Gradients are finite everywhere, 0 for a joint
-that is exactly right.
+Every function takes `predicted` and `true` of the same shape and `visibility` (bool or weights
+>= 0; `None`: all visible). A joint whose `true` position is not finite is hidden too. A hidden
+joint counts in no sum and no fit, whatever `predicted` holds there; a visible joint that is
+predicted as NaN makes the error NaN. The error of a pose without a visible joint is 0; give it
+weight 0 in a mean (`num_visible` counts visible joints). Gradients are finite everywhere and 0
+for a joint that is exactly right.
 """
 
 import math
@@ -20,8 +20,8 @@ __all__ = ["landmark_error", "mpjpe", "n_mpjpe", "num_visible", "pa_mpjpe", "pck
 def mpjpe(predicted, true, visibility=None) -> tf.Tensor:
     """Computes the mean per-joint position error (Human3.6M's protocol 1).
 
-    Nothing is shifted: both poses are expected with their origin at the pelvis (joint 0),
-    as everywhere in this package. The pelvis, with its error of 0, counts as a joint.
+    Poses are not shifted: both must have their origin at the pelvis (joint 0), as everywhere
+    in this package. The pelvis, with its error of 0, counts as a joint.
 
     Args:
         predicted: Tensor of shape `[..., L, 3]`, mm, camera frame, origin at joint 0.
@@ -43,11 +43,11 @@ def mpjpe(predicted, true, visibility=None) -> tf.Tensor:
 
 
 def pa_mpjpe(predicted, true, visibility=None) -> tf.Tensor:
-    """Computes the error after Procrustes alignment (protocol 2): `mpjpe` of the shape.
+    """Computes the error after Procrustes alignment (protocol 2): `mpjpe` of the shape alone.
 
-    Rotation, positive scale and translation of the visible joints are fitted to the true
-    ones by least squares; a mirrored pose stays wrong. One or two visible joints always
-    fit: error 0.
+    Fits the visible joints to the true ones by rotation, positive scale and translation, in
+    the sense of least squares; a mirrored pose stays wrong. One or two visible joints always
+    fit exactly: their error is 0.
 
     Args:
         predicted: Tensor of shape `[..., L, 3]`, any unit, frame and origin.
@@ -70,10 +70,10 @@ def pa_mpjpe(predicted, true, visibility=None) -> tf.Tensor:
 
 
 def n_mpjpe(predicted, true, visibility=None) -> tf.Tensor:
-    """Computes `mpjpe` after the best scale: the error apart from the person's size.
+    """Computes `mpjpe` at the best scale: the error without that of the person's size.
 
-    `predicted` is multiplied by the scale s >= 0 that minimises the weighted sum of squared
-    distances about the origin (joint 0); neither turned nor shifted. A pose that no
+    Multiplies `predicted` by the scale s >= 0 that minimises the weighted sum of squared
+    distances about the origin (joint 0), without rotation or translation. A pose that no
     positive scale brings closer is judged at scale 0, never as its mirror image.
 
     Args:
@@ -135,7 +135,7 @@ def pck3d(predicted, true, visibility=None, threshold: float = 150.0) -> tf.Tens
         predicted, true, weights = _visible(predicted, true, visibility)
         distance = _distance(predicted, true)
         right = tf.cast(distance < threshold, distance.dtype)
-        # A NaN is no distance at all: without this it would count as merely far.
+        # Keep NaN: in the comparison it would count as a joint beyond the threshold.
         right = tf.where(tf.math.is_nan(distance), distance, right)
         return _weighted_mean(right, weights)
 
@@ -189,7 +189,7 @@ def _visible(predicted, true, visibility, dimension=3):
 
 def _distance(predicted, true):
     squared = tf.reduce_sum((predicted - true) ** 2, axis=-1)
-    # The square root has no finite derivative at 0.
+    # The derivative of the square root is infinite at 0.
     zero = squared == 0
     root = tf.sqrt(tf.where(zero, tf.ones_like(squared), squared))
     return tf.where(zero, tf.zeros_like(squared), root)

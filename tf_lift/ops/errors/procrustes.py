@@ -1,4 +1,4 @@
-"""Alignment of one set of joints to another by rotation, positive scale and translation."""
+"""Procrustes analysis: alignment of joints by rotation, positive scale and translation."""
 
 import tensorflow as tf
 
@@ -8,10 +8,10 @@ __all__ = ["align", "fit"]
 
 
 def align(source, target, visibility=None) -> tf.Tensor:
-    """Moves joints as close as possible to others: Procrustes analysis.
+    """Aligns joints to others by Procrustes analysis.
 
-    Rotation (never a reflection), positive scale and translation minimise the weighted
-    squared distances of the visible joints; hidden ones move along and count nothing.
+    The rotation (never a reflection), positive scale and translation minimise the weighted
+    squared distances of the visible joints. Hidden joints are moved too, but do not count.
 
     Args:
         source: Tensor of shape `[..., L, 3]`, any unit.
@@ -37,18 +37,17 @@ def align(source, target, visibility=None) -> tf.Tensor:
     with tf.name_scope("procrustes_align"):
         scale, rotation, translation = fit(source, target, visibility)
         source = tf.cast(dtypes.to_float(source), scale.dtype)
-        # R is for column vectors, joints are rows.
+        # R is for column vectors; joints are rows.
         turned = tf.matmul(source, rotation, transpose_b=True)
         return scale[..., tf.newaxis, tf.newaxis] * turned + translation[..., tf.newaxis, :]
 
 
 def fit(source, target, visibility=None) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """Finds the similarity that takes joints closest to others.
+    """Finds the similarity transform that takes joints closest to others.
 
-    The value and the gradient are finite at every degenerate configuration. What the
-    joints leave open is chosen: the rotation about the line of collinear joints is some
-    rotation, with no gradient; the scale of coincident source joints is 0. Where no joint
-    is visible the result is scale 0, translation 0.
+    Value and gradient are finite at every degenerate configuration. For collinear joints the
+    rotation about their line is arbitrary and has no gradient; for coincident source joints the
+    scale is 0. Where no joint is visible, scale and translation are 0.
 
     Args:
         source: Tensor of shape `[..., L, 3]`.
@@ -90,15 +89,15 @@ def visible_joints(moving, true, visibility, moving_name, true_name, dimension):
     """Checks two sets of joints and separates the visible ones from the rest.
 
     Args:
-        moving: `[..., L, dimension]`, the joints that are judged.
-        true: `[..., L, dimension]`, the joints that they should equal.
+        moving: `[..., L, dimension]`, the joints to judge or move.
+        true: `[..., L, dimension]`, the joints to compare with.
         visibility: `[..., L]`, bool or weights >= 0, or `None`.
         moving_name: Name of the first argument, for messages.
         true_name: Name of the second argument, for messages.
         dimension: 2, 3 or `None` for any.
 
     Returns:
-        Both sets, of one type, with zeros at hidden joints, so that no NaN there reaches a
+        Both sets, of the same type, with zeros at hidden joints so that no NaN reaches a
         result or a gradient; and weights `[..., L]`, 0 at hidden joints and where `true`
         is not finite.
 
@@ -110,17 +109,17 @@ def visible_joints(moving, true, visibility, moving_name, true_name, dimension):
         shapes.check_shape(tensor, name, None, dimension)
         shapes.check_not_empty(tensor, name)
     shapes.check_shape(true, true_name, *moving.shape[-2:])
-    visible = tf.reduce_all(tf.math.is_finite(true), axis=-1)
+    known = tf.reduce_all(tf.math.is_finite(true), axis=-1)
     if visibility is None:
-        weights = tf.cast(visible, moving.dtype)
+        weights = tf.cast(known, moving.dtype)
     else:
         visibility = tf.convert_to_tensor(visibility)
         shapes.check_shape(visibility, "visibility", moving.shape[-2])
-        weights = tf.where(visible, tf.cast(visibility, moving.dtype), 0.0)
-    seen = (weights > 0)[..., tf.newaxis]
+        weights = tf.where(known, tf.cast(visibility, moving.dtype), 0.0)
+    visible = (weights > 0)[..., tf.newaxis]
     return (
-        tf.where(seen, moving, tf.zeros_like(moving)),
-        tf.where(seen, true, tf.zeros_like(true)),
+        tf.where(visible, moving, tf.zeros_like(moving)),
+        tf.where(visible, true, tf.zeros_like(true)),
         weights,
     )
 
@@ -142,10 +141,10 @@ def _nearest_rotation(matrix):
     #
     #   W_ij = (P_ij - P_ji) / (S_i + S_j),
     #
-    # so for the upstream gradient G and Q = U' G V, dM gets U K V' with
-    # K_ij = (Q_ij - Q_ji) / (S_i + S_j). Unlike the gradients of U and V this needs no
-    # differences of singular values. Where S_i + S_j vanishes (collinear joints, or a
-    # mirror image as good as the pose) that turn is left open by the data: no gradient.
+    # so for the upstream gradient G and Q = U' G V, the gradient of M is U K V' with
+    # K_ij = (Q_ij - Q_ji) / (S_i + S_j). Unlike the gradients of U and V, it does not divide by
+    # differences of singular values. Where S_i + S_j vanishes (collinear joints, or a mirror
+    # image that fits as well as the pose), the data leave that turn open: no gradient.
     def grad(upstream):
         sums = singular_values[..., :, tf.newaxis] + singular_values[..., tf.newaxis, :]
         epsilon = 1e-5 if matrix.dtype == tf.float32 else 1e-13

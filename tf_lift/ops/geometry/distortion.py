@@ -7,12 +7,12 @@ from tf_lift.ops import dtypes, shapes
 
 __all__ = ["NUM_STEPS", "distort", "undistort"]
 
-# Newton steps of `undistort`. Lenses as they are calibrated take 4 to 6 to the last bit;
-# towards the edge of what a polynomial can undo its slope goes to zero and every step only
-# halves the error, which 20 steps bring below 1e-6 of what it was.
+# Newton steps of `undistort`. Calibrated lenses converge to the last bit in 4 to 6 steps. Towards
+# the edge of the invertible region the polynomial's slope goes to zero and each step only halves
+# the error, so 20 steps reduce it by a factor of 1e6.
 NUM_STEPS = 20
 
-# Places between the optical axis and a point where the distortion must be invertible.
+# Number of places between the optical axis and a point at which invertibility is checked.
 _NUM_SAMPLES = 16
 
 
@@ -49,14 +49,14 @@ def distort(points, distortion) -> tf.Tensor:
 def undistort(points, distortion, num_steps=NUM_STEPS) -> tf.Tensor:
     """Inverts `distort` by Newton's method.
 
-    The result, distorted again, is the input to 1e-11 (float64) or 1e-5 (float32) of
-    1 + |point|; times a focal length in pixels below 1e5, that is 1e-6 px in float64. A
-    point that no point is distorted to, or only one beyond the place where the lens folds
-    the image over, becomes NaN.
+    Distorting the result again gives the input to 1e-11 (float64) or 1e-5 (float32) of
+    1 + |point|: to 1e-6 px in float64 for focal lengths below 1e5 px. A point becomes NaN if
+    no point is distorted to it, or only one beyond the place where the lens folds the image
+    over.
 
-    The gradient is that of the implicit function, by one linear 2 x 2 system at the
-    solution: exact at any number of steps, without keeping the steps. It reaches the
-    coefficients as well. First order only.
+    The gradient is that of the implicit function, from one linear 2 x 2 system at the
+    solution: it is exact for any number of steps, stores none of them, and reaches the
+    coefficients too. It is of first order only.
 
     Args:
         points: Tensor of shape `[..., L, 2]`, at focal length 1.
@@ -72,7 +72,7 @@ def undistort(points, distortion, num_steps=NUM_STEPS) -> tf.Tensor:
 
     >>> undistort([[0.55, 0.0]], [0.4, 0.0, 0.0, 0.0, 0.0]).numpy().round(3)
     array([[0.5, 0. ]], dtype=float32)
-    >>> undistort([[0.9, 0.0]], [-0.4, 0.0, 0.0, 0.0, 0.0]).numpy()  # 0.61 is the most.
+    >>> undistort([[0.9, 0.0]], [-0.4, 0.0, 0.0, 0.0, 0.0]).numpy()  # The maximum is 0.61.
     array([[nan, nan]], dtype=float32)
     """
     with tf.name_scope("undistort"):
@@ -80,7 +80,7 @@ def undistort(points, distortion, num_steps=NUM_STEPS) -> tf.Tensor:
         x, y = _solve(tf.stop_gradient(points), _stop_gradient(coefficients), num_steps)
         defined = _is_inverse(x, y, tf.stop_gradient(points), _stop_gradient(coefficients))
         x, y = tf.where(defined, x, 0), tf.where(defined, y, 0)
-        # For f(x, k) = d the implicit function has dx = J^-1 (dd - f_k dk): just the gradient
+        # For f(x, k) = d the implicit function has dx = J^-1 (dd - f_k dk). This is the gradient
         # of one more Newton step x - J^-1 (f(x, k) - d) with x and J held fixed.
         solved = _newton_step(
             x, y, points, coefficients, _jacobian(x, y, _stop_gradient(coefficients))
@@ -89,7 +89,7 @@ def undistort(points, distortion, num_steps=NUM_STEPS) -> tf.Tensor:
 
 
 def _arguments(points, distortion):
-    """Returns points and the coefficients, each of them with an axis for the points."""
+    """Returns the points, and the five coefficients with an axis for the points."""
     points, distortion = dtypes.to_common_float(points, distortion)
     shapes.check_shape(points, "points", None, 2)
     shapes.check_shape(distortion, "distortion", 5)
@@ -135,8 +135,8 @@ def _newton_step(x, y, points, coefficients, jacobian):
 
 
 def _solve(points, coefficients, num_steps):
-    # The distorted point is where a barrel's Newton steps grow to the solution from below
-    # and a cushion's fall to it from above, with no overshoot either way.
+    # Start at the distorted point: Newton's steps then rise to the solution from below for a
+    # barrel and fall to it from above for a cushion, without overshoot.
     start = tuple(tf.unstack(points + 0 * coefficients[0][..., tf.newaxis], axis=-1))
     return tf.while_loop(
         lambda x, y: True,
@@ -147,11 +147,11 @@ def _solve(points, coefficients, num_steps):
 
 
 def _is_inverse(x, y, points, coefficients):
-    """Whether (x, y) is distorted to the points, and nothing folds between it and the axis."""
+    """Returns whether (x, y) is distorted to `points` with no fold between it and the axis."""
     distorted_x, distorted_y = _distorted(x, y, coefficients)
     error = tf.maximum(tf.abs(distorted_x - points[..., 0]), tf.abs(distorted_y - points[..., 1]))
     tolerance = 1e-11 if points.dtype == tf.float64 else 1e-5
-    # NaN compares false.
+    # A comparison with NaN is false.
     defined = error <= tolerance * (1 + tf.reduce_max(tf.abs(points), -1))
     fractions = tf.constant(np.arange(1, _NUM_SAMPLES + 1) / _NUM_SAMPLES, points.dtype)
     xx, xy, yy = _jacobian(

@@ -1,4 +1,7 @@
-"""Pinhole cameras: pixels, rays and points, and the roll of an image."""
+"""Projection by a pinhole camera with lens distortion: pixels, rays, points, and the image's roll.
+
+These are functions of tensors. The class that holds a camera's numbers is `tf_lift.Camera`.
+"""
 
 import tensorflow as tf
 
@@ -9,7 +12,7 @@ __all__ = ["divide_by_depth", "project", "to_pixels", "to_rays", "undo_roll"]
 
 
 def to_rays(pixels, focal_length, principal_point, distortion=None) -> tf.Tensor:
-    """Turns pixels to points of the image plane at focal length 1: rays (x, y, 1).
+    """Converts pixels to points of the image plane at focal length 1: rays (x, y, 1).
 
     Args:
         pixels: Tensor of shape `[..., L, 2]`.
@@ -19,7 +22,8 @@ def to_rays(pixels, focal_length, principal_point, distortion=None) -> tf.Tensor
 
     Returns:
         Tensor of shape `[..., L, 2]`: (x / z, y / z) of the camera frame; NaN where the lens
-        has no such pixel (`distortion.undistort`), infinite where the focal length is 0.
+        projects no ray to the pixel (`distortion.undistort`), infinite where the focal length
+        is 0.
 
     Raises:
         ValueError: If a shape does not fit.
@@ -36,7 +40,7 @@ def to_rays(pixels, focal_length, principal_point, distortion=None) -> tf.Tensor
 
 
 def to_pixels(rays, focal_length, principal_point, distortion=None) -> tf.Tensor:
-    """Turns points of the image plane at focal length 1 to pixels: inverts `to_rays`.
+    """Converts points of the image plane at focal length 1 to pixels: inverts `to_rays`.
 
     Args:
         rays: Tensor of shape `[..., L, 2]`: (x / z, y / z) of the camera frame.
@@ -90,7 +94,7 @@ def project(points, focal_length, principal_point, distortion=None) -> tf.Tensor
 
 
 def undo_roll(landmarks, roll, centre) -> tf.Tensor:
-    """Turns landmarks in the image plane so that the vertical is upright in it.
+    """Turns landmarks in the image plane so that vertical lines become upright.
 
     Args:
         landmarks: Tensor of shape `[..., L, 2]`, px.
@@ -119,7 +123,7 @@ def undo_roll(landmarks, roll, centre) -> tf.Tensor:
 
 
 def divide_by_depth(points) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns (x / z, y / z) and whether the point is in front of the camera.
+    """Returns (x / z, y / z) and whether each point is in front of the camera.
 
     Args:
         points: Tensor of shape `[..., 3]`, camera frame.

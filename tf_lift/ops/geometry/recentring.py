@@ -1,9 +1,9 @@
-"""Turning a camera towards a person: where its view is upright and weak perspective holds."""
+"""Turns a camera towards a person, so that the view is upright and weak perspective holds."""
 
 import tensorflow as tf
 
 from tf_lift.ops import dtypes, shapes
-from tf_lift.ops.geometry import pinhole as cameras
+from tf_lift.ops.geometry import pinhole
 
 __all__ = [
     "level_rotation",
@@ -17,19 +17,19 @@ __all__ = [
 
 
 def level_rotation(pitch, roll) -> tf.Tensor:
-    """Returns the rotation from the camera to a level camera that heads the same way.
+    """Returns the rotation from the camera to a level camera with the same heading.
 
     A camera's rotation from the world factors as roll . pitch . yaw
-    (`rotations.world_to_camera` makes the latter two); this undoes roll and pitch.
+    (`rotations.world_to_camera` builds pitch . yaw); this one undoes roll and pitch.
 
     Args:
         pitch: Tensor of shape `[...]`, rad, positive where the camera looks down.
         roll: Tensor of shape `[...]`, rad, as in `undo_roll`.
 
     Returns:
-        Tensor of shape `[..., 3, 3]`, for column vectors: its second row is straight down.
+        Tensor of shape `[..., 3, 3]`, for column vectors; its second row points straight down.
 
-    >>> level_rotation(np.pi / 2, 0.0).numpy().round(3) + 0.0  # Looking down, z is down.
+    >>> level_rotation(np.pi / 2, 0.0).numpy().round(3) + 0.0  # Looks down: z is down.
     array([[ 1.,  0.,  0.],
            [ 0.,  0.,  1.],
            [ 0., -1.,  0.]], dtype=float32)
@@ -43,11 +43,11 @@ def level_rotation(pitch, roll) -> tf.Tensor:
 
 
 def mean_ray(rays, visibility=None) -> tf.Tensor:
-    """Returns the direction in which a person stands: the mean of the landmarks' rays.
+    """Returns the direction towards a person: the mean of the landmarks' rays.
 
     Args:
-        rays: Tensor of shape `[..., L, 2]`, at focal length 1; where the visibility is 0 or a
-            coordinate is not finite it may hold anything.
+        rays: Tensor of shape `[..., L, 2]`, at focal length 1. Rays of visibility 0 or with a
+            coordinate that is not finite do not count.
         visibility: Tensor of shape `[..., L]`, bool or weights >= 0; `None` for all visible.
 
     Returns:
@@ -69,28 +69,29 @@ def mean_ray(rays, visibility=None) -> tf.Tensor:
             counts &= tf.cast(visibility, rays.dtype) > 0
         rays = tf.where(counts[..., tf.newaxis], rays, 0)
         directions = _normalise(tf.concat([rays, tf.ones_like(rays[..., :1])], -1))
-        # A landmark that is half as sure is still where the person is: all count the same.
+        # An uncertain landmark still shows where the person is, so all count equally.
         total = tf.reduce_sum(tf.where(counts[..., tf.newaxis], directions, 0), -2)
         axis = tf.constant([0.0, 0.0, 1.0], rays.dtype)
         return _normalise(tf.where(tf.reduce_any(counts, -1)[..., tf.newaxis], total, axis))
 
 
 def recentring_rotation(ray, level, pitch) -> tuple[tf.Tensor, tf.Tensor]:
-    """Turns the camera about its centre until it heads for a person, without roll.
+    """Returns the turn of a camera about its centre that makes it head for a person, upright.
 
-    Turning a camera changes no ray but its name: the image that the turned camera would have
-    seen is known exactly. There the person stands upright in the middle, above or below it
-    only as far as the given pitch differs from the ray's.
+    Turning a camera only changes the coordinates of its rays, so the image that the turned
+    camera would have taken is known exactly. In that image the person stands upright and in
+    the middle, except for a vertical offset where the given pitch differs from the ray's.
 
     Args:
-        ray: Tensor of shape `[..., 3]`: towards the person, camera frame.
+        ray: Tensor of shape `[..., 3]`: direction towards the person, camera frame.
         level: Tensor of shape `[..., 3, 3]`: `level_rotation` of the camera.
-        pitch: Tensor of shape `[...]`, rad: that of the turned camera, see `ray_pitch`.
+        pitch: Tensor of shape `[...]`, rad: pitch of the turned camera; see `ray_pitch`.
 
     Returns:
-        Rotation from the camera frame to the turned one `[..., 3, 3]`, and the angle
-        `[...]`, rad, to add to a person's `rotation_angle` there to have it in the camera.
-        A ray straight up or down has no heading, and gets the camera's.
+        Rotation from the camera frame to the turned frame `[..., 3, 3]`, and the angle
+        `[...]`, rad, which added to a person's `rotation_angle` in the turned frame gives that
+        in the camera frame. A ray straight up or down has no heading, so the turned camera
+        keeps the camera's own.
 
     Raises:
         ValueError: If a shape does not fit.
@@ -138,23 +139,23 @@ def ray_pitch(ray, level) -> tf.Tensor:
 
 
 def rotate_rays(rays, rotation) -> tf.Tensor:
-    """Names rays in the frame of a turned camera.
+    """Converts rays to the frame of a turned camera.
 
     Args:
         rays: Tensor of shape `[..., L, 2]`, at focal length 1.
         rotation: Tensor of shape `[..., 3, 3]`, from the frame of the rays.
 
     Returns:
-        Tensor of shape `[..., L, 2]`; NaN, with zero gradient, for a ray that points away
-        from where the turned camera looks, or that is not finite.
+        Tensor of shape `[..., L, 2]`; NaN, with zero gradient, for a ray that is behind the
+        turned camera or not finite.
     """
     with tf.name_scope("rotate_rays"):
         rays, rotation = dtypes.to_common_float(rays, rotation)
-        # Zero gradients times NaN would be NaN in the gradient of the rotation.
+        # Otherwise zero gradients times NaN would make the rotation's gradient NaN.
         finite = tf.reduce_all(tf.math.is_finite(rays), -1, keepdims=True)
         rays = tf.where(finite, rays, 0)
         turned = rotate_points(tf.concat([rays, tf.ones_like(rays[..., :1])], -1), rotation)
-        turned, in_front = cameras.divide_by_depth(turned)
+        turned, in_front = pinhole.divide_by_depth(turned)
         return tf.where(in_front & finite, turned, float("nan"))
 
 
@@ -176,18 +177,18 @@ def rotate_points(points, rotation) -> tf.Tensor:
 
 
 def straighten(rays, joints_3d, root_depth) -> tf.Tensor:
-    """Takes perspective out of rays: where they would be, had every joint the root's depth.
+    """Removes perspective from rays: projects every joint as if it had the root's depth.
 
-    A joint at (X, Y, Z) is seen at (X, Y) / Z; times Z / root_depth that is
-    (X, Y) / root_depth: what the lift's weak perspective takes it for.
+    A joint at (X, Y, Z) projects to (X, Y) / Z. Times Z / root_depth this is
+    (X, Y) / root_depth, the projection that the lift's weak perspective assumes.
 
     Args:
         rays: Tensor of shape `[..., L, 2]`, at focal length 1.
         joints_3d: Tensor of shape `[..., L, 3]`, mm, frame of the rays, origin at joint 0: an
-            estimate, of which the depths count.
+            estimate; only its depths are used.
         root_depth: Tensor of shape `[...]`, mm: depth of joint 0. Where it is not positive
-            and finite, or a joint would be closer than a tenth of it, nothing better is
-            known than that joint's ray at a tenth.
+            and finite, the rays stay as they are. A joint closer to the camera than a tenth of
+            it is taken to be at a tenth of it.
 
     Returns:
         Tensor of shape `[..., L, 2]`.
@@ -209,7 +210,7 @@ def straighten(rays, joints_3d, root_depth) -> tf.Tensor:
 
 
 def tilt(pitch):
-    """Returns the rotation `[..., 3, 3]` of a level camera's frame to one that looks down."""
+    """Returns the rotation `[..., 3, 3]` from a level camera's frame to one that looks down."""
     cos, sin = tf.cos(pitch), tf.sin(pitch)
     return _matrix([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
 
@@ -228,7 +229,7 @@ def _matrix(rows):
 
 
 def _hypotenuse(x, y):
-    """Returns the root of x^2 + y^2, with zero gradient at zero."""
+    """Returns the square root of x^2 + y^2, with zero gradient at zero."""
     square = x**2 + y**2
     positive = square > 0
     return tf.where(positive, tf.sqrt(tf.where(positive, square, 1)), 0)

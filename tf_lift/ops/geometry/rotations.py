@@ -8,9 +8,9 @@ __all__ = ["world_to_camera"]
 def world_to_camera(rotation_angle, pitch=0.0):
     """Returns the rotation of a pose about the vertical, seen by a pitched camera.
 
-    The pose turns by `rotation_angle` about the world's z axis, counter-clockwise from
-    above; a level camera then takes (x, y, z) for (x, -z, y); a positive `pitch` tilts
-    the camera downwards.
+    The pose turns by `rotation_angle` about the world's z axis, counter-clockwise as seen
+    from above. A level camera then maps (x, y, z) to (x, -z, y), and a positive `pitch` tilts
+    it downwards.
 
     Args:
         rotation_angle: Angle in radians, any shape.
