@@ -12,7 +12,7 @@ from benchmarks.accuracy import protocol
 from benchmarks.harness import records
 from tf_lift.camera import lifting as camera_lifting
 from tf_lift.data.synthetic import views
-from tf_lift.ops.geometry import pinhole as cameras
+from tf_lift.ops.geometry import pinhole
 from tf_lift.ops.geometry import recentring
 from tf_lift.viewing import figures
 
@@ -139,7 +139,7 @@ def _lifts(landmarks, prior, camera, estimated):
     """Returns joints `[N, L, 3]` in the camera frame and the root's depth of every method."""
     focal_length = camera.focal_length[0]
     centre = np.asarray(camera.principal_point, np.float32)
-    upright = cameras.undo_roll(landmarks, np.float32(camera.roll), centre)
+    upright = pinhole.undo_roll(landmarks, np.float32(camera.roll), centre)
     unknown = dataclasses.replace(camera, pitch=None)
     lifts = {
         "plain": tf_lift.lift(landmarks, prior),

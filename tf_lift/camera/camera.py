@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops import dtypes
-from tf_lift.ops.geometry import pinhole as cameras
+from tf_lift.ops.geometry import pinhole
 
 __all__ = ["Camera"]
 
@@ -182,7 +182,7 @@ class Camera:
         NaN where the lens has no such pixel: `tf_lift.ops.geometry.pinhole.to_rays`.
         """
         landmarks = dtypes.to_float(landmarks)
-        return cameras.to_rays(landmarks, *self._intrinsics(landmarks.dtype))
+        return pinhole.to_rays(landmarks, *self._intrinsics(landmarks.dtype))
 
     def project(self, joints_3d) -> tf.Tensor:
         """Projects points `[..., L, 3]` of the camera frame (mm) to pixels `[..., L, 2]`.
@@ -193,7 +193,7 @@ class Camera:
         array([[370., 240.]], dtype=float32)
         """
         joints_3d = dtypes.to_float(joints_3d)
-        return cameras.project(joints_3d, *self._intrinsics(joints_3d.dtype))
+        return pinhole.project(joints_3d, *self._intrinsics(joints_3d.dtype))
 
     def _intrinsics(self, dtype):
         distorts = any(self.distortion)
