@@ -12,8 +12,7 @@ from benchmarks.accuracy import protocol
 from benchmarks.harness import records
 from tf_lift.camera import lifting as camera_lifting
 from tf_lift.data.synthetic import views
-from tf_lift.ops.geometry import pinhole
-from tf_lift.ops.geometry import recentring
+from tf_lift.ops.geometry import pinhole, recentring
 from tf_lift.viewing import figures
 
 __all__ = ["draw", "evaluate", "main"]
