@@ -20,8 +20,9 @@ def candidate(landmarks, prior, k, matrix, weights=None, scale=None):
 
     Returns a dict of energy (mm^2), scale, joints_3d, landmarks and the cost, minus twice
     the log of the weight times the density of the visible landmarks (up to a constant). With
-    S the covariance of these landmarks y, it has y'S^-1 y, p'S^-1 y and p'S^-1 p times
-    noise^2 as well (square, product and constant), and log |S|.
+    S the covariance of these landmarks y, the dict also has y'S^-1 y, p'S^-1 y and p'S^-1 p
+    times noise^2 (square, product and constant) and log |S|; and the variance `[L]`, mm^2, of
+    the joints relative to joint 0, summed over the axes (docs/method.md, "Uncertainty").
     """
     num_joints = prior.num_joints
     weights = np.ones(num_joints) if weights is None else np.asarray(weights, float)
@@ -66,12 +67,26 @@ def candidate(landmarks, prior, k, matrix, weights=None, scale=None):
     energy = np.sum((system @ solution - right) ** 2)
     joints = prior.mean_pose[k] + np.tensordot(solution[:num_bases], prior.basis[k], 1)
     joints = joints @ matrix.T
+
+    # The energy over 2 noise^2 is the negative log posterior of the unknowns at that scale.
+    covariance = noise**2 * np.linalg.inv(system.T @ system)[:num_bases, :num_bases]
+    rooted = prior.basis[k] - prior.basis[k][:, :1]
+    variance = np.einsum("jlc,ji,ilc->l", rooted, covariance, rooted) + 3 * noise**2
+    if scale is None:
+        # The curvature of half of (u y - p)' S^-1 (u y - p) - 2 d log u, and how the pose
+        # changes with u.
+        scale_variance = 1 / (square + len(seen_y) / inverse_scale**2)
+        right = np.concatenate([root[:, 0] * y[seen], np.zeros(num_bases)])
+        change = np.linalg.lstsq(system, right, rcond=None)[0][:num_bases]
+        change = np.tensordot(change, rooted, 1)
+        variance += scale_variance * np.sum(change**2, -1)
     log_det = np.linalg.slogdet(whitened)[1]
     return {
         "energy": energy,
         "scale": 1 / inverse_scale,
         "joints_3d": joints - joints[0],
         "landmarks": ((mean + rows @ solution) / inverse_scale).reshape(-1, 2),
+        "variance": variance,
         "square": noise**2 * square,
         "product": noise**2 * product,
         "constant": noise**2 * constant,
@@ -86,12 +101,12 @@ def lift(
     weights=None,
     scale=None,
     num_rotations=80,
-    selection="posterior",
+    estimator="map",
     pitches=(0.0,),
 ):
     """Returns the candidates of one pose, best first, each with its index and angle."""
     candidates = every(landmarks, prior, weights, scale, num_rotations, pitches)
-    key = "cost" if selection == "posterior" else "energy"
+    key = "energy" if estimator == "min_energy" else "cost"
     return sorted(candidates, key=lambda found: found[key])
 
 
@@ -106,3 +121,39 @@ def every(landmarks, prior, weights=None, scale=None, num_rotations=80, pitches=
                 found |= {"mixture_index": k, "rotation_angle": angle, "pitch": pitch}
                 candidates.append(found)
     return candidates
+
+
+def read_out(candidates, estimator="map", temperature=3.0):
+    """Returns the result of one lift: the best candidate's, or means over candidates.
+
+    Args:
+        candidates: All candidates, best first.
+        estimator: "mean", "map" or "min_energy".
+        temperature: Of the probabilities of the mean.
+
+    Returns:
+        The best candidate's dict, with the means of joints_3d and landmarks if these are
+        wanted, and joints_3d_stddev `[L]`: by the law of total variance over all
+        candidates, times 0.86, for the mean; over the two best for the others.
+    """
+    result, spread = dict(candidates[0]), candidates[:2]
+    key = "energy" if estimator == "min_energy" else "cost"
+    probability = _probability(spread, key, 1.0)
+    if estimator == "mean":
+        spread, probability = candidates, _probability(candidates, key, temperature)
+        for name in ("joints_3d", "landmarks"):
+            result[name] = sum(p * each[name] for p, each in zip(probability, spread, strict=True))
+    within = sum(p * each["variance"] for p, each in zip(probability, spread, strict=True))
+    between = sum(
+        p * np.sum((each["joints_3d"] - result["joints_3d"]) ** 2, -1)
+        for p, each in zip(probability, spread, strict=True)
+    )
+    stddev = (0.86 if estimator == "mean" else 1.0) * np.sqrt(within + between)
+    stddev[0] = 0
+    return result | {"joints_3d_stddev": stddev}
+
+
+def _probability(candidates, key, temperature):
+    costs = np.array([each[key] for each in candidates])
+    probability = np.exp(-(costs - costs.min()) / (2 * temperature))
+    return probability / probability.sum()

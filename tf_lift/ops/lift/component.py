@@ -192,10 +192,12 @@ def lift_pose(landmarks, directions, weights, noise_stddev, regression, free_sca
         difference = inverse_scale[..., tf.newaxis, tf.newaxis] * landmarks - mean
         difference = tf.where((square > 0)[..., tf.newaxis, tf.newaxis], difference, 0)
     else:
-        pose_per_inverse_scale = tf.zeros_like(mean_pose)
-        inverse_scale, inverse_scale_variance = tf.ones_like(noise_variance), 0 * noise_variance
         difference = landmarks - mean
+        inverse_scale = tf.ones_like(product(difference, difference))
+        inverse_scale_variance = tf.zeros_like(inverse_scale)
     latents, offset = explain(difference)
+    if not free_scale:
+        pose_per_inverse_scale = tf.zeros_like(offset)
     residuals = difference - centred(offset[..., :2])
     energy = product(residuals, residuals) + noise_variance * tf.reduce_sum(latents**2, -1)
     return PPCAPose(
