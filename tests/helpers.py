@@ -1,9 +1,14 @@
 """Checks that many tests share."""
 
 import json
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
+
+from tf_lift.ops.lift import lift as lifting
+from tf_lift.ops.lift.fast.xla import tracing
+from tf_lift.ops.lift.options import LiftOptions
 
 
 def numerical_gradient(function, x, delta=1e-6):
@@ -201,3 +206,82 @@ def _check_mixed_precision(make_layer, inputs):
         assert layer.compute_dtype == "float32"
     finally:
         tf.keras.mixed_precision.set_global_policy("float32")
+
+
+def lift(
+    landmarks,
+    tables,
+    visibility=None,
+    scale=None,
+    estimator="map",
+    *,
+    bone_lengths=None,
+    parents=None,
+    jit_compile=False,
+    **fields,
+):
+    """Lifts with tables; options are given by name.
+
+    `jit_compile="form"` runs the compiled form of the lift without XLA.
+    """
+    compiles = tracing.is_compiled_as_a_whole
+    if jit_compile == "form":
+        compiles, jit_compile = (lambda: True), False
+    with mock.patch.object(tracing, "is_compiled_as_a_whole", compiles):
+        return lifting.lift(
+            landmarks,
+            tables,
+            LiftOptions(estimator, **fields),
+            visibility=visibility,
+            scale=scale,
+            bone_lengths=bone_lengths,
+            parents=parents,
+            jit_compile=jit_compile,
+        )
+
+
+def assert_same_lift(
+    actual,
+    expected,
+    rows=slice(None),
+    *,
+    joints_mm=0.1,
+    landmarks_px=0.02,
+    angle_rad=1e-6,
+    scale_rtol=1e-4,
+    energy_rtol=1e-4,
+    stddev_mm=0.1,
+    probability=1e-3,
+):
+    """Compares every output of two lifts, each within a tolerance of its own unit.
+
+    Args:
+        actual: Dict of a lift's results.
+        expected: Dict with the same outputs, and perhaps more.
+        rows: Index of the poses to compare.
+        joints_mm: Tolerance of `joints_3d`, in hypotheses as well.
+        landmarks_px: Tolerance of `landmarks`.
+        angle_rad: Tolerance of `rotation_angle` and `pitch`.
+        scale_rtol: Relative tolerance of `scale`.
+        energy_rtol: Relative tolerance of `energy`.
+        stddev_mm: Tolerance of `joints_3d_stddev`.
+        probability: Tolerance of the probability of hypotheses.
+    """
+    tolerances = {
+        "joints_3d": {"atol": joints_mm},
+        "landmarks": {"atol": landmarks_px},
+        "rotation_angle": {"atol": angle_rad},
+        "pitch": {"atol": angle_rad},
+        "scale": {"rtol": scale_rtol},
+        "energy": {"rtol": energy_rtol},
+        "joints_3d_stddev": {"atol": stddev_mm},
+        "mixture_index": {},
+        "probability": {"atol": probability},
+    }
+    for name, value in actual.items():
+        if name == "hypotheses":
+            inner = {"joints_mm": joints_mm, "probability": probability}
+            assert_same_lift(value, expected[name], rows, **inner)
+            continue
+        values = (np.asarray(each)[rows] for each in (value, expected[name]))
+        np.testing.assert_allclose(*values, **{"rtol": 0, **tolerances[name]}, err_msg=name)

@@ -9,6 +9,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Camera",
+    "LiftOptions",
     "PosePrior",
     "__version__",
     "build_lifting_cpm",
@@ -38,10 +39,12 @@ if TYPE_CHECKING or not _IS_COMMAND_LINE:
     from tf_lift.export import export_saved_model
     from tf_lift.lifting import lift
     from tf_lift.models import build_lifting_cpm
+    from tf_lift.ops.lift.options import LiftOptions
     from tf_lift.prior import PosePrior
 else:
     _MODULE_OF = {
         "Camera": "tf_lift.camera.camera",
+        "LiftOptions": "tf_lift.ops.lift.options",
         "PosePrior": "tf_lift.prior",
         "build_lifting_cpm": "tf_lift.models",
         "export_saved_model": "tf_lift.export",

@@ -1,5 +1,6 @@
 """The options of the lift: mean, hypotheses, noise, bone lengths, against brute force."""
 
+import helpers
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -42,7 +43,7 @@ def test_mean_equals_brute_force(tiny_prior, rng, masked, scale):
     landmarks = make_landmarks(tiny_prior, rng, 3) - (0 if scale is None else [300, 200])
     visible = make_visible(rng, 3) if masked else None
     tables = build_tables(tiny_prior, ROTATIONS, free_scale=scale is None, dtype="float64")
-    result = lifting.lift(landmarks, tables, visible, scale, "mean", temperature=5.0)
+    result = helpers.lift(landmarks, tables, visible, scale, "mean", temperature=5.0)
     for i in range(3):
         found = reference.lift(
             landmarks[i], tiny_prior, None if visible is None else visible[i], scale, ROTATIONS
@@ -59,8 +60,8 @@ def test_mean_equals_brute_force(tiny_prior, rng, masked, scale):
 def test_mean_of_low_temperature_is_the_best(tiny_prior, rng):
     tables = build_tables(tiny_prior, ROTATIONS, dtype="float64")
     landmarks = make_landmarks(tiny_prior, rng, 4)
-    best = lifting.lift(landmarks, tables)
-    mean = lifting.lift(landmarks, tables, selection="mean", temperature=1e-3)
+    best = helpers.lift(landmarks, tables)
+    mean = helpers.lift(landmarks, tables, estimator="mean", temperature=1e-3)
     for key in ("joints_3d", "landmarks"):
         np.testing.assert_allclose(mean[key], best[key], atol=1e-5)
 
@@ -80,12 +81,12 @@ def check_gradient(value, landmarks, rng, **tolerance):
 
 
 OPTIONS = {
-    "mean": {"selection": "mean"},
-    "exact landmarks": {"landmark_noise": 0.0},
+    "mean": {"estimator": "mean"},
+    "exact landmarks": {"add_residuals": True},
     "bones": {"bone_lengths": BONES, "parents": PARENTS},
     "mean and bones": {
-        "selection": "mean",
-        "landmark_noise": 0.0,
+        "estimator": "mean",
+        "add_residuals": True,
         "bone_lengths": BONES,
         "parents": PARENTS,
     },
@@ -101,7 +102,7 @@ def test_gradient_equals_finite_differences(tiny_prior, rng, output, options, ma
     visible = make_visible(rng, 2) if masked else None
 
     def value(landmarks):
-        return lifting.lift(landmarks, tables, visible, **options)[output]
+        return helpers.lift(landmarks, tables, visible, **options)[output]
 
     check_gradient(value, landmarks, rng, rtol=1e-5, atol=1e-5)
 
@@ -117,7 +118,7 @@ def test_compiled_equals_eager(tiny_prior, rng, masked):
     def run(landmarks):
         with tf.GradientTape() as tape:
             tape.watch(landmarks)
-            result = lifting.lift(
+            result = helpers.lift(
                 landmarks, tables, visible, num_hypotheses=2, **OPTIONS["mean and bones"]
             )
         return result, tape.gradient(result["joints_3d"], landmarks, upstream)
@@ -137,8 +138,8 @@ def test_exact_landmarks_are_where_the_joints_are(tiny_prior, rng):
     tables = build_tables(tiny_prior, ROTATIONS, dtype="float64")
     landmarks = make_landmarks(tiny_prior, rng, 3)
     visible = make_visible(rng, 3)
-    plain = lifting.lift(landmarks, tables, visible)
-    exact = lifting.lift(landmarks, tables, visible, landmark_noise=0.0)
+    plain = helpers.lift(landmarks, tables, visible)
+    exact = helpers.lift(landmarks, tables, visible, add_residuals=True)
     # Of two formulas, by weights and by completing the landmarks: equal to rounding.
     np.testing.assert_allclose(exact["landmarks"], plain["landmarks"], rtol=1e-12)
     expected = (landmarks - landmarks[:, :1]) / exact["scale"].numpy()[:, None, None]
@@ -162,7 +163,7 @@ def test_noise_is_that_of_a_weight(tiny_prior, rng):
     tables = build_tables(single, ROTATIONS, dtype="float64")
     landmarks = make_landmarks(single, rng, 1)
     noise = np.linspace(0, 12, 17)
-    noisy = lifting.lift(landmarks, tables, landmark_noise=noise)
+    noisy = helpers.lift(landmarks, tables, landmark_stddev=noise, add_residuals=True)
     # The scale for the noise: the mean spread of poses at all angles over that of landmarks.
     poses = single.sample(4000, seed=1)
     flat = np.concatenate(
@@ -188,14 +189,12 @@ def test_noise_is_that_of_a_weight(tiny_prior, rng):
 def test_invalid_options_of_a_pose_make_it_nan(tiny_prior, rng):
     tables = build_tables(tiny_prior, ROTATIONS)
     landmarks = np.float32(make_landmarks(tiny_prior, rng, 3))
-    noise = [[1.0], [-1.0], [np.nan]]
     bones = np.stack([BONES, 0 * BONES, np.where(BONES > 400, np.nan, BONES)])
     for options, bad in (
-        ({"landmark_noise": noise}, [False, True, True]),
         ({"bone_lengths": bones, "parents": PARENTS}, [False, True, True]),
-        ({"selection": "mean", "landmark_noise": noise}, [False, True, True]),
+        ({"estimator": "mean", "bone_lengths": bones, "parents": PARENTS}, [False, True, True]),
     ):
-        result = lifting.lift(landmarks, tables, **options)
+        result = helpers.lift(landmarks, tables, **options)
         for key in ("joints_3d", "scale"):
             broken = np.isnan(result[key].numpy().reshape(3, -1)).all(1)
             np.testing.assert_array_equal(broken, bad, err_msg=key)
@@ -207,11 +206,11 @@ def test_undetermined_scale_gives_mean_pose(tiny_prior, rng, masked):
     tables = build_tables(tiny_prior, ROTATIONS, dtype="float64")
     landmarks = tf.constant(np.tile([120.0, 80.0], [1, 17, 1]))
     visible = np.zeros([1, 17], bool) if masked else None
-    options = {"selection": "mean", "landmark_noise": 0.0, "num_hypotheses": 2}
+    options = {"estimator": "mean", "add_residuals": True, "num_hypotheses": 2}
     with tf.GradientTape() as tape:
         tape.watch(landmarks)
-        result = lifting.lift(landmarks, tables, visible, **options)
-    expected = lifting.lift(landmarks, tables, visible)
+        result = helpers.lift(landmarks, tables, visible, **options)
+    expected = helpers.lift(landmarks, tables, visible)
     for key in ("joints_3d", "scale", "energy", "joints_3d_stddev", "landmarks"):
         np.testing.assert_allclose(result[key], expected[key], atol=1e-8, err_msg=key)
     for pose in result["hypotheses"]["joints_3d"][0]:
@@ -224,10 +223,10 @@ def test_large_batches_are_lifted_in_parts(tiny_prior, rng, monkeypatch):
     monkeypatch.setattr(lifting, "_CHUNK", 4)
     tables = build_tables(tiny_prior, ROTATIONS, dtype="float64")
     landmarks = make_landmarks(tiny_prior, rng, 10)
-    together = lifting.lift(landmarks, tables, selection="mean", num_hypotheses=2)
+    together = helpers.lift(landmarks, tables, estimator="mean", num_hypotheses=2)
     assert together["hypotheses"]["joints_3d"].shape == (10, 2, 17, 3)
     for i in (0, 3, 4, 9):
-        alone = lifting.lift(landmarks[i], tables, selection="mean", num_hypotheses=2)
+        alone = helpers.lift(landmarks[i], tables, estimator="mean", num_hypotheses=2)
         tf.nest.map_structure(
             lambda one, all_, i=i: np.testing.assert_allclose(all_[i], one, atol=1e-7),
             alone,
@@ -238,7 +237,7 @@ def test_large_batches_are_lifted_in_parts(tiny_prior, rng, monkeypatch):
 def test_hypotheses_are_distinct_and_ordered(tiny_prior, rng):
     tables = build_tables(tiny_prior, 80, dtype="float64")
     landmarks = make_landmarks(tiny_prior, rng, 6, noise_px=15.0)
-    result = lifting.lift(landmarks, tables, num_hypotheses=3, temperature=20.0)
+    result = helpers.lift(landmarks, tables, num_hypotheses=3, temperature=20.0)
     poses, probability = (
         result["hypotheses"][name].numpy() for name in ("joints_3d", "probability")
     )
@@ -255,13 +254,13 @@ def test_hypotheses_are_distinct_and_ordered(tiny_prior, rng):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"temperature": 0.0}, "`temperature` must be positive"),
+        ({"temperature": 0.0}, "`temperature` must be a positive number"),
         ({"num_hypotheses": 0}, "`num_hypotheses` must be a positive integer"),
-        ({"refine": True, "selection": "mean"}, "`refine` must be False"),
+        ({"refine": True, "estimator": "mean"}, "`refine` must be False"),
         ({"bone_lengths": BONES}, "`parents` must name the parent of each of 17 joints"),
         ({"bone_lengths": BONES[:3], "parents": PARENTS}, r"`bone_lengths` must have shape"),
     ],
 )
 def test_bad_options_are_named(tiny_prior, options, message):
     with pytest.raises(ValueError, match=message):
-        lifting.lift(np.zeros([2, 17, 2]), build_tables(tiny_prior, ROTATIONS), **options)
+        helpers.lift(np.zeros([2, 17, 2]), build_tables(tiny_prior, ROTATIONS), **options)

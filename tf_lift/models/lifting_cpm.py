@@ -92,7 +92,7 @@ def build_lifting_cpm(
         lift_gradient=lift_gradient,
         dtype="float32",
         name="lift",
-        **{"pitches": size.pitches, **lifting},
+        **{"estimator": "map", "pitches": size.pitches, **lifting},
     )
     projection = layers.LandmarksToBeliefMaps(
         map_size,

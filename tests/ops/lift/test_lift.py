@@ -1,12 +1,12 @@
 """The lift against brute force, finite differences, XLA, and at its degenerate points."""
 
+import helpers
 import numpy as np
 import pytest
 import tensorflow as tf
 from reference import lifting as reference
 
 from tf_lift.ops.lift import inputs as lift_input
-from tf_lift.ops.lift import lift as lifting
 from tf_lift.ops.lift import rotation_search
 from tf_lift.prior import build_tables
 
@@ -42,14 +42,14 @@ def random_weights(rng, kind, shape):
     return rng.uniform(0.1, 2, shape) * (rng.uniform(size=shape) > 0.2)
 
 
-@pytest.mark.parametrize("selection", ["posterior", "energy"])
+@pytest.mark.parametrize("estimator", ["map", "min_energy"])
 @pytest.mark.parametrize("weights_kind", ["all", "visible", "mask", "real"])
 @pytest.mark.parametrize("scale", [None, 0.4])
-def test_lift_equals_brute_force(tiny_prior, rng, scale, weights_kind, selection):
+def test_lift_equals_brute_force(tiny_prior, rng, scale, weights_kind, estimator):
     landmarks = make_landmarks(tiny_prior, rng, 5, scale)
     weights = random_weights(rng, weights_kind, [5, 17])
     tables = build_tables(tiny_prior, ROTATIONS, (0.0, 0.3), scale is None, "float64")
-    result = lifting.lift(landmarks, tables, weights, scale, selection)
+    result = helpers.lift(landmarks, tables, weights, scale, estimator)
     for i in range(5):
         best = reference.lift(
             landmarks[i],
@@ -57,7 +57,7 @@ def test_lift_equals_brute_force(tiny_prior, rng, scale, weights_kind, selection
             None if weights is None else weights[i],
             scale,
             ROTATIONS,
-            selection,
+            estimator,
             (0.0, 0.3),
         )[0]
         for key in (*OUTPUTS, "mixture_index", "rotation_angle", "pitch"):
@@ -81,12 +81,12 @@ def test_float32_eager_and_compiled_equal_float64(tiny_prior, rng, scale, weight
     landmarks = make_landmarks(tiny_prior, rng, 40, scale)
     weights = random_weights(rng, weights_kind, [40, 17])
     tables = build_tables(tiny_prior, 80, free_scale=scale is None, dtype="float64")
-    exact = lifting.lift(landmarks, tables, weights, scale)
+    exact = helpers.lift(landmarks, tables, weights, scale)
     clear = second_is_clear(landmarks, tables, weights, scale)
     tables = build_tables(tiny_prior, 80, free_scale=scale is None)
 
     def lift(landmarks, weights=None):
-        return lifting.lift(landmarks, tables, weights, scale)
+        return helpers.lift(landmarks, tables, weights, scale)
 
     arguments = [tf.constant(landmarks, tf.float32)]
     if weights is not None:
@@ -123,7 +123,7 @@ def test_gradient_equals_finite_differences(tiny_prior, rng, output, scale, weig
         assert cost[1] - cost[0] > 1e-3  # The winner stays the winner.
 
     def value(landmarks):
-        return lifting.lift(landmarks, tables, weights, scale)[output]
+        return helpers.lift(landmarks, tables, weights, scale)[output]
 
     variable = tf.constant(landmarks)
     with tf.GradientTape() as tape:
@@ -148,7 +148,7 @@ def test_landmarks_gradient_is_projection(tiny_prior, rng):
     landmarks = tf.constant(make_landmarks(tiny_prior, rng, 1, 1.0))
     with tf.GradientTape() as tape:
         tape.watch(landmarks)
-        result = lifting.lift(landmarks, tables, scale=1.0)
+        result = helpers.lift(landmarks, tables, scale=1.0)
         projected = tf.reshape(result["landmarks"], [34])
     jacobian = tf.reshape(tape.jacobian(projected, landmarks), [34, 34]).numpy()
     k = int(result["mixture_index"][0])
@@ -175,7 +175,7 @@ def test_keyword_compiles_lift_and_gradient(tiny_prior, rng, scale, weights_kind
     def run(landmarks, upstream, jit_compile):
         with tf.GradientTape() as tape:
             tape.watch(landmarks)
-            result = lifting.lift(landmarks, tables, visible, scale, jit_compile=jit_compile)
+            result = helpers.lift(landmarks, tables, visible, scale, jit_compile=jit_compile)
             both = tf.concat([result["joints_3d"], result["landmarks"]], -1)
         return result, tape.gradient(both, landmarks, upstream)
 
@@ -201,7 +201,7 @@ def test_gradient_compiled_equals_eager(tiny_prior, rng, weights_kind):
     def gradient(landmarks):
         with tf.GradientTape() as tape:
             tape.watch(landmarks)
-            joints_3d = lifting.lift(landmarks, tables, weights)["joints_3d"]
+            joints_3d = helpers.lift(landmarks, tables, weights)["joints_3d"]
         return tape.gradient(joints_3d, landmarks, upstream)
 
     eager = gradient(landmarks)
@@ -217,7 +217,7 @@ def test_gradient_reaches_given_scale(tiny_prior, rng):
     upstream = rng.standard_normal([2, 17, 2])
 
     def value(scale):
-        return lifting.lift(landmarks, tables, scale=scale)["landmarks"]
+        return helpers.lift(landmarks, tables, scale=scale)["landmarks"]
 
     with tf.GradientTape() as tape:
         tape.watch(scale)
@@ -231,12 +231,12 @@ def test_hidden_landmarks_change_nothing(tiny_prior, rng):
     tables = build_tables(tiny_prior, ROTATIONS, dtype="float64")
     landmarks = make_landmarks(tiny_prior, rng, 4)
     visible = rng.uniform(size=[4, 17]) > 0.3
-    result = lifting.lift(landmarks, tables, visible)
+    result = helpers.lift(landmarks, tables, visible)
     landmarks[~visible] = np.nan
     variable = tf.constant(landmarks)
     with tf.GradientTape() as tape:
         tape.watch(variable)
-        blanked = lifting.lift(variable, tables, visible)
+        blanked = helpers.lift(variable, tables, visible)
     gradient = tape.gradient(blanked["joints_3d"], variable).numpy()
     for key in result:
         np.testing.assert_array_equal(result[key], blanked[key], err_msg=key)
@@ -249,9 +249,9 @@ def test_completed_landmarks_lift_to_the_same_pose(tiny_prior, rng):
     landmarks = make_landmarks(tiny_prior, rng, 4, 1.0)
     visible = rng.uniform(size=[4, 17]) > 0.3
     tables = build_tables(tiny_prior, ROTATIONS, free_scale=False, dtype="float64")
-    masked = lifting.lift(landmarks, tables, visible, scale=1.0, selection="energy")
+    masked = helpers.lift(landmarks, tables, visible, scale=1.0, estimator="min_energy")
     completed = np.where(visible[..., None], landmarks, masked["landmarks"])
-    result = lifting.lift(completed, tables, scale=1.0, selection="energy")
+    result = helpers.lift(completed, tables, scale=1.0, estimator="min_energy")
     for key in ("joints_3d", "landmarks", "energy"):
         np.testing.assert_allclose(result[key], masked[key], rtol=1e-8, atol=1e-7, err_msg=key)
 
@@ -259,8 +259,8 @@ def test_completed_landmarks_lift_to_the_same_pose(tiny_prior, rng):
 def test_all_visible_mask_equals_no_mask(tiny_prior, rng):
     landmarks = make_landmarks(tiny_prior, rng, 3)
     tables = build_tables(tiny_prior, ROTATIONS, dtype="float64")
-    plain = lifting.lift(landmarks, tables)
-    masked = lifting.lift(landmarks, tables, np.ones([3, 17], bool))
+    plain = helpers.lift(landmarks, tables)
+    masked = helpers.lift(landmarks, tables, np.ones([3, 17], bool))
     for key in plain:
         np.testing.assert_allclose(plain[key], masked[key], rtol=1e-9, atol=1e-9, err_msg=key)
 
@@ -268,8 +268,8 @@ def test_all_visible_mask_equals_no_mask(tiny_prior, rng):
 def test_scale_and_shift_equivariance(tiny_prior, rng):
     tables = build_tables(tiny_prior, ROTATIONS, dtype="float64")
     landmarks = make_landmarks(tiny_prior, rng, 3)
-    result = lifting.lift(landmarks, tables)
-    moved = lifting.lift(2.5 * landmarks + [30, -70], tables)
+    result = helpers.lift(landmarks, tables)
+    moved = helpers.lift(2.5 * landmarks + [30, -70], tables)
     np.testing.assert_allclose(moved["joints_3d"], result["joints_3d"], atol=1e-7)
     np.testing.assert_allclose(moved["scale"], 2.5 * result["scale"], rtol=1e-9)
     np.testing.assert_allclose(moved["energy"], result["energy"], rtol=1e-9)
@@ -282,17 +282,17 @@ def test_chunks_do_not_change_weighted_search(tiny_prior, rng):
     landmarks = make_landmarks(tiny_prior, rng, num_poses)
     visible = rng.uniform(size=[num_poses, 17]) > 0.3
     tables = build_tables(tiny_prior, ROTATIONS, dtype="float64")
-    together = lifting.lift(landmarks, tables, visible)["joints_3d"]
+    together = helpers.lift(landmarks, tables, visible)["joints_3d"]
     for i in (0, rotation_search._CHUNK - 1, rotation_search._CHUNK, num_poses - 1):
-        alone = lifting.lift(landmarks[i], tables, visible[i])["joints_3d"]
+        alone = helpers.lift(landmarks[i], tables, visible[i])["joints_3d"]
         np.testing.assert_allclose(together[i], alone, atol=1e-8)
 
 
 def test_leading_dimensions(tiny_prior, rng):
     tables = build_tables(tiny_prior, ROTATIONS)
     landmarks = make_landmarks(tiny_prior, rng, 6).astype("float32")
-    flat = lifting.lift(landmarks, tables, np.arange(17) != 5)
-    nested = lifting.lift(landmarks.reshape(2, 3, 17, 2), tables, np.arange(17) != 5)
+    flat = helpers.lift(landmarks, tables, np.arange(17) != 5)
+    nested = helpers.lift(landmarks.reshape(2, 3, 17, 2), tables, np.arange(17) != 5)
     for key in flat:
         assert nested[key].shape[:2] == (2, 3)
         np.testing.assert_array_equal(np.reshape(nested[key], flat[key].shape), flat[key])
@@ -317,7 +317,7 @@ def test_undetermined_scale_gives_mean_pose(tiny_prior, rng, case):
     variable = tf.constant(landmarks)
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(variable)
-        result = lifting.lift(variable, tables, visible)
+        result = helpers.lift(variable, tables, visible)
     np.testing.assert_allclose(result["joints_3d"][0], mean_pose(tiny_prior), atol=1e-9)
     assert result["scale"][0] == 0 and result["energy"][0] == np.inf
     where = {"none visible": [0, 0], "one visible": landmarks[0, 4], "coincident": [120, 80]}[case]
@@ -336,7 +336,9 @@ def test_no_landmark_visible_at_given_scale(tiny_prior):
     landmarks = tf.zeros([1, 17, 2], tf.float64)
     with tf.GradientTape() as tape:
         tape.watch(landmarks)
-        result = lifting.lift(landmarks, tables, np.zeros([1, 17]), scale=1.0, selection="energy")
+        result = helpers.lift(
+            landmarks, tables, np.zeros([1, 17]), scale=1.0, estimator="min_energy"
+        )
     k = int(result["mixture_index"][0])
     expected = tiny_prior.mean_pose[k] @ reference.rotation(float(result["rotation_angle"][0])).T
     np.testing.assert_allclose(result["joints_3d"][0], expected - expected[0], atol=1e-9)
@@ -358,7 +360,7 @@ def test_invalid_pose_is_nan_and_alone(tiny_prior, rng, case, jit_compile):
     tables = build_tables(tiny_prior, ROTATIONS)
     landmarks = make_landmarks(tiny_prior, rng, 3).astype("float32")
     weights = np.ones([3, 17], "float32")
-    good = lifting.lift(landmarks, tables, weights)
+    good = helpers.lift(landmarks, tables, weights)
     bad_landmarks, bad_weights = landmarks.copy(), weights.copy()
     if case in ("landmark", "infinite"):
         bad_landmarks[1, 3, 0] = np.nan if case == "landmark" else np.inf
@@ -369,7 +371,7 @@ def test_invalid_pose_is_nan_and_alone(tiny_prior, rng, case, jit_compile):
     def lift(landmarks, weights):
         with tf.GradientTape() as tape:
             tape.watch(landmarks)
-            result = lifting.lift(landmarks, tables, weights)
+            result = helpers.lift(landmarks, tables, weights)
         return result, tape.gradient(result["joints_3d"], landmarks)
 
     result, gradient = lift(tf.constant(bad_landmarks), tf.constant(bad_weights))
@@ -383,7 +385,7 @@ def test_invalid_pose_is_nan_and_alone(tiny_prior, rng, case, jit_compile):
 def test_scale_that_is_not_positive_is_nan(tiny_prior, rng):
     tables = build_tables(tiny_prior, ROTATIONS, free_scale=False)
     landmarks = make_landmarks(tiny_prior, rng, 3, 1.0)
-    result = lifting.lift(landmarks, tables, scale=[1.0, 0.0, np.nan])
+    result = helpers.lift(landmarks, tables, scale=[1.0, 0.0, np.nan])
     np.testing.assert_array_equal(np.isnan(result["energy"]), [False, True, True])
     np.testing.assert_array_equal(result["mixture_index"][1:], [-1, -1])
 
@@ -393,7 +395,7 @@ def test_scale_is_positive_for_people_unlike_the_prior(tiny_prior, rng):
     tables = build_tables(tiny_prior, ROTATIONS, dtype="float64")
     standing = make_landmarks(tiny_prior, rng, 5)
     landmarks = np.concatenate([standing[..., ::-1], -standing])
-    result = lifting.lift(landmarks, tables)
+    result = helpers.lift(landmarks, tables)
     assert np.all(result["scale"] > 0) and np.all(np.isfinite(result["energy"]))
     for i in range(10):
         best = reference.lift(landmarks[i], tiny_prior, num_rotations=ROTATIONS)[0]
@@ -419,7 +421,7 @@ def test_exact_tie_is_deterministic(tiny_prior):
     )
     tables = build_tables(twins, ROTATIONS)
     landmarks = np.float32(0.3 * mean_pose(tiny_prior)[:, :2])
-    result = lifting.lift(landmarks, tables)
+    result = helpers.lift(landmarks, tables)
     assert result["mixture_index"] == 0
     assert np.all(np.isfinite(result["joints_3d"]))
 
@@ -430,7 +432,7 @@ def test_stddev_equals_posterior_sampling(tiny_prior, rng):
     tables = build_tables(single, 1, free_scale=False, dtype="float64")
     landmarks = make_landmarks(single, rng, 1, 1.0)
     visible = np.arange(17) % 3 != 1
-    result = lifting.lift(landmarks, tables, visible[None], scale=1.0)
+    result = helpers.lift(landmarks, tables, visible[None], scale=1.0)
     matrix = reference.rotation(0.0)
     rows = np.repeat(visible, 2)
     loadings = single.basis[0] * single.stddev[0][:, None, None]
@@ -450,7 +452,7 @@ def test_free_scale_stddev_equals_laplace_posterior(tiny_prior, rng):
     matrix = reference.rotation(0.0)
     landmarks = 0.5 * (single.sample(1, seed=3)[0] @ matrix[:2].T) + 7
     landmarks += rng.normal(0, 5, landmarks.shape)
-    result = lifting.lift(landmarks, tables)
+    result = helpers.lift(landmarks, tables)
     loadings = single.basis[0] * single.stddev[0][:, None, None]
     design = np.stack([(w @ matrix[:2].T).reshape(-1) for w in loadings], 1)
     shift = np.tile(np.eye(2), [17, 1])
@@ -487,10 +489,10 @@ def _single(prior):
         ([17], {}, r"`landmarks` must have shape \[..., 17, 2\]"),
         ([0, 17, 2], {}, "`landmarks` must not be empty"),
         ([8, 17, 2], {"visibility": np.ones([8, 16])}, "`visibility` must have shape"),
-        ([8, 17, 2], {"selection": "best"}, "`selection` must be one of"),
+        ([8, 17, 2], {"estimator": "best"}, "`estimator` must be one of"),
         ([8, 17, 2], {"scale": 1.0}, "`tables` must be made for a free scale"),
     ],
 )
 def test_bad_input_is_named(tiny_prior, shape, arguments, message):
     with pytest.raises(ValueError, match=message):
-        lifting.lift(np.zeros(shape), build_tables(tiny_prior, ROTATIONS), **arguments)
+        helpers.lift(np.zeros(shape), build_tables(tiny_prior, ROTATIONS), **arguments)

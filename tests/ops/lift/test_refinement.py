@@ -1,12 +1,12 @@
 """The refined rotation: a minimum of the brute-force cost, with its exact derivative."""
 
+import helpers
 import numpy as np
 import pytest
 import tensorflow as tf
 from reference import lifting as reference
 from scipy import optimize
 
-from tf_lift.ops.lift import lift as lifting
 from tf_lift.prior import build_tables
 
 ROTATIONS = 24
@@ -31,8 +31,8 @@ def test_angle_is_the_minimum_of_the_cost(tiny_prior, rng, kind, scale):
     landmarks = make_landmarks(tiny_prior, rng, 3)
     weights = make_weights(rng, kind, 3)
     tables = build_tables(tiny_prior, ROTATIONS, (0.2,), scale is None, "float64")
-    grid = lifting.lift(landmarks, tables, weights, scale)
-    fine = lifting.lift(landmarks, tables, weights, scale, refine=True)
+    grid = helpers.lift(landmarks, tables, weights, scale)
+    fine = helpers.lift(landmarks, tables, weights, scale, refine=True)
     for i in range(3):
         seen = None if weights is None else weights[i]
         k = int(fine["mixture_index"][i])
@@ -65,7 +65,7 @@ def test_gradient_equals_finite_differences(tiny_prior, rng, output, kind, scale
     tables = build_tables(tiny_prior, ROTATIONS, (0.2,), scale is None, "float64")
 
     def value(landmarks):
-        return lifting.lift(landmarks, tables, weights, scale, refine=True)[output]
+        return helpers.lift(landmarks, tables, weights, scale, refine=True)[output]
 
     variable = tf.constant(landmarks)
     with tf.GradientTape() as tape:
@@ -86,8 +86,8 @@ def test_never_worse_than_the_grid(tiny_prior, rng):
     tables = build_tables(tiny_prior, 6, dtype="float64")
     landmarks = rng.normal(0, 50, [20, 17, 2])
     visible = rng.uniform(size=[20, 17]) > 0.5
-    grid = lifting.lift(landmarks, tables, visible)
-    fine = lifting.lift(landmarks, tables, visible, refine=True)
+    grid = helpers.lift(landmarks, tables, visible)
+    fine = helpers.lift(landmarks, tables, visible, refine=True)
     for i in range(20):
         costs = [
             reference.candidate(
@@ -108,13 +108,13 @@ def test_never_worse_than_the_grid(tiny_prior, rng):
 def test_compiled_float32_equals_float64(tiny_prior, rng):
     landmarks = make_landmarks(tiny_prior, rng, 8)
     tables = build_tables(tiny_prior, ROTATIONS, (0.2,))
-    exact = lifting.lift(
+    exact = helpers.lift(
         landmarks, build_tables(tiny_prior, ROTATIONS, (0.2,), dtype="float64"), refine=True
     )
 
     @tf.function(jit_compile=True)
     def lift(landmarks):
-        return lifting.lift(landmarks, tables, refine=True)
+        return helpers.lift(landmarks, tables, refine=True)
 
     result = lift(tf.constant(landmarks, tf.float32))
     np.testing.assert_allclose(result["rotation_angle"], exact["rotation_angle"], atol=1e-3)
@@ -126,8 +126,8 @@ def test_undetermined_scale_is_not_refined(tiny_prior):
     landmarks = tf.fill([1, 17, 2], tf.constant(5.0, tf.float64))
     with tf.GradientTape() as tape:
         tape.watch(landmarks)
-        result = lifting.lift(landmarks, tables, refine=True)
-    expected = lifting.lift(landmarks, tables)
+        result = helpers.lift(landmarks, tables, refine=True)
+    expected = helpers.lift(landmarks, tables)
     for key, value in expected.items():
         np.testing.assert_array_equal(result[key], value, err_msg=key)
     assert np.all(tape.gradient(result["joints_3d"], landmarks).numpy() == 0)

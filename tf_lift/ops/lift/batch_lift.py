@@ -42,12 +42,12 @@ def lift_batch(tables, options, batch, winner=None):
         frame.landmarks if through_search else fixed,
         tables,
         weights,
-        options.selection,
+        options.estimator,
         options.masks,
     )
 
     def solve(landmarks, indices):
-        return candidates.solve(landmarks, tables, indices, seen, weighted, options.selection)
+        return candidates.solve(landmarks, tables, indices, seen, weighted, options.estimator)
 
     indices = tf.where(frame.usable[:, tf.newaxis], candidates.rank(found.costs), tables.heaviest)
     near = solve(fixed, indices)
@@ -78,7 +78,7 @@ def lift_batch(tables, options, batch, winner=None):
         else:
             ensemble = candidates.every(frame.landmarks, tables, found)
         probability = posterior.probabilities(ensemble.costs, options.temperature)
-        if options.selection == "mean":
+        if options.estimator == "mean":
             chosen, share = ensemble, probability
             around, around_share, calibration = ensemble, probability, posterior.CALIBRATION
 
@@ -87,7 +87,7 @@ def lift_batch(tables, options, batch, winner=None):
         mean = posterior.expectation(poses.joints_3d, share)
         mean = tf.where(frame.usable[:, tf.newaxis, tf.newaxis], mean, best.poses.joints_3d[:, 0])
         joints_3d, factor = mean, tf.ones_like(frame.unit)
-        if options.adds_residuals:
+        if options.add_residuals:
             inverse_scale = posterior.expectation(poses.inverse_scale, share)
             target = inverse_scale[:, tf.newaxis, tf.newaxis] * frame.landmarks
             trusted = tf.where(frame.usable[:, tf.newaxis], seen, 0)

@@ -41,7 +41,7 @@ def rank(costs, num_candidates=NUM_NEAR):
     return tf.math.top_k(-costs, min(num_candidates, costs.shape[-1])).indices
 
 
-def solve(landmarks, tables, indices, weights, weighted, selection="posterior"):
+def solve(landmarks, tables, indices, weights, weighted, estimator="map"):
     """Solves some candidates, exactly, differentiable by the landmarks.
 
     Args:
@@ -50,7 +50,7 @@ def solve(landmarks, tables, indices, weights, weighted, selection="posterior"):
         indices: `[B, N]`.
         weights: `[B, L]`, all ones where not `weighted`.
         weighted: Whether there are weights; if not, the tables hold the solution.
-        selection: See `rotation_search.cost`.
+        estimator: See `rotation_search.cost`.
 
     Returns:
         `Candidates`.
@@ -73,7 +73,7 @@ def solve(landmarks, tables, indices, weights, weighted, selection="posterior"):
     )
     dimensions = ppca.dimensions(seen, tables.free_scale)
     costs = rotation_search.cost(
-        poses.energy, poses.inverse_scale, noise_stddev**2, normaliser, dimensions, selection
+        poses.energy, poses.inverse_scale, noise_stddev**2, normaliser, dimensions, estimator
     )
     return Candidates(costs, poses, variance)
 

@@ -7,10 +7,12 @@ import tensorflow as tf
 from tf_lift.ops import chunks, shapes
 from tf_lift.ops.lift import batch_lift
 from tf_lift.ops.lift import bone_lengths as limbs
-from tf_lift.ops.lift.fast.xla import compiled_lift
-from tf_lift.ops.lift.options import LiftOptions
+from tf_lift.ops.lift.fast.xla import compiled_lift, tracing
+from tf_lift.ops.lift.options import LiftOptions, ReadOut
 
 __all__ = ["lift"]
+
+DEFAULTS = LiftOptions()
 
 # Poses of which all candidates stand in memory at once: 240 of 17 joints take 0.1 MB a pose.
 _CHUNK = 256
@@ -19,14 +21,10 @@ _CHUNK = 256
 def lift(
     landmarks,
     tables,
+    options=DEFAULTS,
+    *,
     visibility=None,
     scale=None,
-    selection="posterior",
-    *,
-    temperature=3.0,
-    refine=False,
-    num_hypotheses=None,
-    landmark_noise=None,
     bone_lengths=None,
     parents=None,
     jit_compile=False,
@@ -42,12 +40,12 @@ def lift(
     summed over the visible landmarks. z and t minimise it; s is the most likely one, see
     `scale_estimation`. The best candidate's model gives the results.
 
-    With `selection="mean"` the pose is the mean over all candidates instead, each as
-    probable as its cost says.
+    With `estimator="mean"` the pose is the mean over all candidates instead, each weighted
+    by the probability that its cost implies.
 
     Gradient: the winner is held fixed; all else, the scale included, is differentiated,
     and of the mean the probabilities as well.
-    At a given scale this is, for `landmarks`, the paper's eq. 8: the upstream gradient g
+    At a given scale this is, for `landmarks`, S8: the upstream gradient g
     returns as H g, H the symmetric matrix that projects the input. `visibility` and
     `joints_3d_stddev` carry no gradient.
 
@@ -65,27 +63,18 @@ def lift(
         landmarks: `[..., L, 2]`, (x right, y down), pixels.
         tables: `LiftTables` of the prior, made for a free scale if and only if `scale` is
             `None`.
+        options: `LiftOptions`. Here `num_rotations` and `pitches` are those of `tables`, and
+            `bone_lengths` and `height` those of the argument `bone_lengths`: the options'
+            own are not read.
         visibility: `[..., L]`, bool, or weights >= 0 (1 / variance of a landmark's noise
             relative to the prior's). `None`: all are visible, the fast path.
         scale: Pixels per millimetre, a number or `[...]`; the landmarks are then relative
             to the projection of the prior's origin. `None`: scale and position are free.
-        selection: "posterior": the most probable candidate; "energy": that of the lowest
-            energy, eq. 2; "mean": the mean over all of them, `joints_3d` and `landmarks`;
-            all else is of the most probable.
-        temperature: Of the probabilities of candidates, for the mean, its deviation and
-            the hypotheses: see `posterior.probabilities`.
-        refine: Whether to refine the rotation between the angles of the search; not for
-            the mean, which has them all.
-        num_hypotheses: Number of distinct poses to return as well, or `None`.
-        landmark_noise: Standard deviation of each coordinate of the landmarks, pixels,
-            broadcast to `[..., L]`; then what they show beyond the prior's bases, and is
-            not noise, is added to `joints_3d`. `None`: their noise is within the prior's.
-        bone_lengths: `[..., L - 1]`, mm, of each joint but the root to its parent, if
+        bone_lengths: `[..., L - 1]`, mm, from each joint but the root to its parent, if
             known: see `bone_lengths.apply`.
         parents: Parent of each joint, -1 for the root; only used with `bone_lengths`.
         jit_compile: Whether XLA compiles the lift as one program: once for each number of
             poses, which takes seconds, and then several times faster for large batches.
-            "caller": in a function that is compiled as a whole, and compiles this too.
         name: Name of the operation.
 
     Returns:
@@ -101,7 +90,8 @@ def lift(
         ValueError: If a static shape, an option or the kind of tables does not fit.
 
     References:
-        Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, eq. 2 and 8.
+        Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, P2 and its
+        supplementary material, S8.
         docs/method.md, sections 1 to 4 and 10.
 
     >>> prior = tf_lift.PosePrior.load()
@@ -112,47 +102,46 @@ def lift(
     """
     with tf.name_scope(name):
         num_joints = tables.num_joints
-        arguments = {"landmarks": tf.convert_to_tensor(landmarks)}
-        shapes.check_shape(arguments["landmarks"], "landmarks", num_joints, 2)
-        shapes.check_not_empty(arguments["landmarks"], "landmarks")
-        if jit_compile not in (True, False, "caller"):
-            raise ValueError(
-                f'`jit_compile` must be True, False or "caller". Received: {jit_compile!r}'
-            )
-        has_noise = not (landmark_noise is None or _is_zero(landmark_noise))
-        if visibility is not None:
-            visibility = arguments["weights"] = tf.convert_to_tensor(visibility)
-        options = LiftOptions(
-            selection,
-            temperature,
-            refine,
-            num_hypotheses,
-            landmark_noise is not None,
-            parents and tuple(parents),
-            masks=visibility is not None and visibility.dtype.is_bool and not has_noise,
-            compiled=bool(jit_compile),
-        )
+        landmarks = tf.convert_to_tensor(landmarks)
+        shapes.check_shape(landmarks, "landmarks", num_joints, 2)
+        shapes.check_not_empty(landmarks, "landmarks")
+        arguments = {"landmarks": landmarks}
+        if jit_compile not in (True, False):
+            raise ValueError(f"`jit_compile` must be True or False. Received: {jit_compile!r}")
         if tables.free_scale != (scale is None):
             raise ValueError(
                 "`tables` must be made for a free scale if and only if `scale` is None. "
                 f"Received: scale={scale}, tables.free_scale={tables.free_scale}"
             )
         if visibility is not None:
+            visibility = arguments["weights"] = tf.convert_to_tensor(visibility)
             shapes.check_shape(visibility, "visibility", num_joints)
         if scale is not None:
             arguments["scale"] = _to_tensor(scale, tables.dtype)
-        if has_noise:
-            arguments["noise"] = _to_tensor(landmark_noise, tables.dtype)
+        if options.landmark_stddev:
+            noise = arguments["noise"] = tf.constant(options.landmark_stddev, tables.dtype)
+            if noise.shape.rank:
+                shapes.check_shape(noise, "landmark_stddev", num_joints)
         if bone_lengths is not None:
             arguments["bone_lengths"] = tf.convert_to_tensor(bone_lengths)
             limbs.check(arguments["bone_lengths"], parents, num_joints)
-        if jit_compile is True and tf.executing_eagerly():
-            return _as_one_program(tables, options, tuple(arguments))(*arguments.values())
-        return _lift_tensors(tables, options, jit_compile is True, arguments)
+        read_out = ReadOut(
+            options.estimator,
+            options.temperature,
+            options.refine,
+            options.num_hypotheses,
+            options.add_residuals,
+            None if bone_lengths is None else tuple(parents),
+            masks=visibility is not None and visibility.dtype.is_bool and "noise" not in arguments,
+            compiled=bool(jit_compile) or tracing.is_compiled_as_a_whole(),
+        )
+        if jit_compile and tf.executing_eagerly():
+            return _as_one_program(tables, read_out, tuple(arguments))(*arguments.values())
+        return _lift_tensors(tables, read_out, jit_compile, arguments)
 
 
 @functools.lru_cache(maxsize=64)
-def _as_one_program(tables, options, names):
+def _as_one_program(tables, read_out, names):
     """Returns the compiled `_lift_tensors` as a function of the arguments of these names.
 
     Run one by one, the operations around the lift itself, and what records its gradient, take
@@ -160,17 +149,17 @@ def _as_one_program(tables, options, names):
     """
 
     def call(*values):
-        return _lift_tensors(tables, options, True, dict(zip(names, values, strict=True)))
+        return _lift_tensors(tables, read_out, True, dict(zip(names, values, strict=True)))
 
     return tf.function(call, jit_compile=True, autograph=False)
 
 
-def _lift_tensors(tables, options, in_programs, arguments):
+def _lift_tensors(tables, read_out, in_programs, arguments):
     """Lifts tensors whose leading dimensions are those of the landmarks, or broadcast to them.
 
     Args:
         tables: `LiftTables`.
-        options: `LiftOptions`.
+        read_out: `ReadOut`.
         in_programs: Whether `compiled_lift` does it.
         arguments: As `batch_lift.lift_batch` takes them, but for types and leading dimensions.
     """
@@ -204,11 +193,11 @@ def _lift_tensors(tables, options, in_programs, arguments):
         return tensor
 
     batch = {name: flat(name, values) for name, values in arguments.items()}
-    signature = batch_lift.signature(tables, options.num_hypotheses)
-    lift_rows = functools.partial(batch_lift.lift_batch, tables, options)
+    signature = batch_lift.signature(tables, read_out.num_hypotheses)
+    lift_rows = functools.partial(batch_lift.lift_batch, tables, read_out)
     if in_programs:
-        result = compiled_lift.compiled(tables, options, _CHUNK)(batch)
-    elif options.uses_all_candidates:
+        result = compiled_lift.compiled(tables, read_out, _CHUNK)(batch)
+    elif read_out.uses_all_candidates:
         winner = {"winner": tf.TensorSpec([None], tf.int32)}
         result = chunks.map_chunks(lift_rows, batch, signature | winner, _CHUNK)
     else:
@@ -219,7 +208,3 @@ def _lift_tensors(tables, options, in_programs, arguments):
 
 def _to_tensor(values, dtype):
     return values if tf.is_tensor(values) else tf.convert_to_tensor(values, dtype)
-
-
-def _is_zero(number):
-    return isinstance(number, (int, float)) and number == 0

@@ -8,12 +8,12 @@ from tf_lift.ops.lift import inputs as lift_input
 __all__ = ["add_residuals", "trust", "trust_landmarks"]
 
 
-def trust(noise_stddev, landmark_noise, inverse_scale):
+def trust(noise_stddev, landmark_stddev, inverse_scale):
     """Returns the weight of landmarks whose own noise adds to that of the prior.
 
     Args:
         noise_stddev: mm; the prior's, `[B, 1]`.
-        landmark_noise: Standard deviation of each coordinate, `[B, L]`, pixels.
+        landmark_stddev: Standard deviation of each coordinate, `[B, L]`, pixels.
         inverse_scale: mm per pixel, `[B, 1]`.
 
     Returns:
@@ -26,7 +26,7 @@ def trust(noise_stddev, landmark_noise, inverse_scale):
     0.5
     """
     variance = noise_stddev**2
-    return variance / (variance + (inverse_scale * landmark_noise) ** 2)
+    return variance / (variance + (inverse_scale * landmark_stddev) ** 2)
 
 
 def trust_landmarks(landmarks, weights, batch, tables):

@@ -11,15 +11,12 @@ from tf_lift.ops.lift.fast import missing_landmarks, visible_forms
 from tf_lift.ops.lift.scale_estimation import most_likely_inverse_scale
 
 __all__ = [
-    "SELECTIONS",
     "SearchResult",
     "coordinates",
     "cost",
     "evaluate",
     "search",
 ]
-
-SELECTIONS = ("posterior", "energy", "mean")
 
 # Poses whose normal equations of all candidates stand in memory at once: 240 candidates
 # of 25 bases take 0.6 MB a pose.
@@ -42,7 +39,7 @@ class SearchResult(NamedTuple):
     energy: tf.Tensor
 
 
-def search(landmarks, tables, weights=None, selection="posterior", masks=False):
+def search(landmarks, tables, weights=None, estimator="map", masks=False):
     """Compares every component at every rotation.
 
     With M the inverse covariance of a candidate's landmarks, times noise^2, and p its
@@ -56,7 +53,7 @@ def search(landmarks, tables, weights=None, selection="posterior", masks=False):
             scale, in mm at a given one.
         tables: `LiftTables`.
         weights: `[B, L]`, >= 0, or `None` for all visible.
-        selection: See `cost`.
+        estimator: See `cost`.
         masks: Whether all weights are 0 or 1.
 
     Returns:
@@ -73,13 +70,13 @@ def search(landmarks, tables, weights=None, selection="posterior", masks=False):
         )
         dimensions = 2.0 * tables.axes.shape[1]
         rest = tables.constant, tables.noise_stddev**2, tables.normaliser, dimensions
-        return evaluate(square, product, *rest, selection, tables)
+        return evaluate(square, product, *rest, estimator, tables)
     square, product, constant, log_determinant = _solve(landmarks, weights, tables, masks)
     normaliser = log_determinant + tables.mixture_cost
     num_free = ppca.dimensions(weights, tables.free_scale)[:, tf.newaxis]
     noise_variance = tables.noise_stddev**2
     return evaluate(
-        square, product, constant, noise_variance, normaliser, num_free, selection, tables
+        square, product, constant, noise_variance, normaliser, num_free, estimator, tables
     )
 
 
@@ -89,7 +86,7 @@ def coordinates(landmarks, tables):
     return tf.reshape(tf.matmul(flat, tables.axes), [-1, 2 * tables.axes.shape[1]])
 
 
-def cost(energy, inverse_scale, noise_variance, normaliser, dimensions, selection):
+def cost(energy, inverse_scale, noise_variance, normaliser, dimensions, estimator):
     """Returns what the candidates are compared by.
 
     Args:
@@ -98,18 +95,18 @@ def cost(energy, inverse_scale, noise_variance, normaliser, dimensions, selectio
         noise_variance: mm^2.
         normaliser: Log-determinant less twice the log of the mixture weight.
         dimensions: Number of free coordinates of the landmarks.
-        selection: "posterior" or "mean", minus twice the log of the candidate's
-            probability; or "energy", the energy alone, as in the paper's eq. 2.
+        estimator: "map" or "mean", minus twice the log of the candidate's
+            probability; or "min_energy", the energy alone, as in P2.
 
     References:
         docs/method.md, equation 12.
     """
-    if selection == "energy":
+    if estimator == "min_energy":
         return energy
     return energy / noise_variance + normaliser - 2 * dimensions * tf.math.log(inverse_scale)
 
 
-def evaluate(square, product, constant, noise_variance, normaliser, dimensions, selection, tables):
+def evaluate(square, product, constant, noise_variance, normaliser, dimensions, estimator, tables):
     """Returns the `SearchResult` of y'My and p'My and the candidates' constants."""
     if not tables.free_scale:
         inverse_scale = tf.ones_like(square)
@@ -118,7 +115,7 @@ def evaluate(square, product, constant, noise_variance, normaliser, dimensions, 
         square = tf.maximum(square, float(np.finfo(square.dtype.as_numpy_dtype).eps))
         inverse_scale = most_likely_inverse_scale(square, product, noise_variance, dimensions)
     energy = inverse_scale * (inverse_scale * square - 2 * product) + constant
-    costs = cost(energy, inverse_scale, noise_variance, normaliser, dimensions, selection)
+    costs = cost(energy, inverse_scale, noise_variance, normaliser, dimensions, estimator)
     return SearchResult(costs, inverse_scale, square, energy)
 
 

@@ -2,12 +2,12 @@
 
 import dataclasses
 
+import helpers
 import numpy as np
 import pytest
 import tensorflow as tf
 from reference import lifting as reference
 
-from tf_lift.ops.lift import lift as lifting
 from tf_lift.ops.lift.fast import fast_lift, missing_landmarks
 from tf_lift.prior import build_tables
 
@@ -53,7 +53,7 @@ def spoil(landmarks, visible, scale):
     return landmarks, visible
 
 
-def run(tables, landmarks, visible, scale, jit_compile, selection="posterior"):
+def run(tables, landmarks, visible, scale, jit_compile, estimator="map"):
     """Returns all results, and gradients of all that has one."""
     landmarks = tf.convert_to_tensor(landmarks)
     scale = scale if scale is None else tf.convert_to_tensor(scale)
@@ -61,7 +61,7 @@ def run(tables, landmarks, visible, scale, jit_compile, selection="posterior"):
     random = np.random.default_rng(1)
     with tf.GradientTape() as tape:
         tape.watch(sources)
-        lifted = lifting.lift(landmarks, tables, visible, scale, selection, jit_compile=jit_compile)
+        lifted = helpers.lift(landmarks, tables, visible, scale, estimator, jit_compile=jit_compile)
         total = 0.0
         for name, size in (("joints_3d", 1), ("landmarks", 1), ("scale", 1e3), ("energy", 0.1)):
             upstream = size * random.standard_normal([9, *lifted[name].shape[1:]])
@@ -96,18 +96,18 @@ def given_scale(scale):
 
 @pytest.mark.parametrize("spoilt", [False, True])
 @pytest.mark.parametrize(
-    ("scale", "rotations", "pitches", "selection"),
+    ("scale", "rotations", "pitches", "estimator"),
     [
-        (None, 6, (0.0,), "posterior"),
-        (0.4, 6, (0.0,), "posterior"),
-        (None, 5, (0.0, 0.3), "posterior"),
-        (0.4, 5, (0.0,), "energy"),
+        (None, 6, (0.0,), "map"),
+        (0.4, 6, (0.0,), "map"),
+        (None, 5, (0.0, 0.3), "map"),
+        (0.4, 5, (0.0,), "min_energy"),
     ],
 )
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.usefixtures("small_limits")
 def test_each_route_equals_the_plain_lift(
-    small_prior, monkeypatch, route, scale, rotations, pitches, selection, spoilt
+    small_prior, monkeypatch, route, scale, rotations, pitches, estimator, spoilt
 ):
     """Eagerly, so that it shows which of the routes is taken."""
     tables = make_tables(small_prior, scale, rotations=rotations, pitches=pitches)
@@ -115,7 +115,7 @@ def test_each_route_equals_the_plain_lift(
     if spoilt:
         landmarks, visible = spoil(landmarks, visible, scale)
     arguments = tables, landmarks, tf.constant(visible), given_scale(scale)
-    plain = run(*arguments, False, selection)
+    plain = run(*arguments, False, estimator)
     check_plain(plain, scale, spoilt)
     taken = []
     of_masks, of_missing = fast_lift._lift_best_of_masks, fast_lift._lift_best_missing
@@ -130,7 +130,7 @@ def test_each_route_equals_the_plain_lift(
 
     monkeypatch.setattr(fast_lift, "_lift_best_of_masks", lift_of_masks)
     monkeypatch.setattr(fast_lift, "_lift_best_missing", lift_missing)
-    check_same(run(*arguments, "caller", selection), plain)
+    check_same(run(*arguments, "form", estimator), plain)
     assert taken == [route.removesuffix(" of few masks")]
 
 
@@ -145,10 +145,10 @@ def test_batch_is_grouped_from_some_size_on(small_prior, monkeypatch):
     monkeypatch.setattr(fast_lift.mask_groups, "group", record)
     landmarks, visible = make_landmarks(small_prior, None), ROUTES["few masks"]
     for size in (8, 9):
-        lifting.lift(landmarks[:size], tables, visible[:size], jit_compile="caller")
-    lifting.lift(landmarks, tables, visible)
+        helpers.lift(landmarks[:size], tables, visible[:size], jit_compile="form")
+    helpers.lift(landmarks, tables, visible)
     tf.function(
-        lambda landmarks, visible: lifting.lift(landmarks, tables, visible, jit_compile="caller"),
+        lambda landmarks, visible: helpers.lift(landmarks, tables, visible, jit_compile="form"),
         [tf.TensorSpec([None, 7, 2], tf.float64), tf.TensorSpec([None, 7], tf.bool)],
         autograph=False,
     ).get_concrete_function()
@@ -157,7 +157,7 @@ def test_batch_is_grouped_from_some_size_on(small_prior, monkeypatch):
 
 @pytest.mark.parametrize(
     ("scale", "jit_compile"),
-    [(None, True), (0.4, True), pytest.param(None, "caller", marks=pytest.mark.slow)],
+    [(None, True), (0.4, True), pytest.param(None, "form", marks=pytest.mark.slow)],
 )
 @pytest.mark.usefixtures("small_limits")
 def test_one_program_for_all_routes(small_prior, scale, jit_compile):
@@ -166,7 +166,7 @@ def test_one_program_for_all_routes(small_prior, scale, jit_compile):
     def lift(landmarks, visible):
         return run(tables, landmarks, visible, given_scale(scale), jit_compile)
 
-    if jit_compile == "caller":
+    if jit_compile == "form":
         lift = tf.function(lift, jit_compile=True, autograph=False)
     for visible in ROUTES.values():
         for spoilt in (False, True):
@@ -180,7 +180,7 @@ def test_one_program_for_all_routes(small_prior, scale, jit_compile):
 
 
 @pytest.mark.parametrize("scale", [None, 0.4])
-@pytest.mark.parametrize("jit_compile", [False, "caller"])
+@pytest.mark.parametrize("jit_compile", [False, "form"])
 @pytest.mark.usefixtures("small_limits")
 def test_gradient_of_all_views_equals_finite_differences(small_prior, rng, scale, jit_compile):
     """Winners of both halves of the angles, with depths among what is differentiated."""
@@ -189,7 +189,7 @@ def test_gradient_of_all_views_equals_finite_differences(small_prior, rng, scale
     upstream = rng.standard_normal([9, 7, 3])
 
     def total(landmarks):
-        lifted = lifting.lift(landmarks, tables, visible, scale, jit_compile=jit_compile)
+        lifted = helpers.lift(landmarks, tables, visible, scale, jit_compile=jit_compile)
         assert {0, 1} == set(np.int32(lifted["rotation_angle"].numpy() > np.pi - 0.01))
         return tf.reduce_sum(lifted["joints_3d"] * upstream)
 
@@ -214,12 +214,12 @@ def test_tables_of_masks_are_bounded(small_prior, monkeypatch):
 
     monkeypatch.setattr(fast_lift.masked_tables, "build", record)
     landmarks, visible = make_landmarks(small_prior, None), ROUTES["few masks"]
-    lifting.lift(landmarks, tables, visible, jit_compile="caller")
+    helpers.lift(landmarks, tables, visible, jit_compile="form")
     (masked,) = built
     numbers = sum(
         tf.size(table).numpy()
         for table in (masked.whitening, masked.growth, masked.decode_along, masked.decode_across)
     )
     monkeypatch.setattr(fast_lift, "_MAX_NUMBERS_OF_MASKS", int(0.9 * numbers))
-    lifting.lift(landmarks, tables, visible, jit_compile="caller")
+    helpers.lift(landmarks, tables, visible, jit_compile="form")
     assert len(built) == 1

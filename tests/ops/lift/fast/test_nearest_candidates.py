@@ -29,9 +29,9 @@ def make_landmarks(prior, number, weights=None, scale=None):
     return landmarks * weights[..., None]
 
 
-def rank(landmarks, prior, selection="posterior", weights=None, **options):
+def rank(landmarks, prior, estimator="map", weights=None, **options):
     """Returns the costs `[B, M]` of all candidates in float64."""
-    key = "cost" if selection == "posterior" else "energy"
+    key = "cost" if estimator == "map" else "energy"
     weights = [None] * len(landmarks) if weights is None else weights
     return np.array(
         [
@@ -60,14 +60,14 @@ def check_best(found, costs, dtype):
 
 
 CASES = {
-    "halved": (12, (0.0,), None, "posterior", 2),
-    "odd": (7, (0.0,), None, "posterior", 3),
-    "pitches": (4, (0.0, 0.3), None, "posterior", 2),
-    "many": (140, (0.0,), None, "posterior", 2),
-    "few": (1, (0.0,), None, "posterior", 5),
-    "given scale": (12, (0.0,), 1.0, "posterior", 2),
-    "energy": (12, (0.0,), None, "energy", 2),
-    "energy, given scale": (7, (0.0,), 1.0, "energy", 2),
+    "halved": (12, (0.0,), None, "map", 2),
+    "odd": (7, (0.0,), None, "map", 3),
+    "pitches": (4, (0.0, 0.3), None, "map", 2),
+    "many": (140, (0.0,), None, "map", 2),
+    "few": (1, (0.0,), None, "map", 5),
+    "given scale": (12, (0.0,), 1.0, "map", 2),
+    "energy": (12, (0.0,), None, "min_energy", 2),
+    "energy, given scale": (7, (0.0,), 1.0, "min_energy", 2),
 }
 
 
@@ -76,30 +76,30 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_nearest_are_those_of_the_lowest_cost(small_prior, case, dtype, compiled):
     """Half turns or not, few candidates or many, more asked for than there are."""
-    rotations, pitches, scale, selection, number = CASES[case]
+    rotations, pitches, scale, estimator, number = CASES[case]
     tables = build_tables(small_prior, rotations, pitches, scale is None, dtype)
     landmarks = make_landmarks(small_prior, 6, scale=scale)
     find = as_program(
-        lambda batch: nearest_candidates.nearest(batch, tables, number, selection, compiled),
+        lambda batch: nearest_candidates.nearest(batch, tables, number, estimator, compiled),
         compiled,
     )
     found = find(tf.constant(landmarks, dtype)).numpy()
     options = {"scale": scale, "num_rotations": rotations, "pitches": pitches}
-    costs = rank(landmarks, small_prior, selection, **options)
+    costs = rank(landmarks, small_prior, estimator, **options)
     assert found.shape == (min(number, costs.shape[1]), 6) and found.dtype == np.int32
     check_best(found, costs, dtype)
 
 
-@pytest.mark.parametrize("selection", ["posterior", "energy"])
+@pytest.mark.parametrize("estimator", ["map", "min_energy"])
 @pytest.mark.parametrize("scale", [None, 1.0])
-def test_ranking_of_all_candidates_as_xla_has_it(small_prior, scale, selection):
+def test_ranking_of_all_candidates_as_xla_has_it(small_prior, scale, estimator):
     """Also of those that look the other way; the components differ in weight and noise."""
     tables = build_tables(small_prior, 6, free_scale=scale is None, dtype="float64")
     landmarks = make_landmarks(small_prior, 9, scale=scale)
-    found = nearest_candidates.nearest(tf.constant(landmarks), tables, 12, selection, True)
+    found = nearest_candidates.nearest(tf.constant(landmarks), tables, 12, estimator, True)
     costs, others = (
         rank(landmarks, small_prior, kind, scale=scale, num_rotations=6)
-        for kind in (selection, {"posterior": "energy", "energy": "posterior"}[selection])
+        for kind in (estimator, {"map": "min_energy", "min_energy": "map"}[estimator])
     )
     check_best(found, costs, "float64")
     assert np.any(np.argsort(costs, 1) != np.argsort(others, 1))
@@ -139,11 +139,11 @@ INDICES = {
 }
 
 
-def find_of_masks(landmarks, index, masks, tables, number, selection, compiled):
+def find_of_masks(landmarks, index, masks, tables, number, estimator, compiled):
     def find(landmarks, index, masks):
         masked = masked_tables.build(tables, masks, 2)
         return nearest_candidates.nearest_of_masks(
-            landmarks, index, masks, masked, tables, number, selection
+            landmarks, index, masks, masked, tables, number, estimator
         )
 
     arguments = tf.constant(landmarks, tables.dtype), tf.constant(index, tf.int32)
@@ -160,31 +160,31 @@ def test_nearest_of_few_masks(small_prior, monkeypatch, case, scale, compiled):
     weights = MASKS[index]
     landmarks = make_landmarks(small_prior, len(index), weights, scale)
     options = {"scale": scale, "num_rotations": 6}
-    costs = rank(landmarks, small_prior, "posterior", weights, **options)
+    costs = rank(landmarks, small_prior, "map", weights, **options)
     tables = build_tables(small_prior, 6, free_scale=scale is None, dtype="float64")
-    found = find_of_masks(landmarks, index, MASKS, tables, 6, "posterior", compiled)
+    found = find_of_masks(landmarks, index, MASKS, tables, 6, "map", compiled)
     np.testing.assert_array_equal(found // 12, np.tile(index, [6, 1]))
     check_best(found % 12, costs, "float64")
 
 
 @pytest.mark.parametrize(
-    ("rotations", "pitches", "selection", "dtype"),
+    ("rotations", "pitches", "estimator", "dtype"),
     [
-        (7, (0.0,), "posterior", "float32"),
-        (6, (0.0,), "energy", "float32"),
-        (140, (0.0,), "posterior", "float64"),
-        (4, (0.0, 0.3), "energy", "float64"),
+        (7, (0.0,), "map", "float32"),
+        (6, (0.0,), "min_energy", "float32"),
+        (140, (0.0,), "map", "float64"),
+        (4, (0.0, 0.3), "min_energy", "float64"),
     ],
 )
-def test_nearest_of_few_masks_of_any_tables(small_prior, rotations, pitches, selection, dtype):
+def test_nearest_of_few_masks_of_any_tables(small_prior, rotations, pitches, estimator, dtype):
     index = np.array([0, 2, 1, 2, 0])
     weights = MASKS[index]
     landmarks = make_landmarks(small_prior, 5, weights)
     tables = build_tables(small_prior, rotations, pitches, dtype=dtype)
-    found = find_of_masks(landmarks, index, MASKS, tables, 2, selection, True)
+    found = find_of_masks(landmarks, index, MASKS, tables, 2, estimator, True)
     assert found.dtype == np.int32
     options = {"num_rotations": rotations, "pitches": pitches}
-    costs = rank(landmarks, small_prior, selection, weights, **options)
+    costs = rank(landmarks, small_prior, estimator, weights, **options)
     np.testing.assert_array_equal(found // tables.num_candidates, [index] * 2)
     check_best(found % tables.num_candidates, costs, dtype)
 
@@ -194,25 +194,25 @@ def test_many_poses_of_few_masks_take_turns(small_prior, monkeypatch):
     index = np.random.default_rng(0).integers(3, size=23)
     landmarks = make_landmarks(small_prior, 23, MASKS[index])
     tables = build_tables(small_prior, 6, dtype="float64")
-    expected = find_of_masks(landmarks, index, MASKS, tables, 2, "posterior", False)
+    expected = find_of_masks(landmarks, index, MASKS, tables, 2, "map", False)
     monkeypatch.setattr(nearest_candidates, "MAX_NUMBERS", 10 * 6 * 7)
-    found = find_of_masks(landmarks, index, MASKS, tables, 2, "posterior", False)
+    found = find_of_masks(landmarks, index, MASKS, tables, 2, "map", False)
     np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("written_out", [6, 1])
 @pytest.mark.parametrize(
-    ("scale", "selection", "dtype"),
+    ("scale", "estimator", "dtype"),
     [
-        (None, "posterior", "float64"),
-        (1.0, "posterior", "float64"),
-        (None, "energy", "float64"),
-        (None, "posterior", "float32"),
+        (None, "map", "float64"),
+        (1.0, "map", "float64"),
+        (None, "min_energy", "float64"),
+        (None, "map", "float32"),
     ],
 )
 def test_nearest_of_visible(
-    small_prior, rng, monkeypatch, scale, selection, dtype, written_out, compiled
+    small_prior, rng, monkeypatch, scale, estimator, dtype, written_out, compiled
 ):
     """A mask for each pose; eliminations written out, or more rows than are; in turns."""
     monkeypatch.setattr(missing_landmarks, "MAX_WRITTEN_OUT", written_out)
@@ -221,13 +221,13 @@ def test_nearest_of_visible(
     most = int(np.max(np.sum(weights == 0, 1)))
     assert 2 <= most <= 4
     landmarks = make_landmarks(small_prior, 8, weights, scale)
-    costs = rank(landmarks, small_prior, selection, weights, scale=scale, num_rotations=6)
+    costs = rank(landmarks, small_prior, estimator, weights, scale=scale, num_rotations=6)
     tables = build_tables(small_prior, 6, free_scale=scale is None, dtype=dtype)
 
     def find(landmarks, weights):
         rows = completion.missing_rows(weights, most)
         return nearest_candidates.nearest_of_visible(
-            landmarks, weights, rows, tables, 2, selection, compiled
+            landmarks, weights, rows, tables, 2, estimator, compiled
         )
 
     batch = tf.constant(landmarks, dtype), tf.constant(weights, dtype)
@@ -236,12 +236,12 @@ def test_nearest_of_visible(
     check_best(as_program(find, compiled)(*batch), costs, dtype)
 
 
-@pytest.mark.parametrize("selection", ["posterior", "energy"])
+@pytest.mark.parametrize("estimator", ["map", "min_energy"])
 @pytest.mark.parametrize("scale", [None, 1.0])
-def test_quick_costs_are_those_of_the_search(small_prior, scale, selection):
+def test_quick_costs_are_those_of_the_search(small_prior, scale, estimator):
     tables = build_tables(small_prior, 6, free_scale=scale is None, dtype="float64")
     landmarks = tf.constant(make_landmarks(small_prior, 5, scale=scale))
-    costs = nearest_candidates._costs_of_visible(landmarks, tables, selection)
-    expected = rotation_search.search(landmarks, tables, selection=selection).costs
+    costs = nearest_candidates._costs_of_visible(landmarks, tables, estimator)
+    expected = rotation_search.search(landmarks, tables, estimator=estimator).costs
     found = visible_forms.join(costs, tables)
     np.testing.assert_allclose(found, tf.transpose(expected), rtol=1e-6)

@@ -74,12 +74,12 @@ def _lift_best_of_masks(tables, options, frame, weights, groups, max_missing):
         masked,
         tables,
         candidates.NUM_NEAR,
-        options.selection,
+        options.estimator,
     )
     heaviest = tables.heaviest + groups.index * tables.num_candidates
     indices = tf.where(frame.usable, indices, heaviest)
     points = rotation_search.coordinates(frame.landmarks, tables)
-    best = winning_pose.find(points, masked, indices, options.selection, True, weights)
+    best = winning_pose.find(points, masked, indices, options.estimator, True, weights)
     best = best._replace(index=best.index % tables.num_candidates)
     return _result(best, tables, frame, weights)
 
@@ -87,7 +87,7 @@ def _lift_best_of_masks(tables, options, frame, weights, groups, max_missing):
 def _lift_best_missing(tables, options, frame, weights, max_missing, winner):
     """`lift_best` with at most so many landmarks missing."""
     points = rotation_search.coordinates(frame.landmarks, tables)
-    number, selection, compiled = candidates.NUM_NEAR, options.selection, options.compiled
+    number, estimator, compiled = candidates.NUM_NEAR, options.estimator, options.compiled
     rows = None
     if weights is not None:
         rows = completion.missing_rows(weights, max_missing)
@@ -95,14 +95,14 @@ def _lift_best_missing(tables, options, frame, weights, max_missing, winner):
         indices = winner[tf.newaxis]
     elif weights is None:
         indices = nearest_candidates.nearest(
-            tf.stop_gradient(frame.landmarks), tables, number, selection, compiled
+            tf.stop_gradient(frame.landmarks), tables, number, estimator, compiled
         )
     else:
         indices = nearest_candidates.nearest_of_visible(
-            tf.stop_gradient(frame.landmarks), weights, rows, tables, number, selection, compiled
+            tf.stop_gradient(frame.landmarks), weights, rows, tables, number, estimator, compiled
         )
     indices = tf.where(frame.usable, indices, tables.heaviest)
-    best = winning_pose.find(points, tables, indices, selection, compiled, weights, rows)
+    best = winning_pose.find(points, tables, indices, estimator, compiled, weights, rows)
     return _result(best, tables, frame, weights)
 
 

@@ -26,14 +26,14 @@ MAX_NUMBERS_MISSING = 1 << 21
 _ROW = 128
 
 
-def nearest(landmarks, tables, number, selection="posterior", unrolled=False):
+def nearest(landmarks, tables, number, estimator="map", unrolled=False):
     """Returns the candidates of the lowest costs, all landmarks visible.
 
     Args:
         landmarks: `[B, L, 2]`, as `rotation_search.search` takes them.
         tables: `LiftTables`.
         number: How many.
-        selection: See `rotation_search.cost`.
+        estimator: See `rotation_search.cost`.
         unrolled: Whether XLA compiles it.
 
     Returns:
@@ -43,16 +43,16 @@ def nearest(landmarks, tables, number, selection="posterior", unrolled=False):
 
     def find(batch):
         if not unrolled:
-            costs = rotation_search.search(batch["landmarks"], tables, None, selection).costs
+            costs = rotation_search.search(batch["landmarks"], tables, None, estimator).costs
             return tf.math.top_k(-costs, number).indices
-        return tf.transpose(_find_quickly(batch["landmarks"], tables, number, selection))
+        return tf.transpose(_find_quickly(batch["landmarks"], tables, number, estimator))
 
     spec = tf.TensorSpec([None, number], tf.int32)
     size = _most_poses(tables)
     return tf.transpose(chunks.map_chunks(find, {"landmarks": landmarks}, spec, size))
 
 
-def nearest_of_masks(landmarks, index, masks, masked, tables, number, selection):
+def nearest_of_masks(landmarks, index, masks, masked, tables, number, estimator):
     """Returns the candidates of the lowest costs where there are few masks.
 
     Poses of the same mask stand together, so that each of a few products has the constants
@@ -65,7 +65,7 @@ def nearest_of_masks(landmarks, index, masks, masked, tables, number, selection)
         masked: `masked_tables` of these.
         tables: `LiftTables`.
         number: How many.
-        selection: See `rotation_search.cost`.
+        estimator: See `rotation_search.cost`.
 
     Returns:
         `[number, B]`, int32, candidates of `masked`, the best first.
@@ -85,7 +85,7 @@ def nearest_of_masks(landmarks, index, masks, masked, tables, number, selection)
         of_rows |= {"encode_along": None, "encode_across": None}
         row_tables = dataclasses.replace(tables, **of_rows)
         row_dimensions = tf.gather(dimensions, batch["group"])
-        found = _find_quickly(batch["landmarks"], row_tables, number, selection, row_dimensions)
+        found = _find_quickly(batch["landmarks"], row_tables, number, estimator, row_dimensions)
         return tf.transpose(found, [1, 2, 0])
 
     slots = mask_groups.arrange(index, num_masks, _ROW)
@@ -102,13 +102,13 @@ def _most_poses(tables):
     return max(1, MAX_NUMBERS // max(tables.num_candidates, num_axes * (num_axes + 1)))
 
 
-def _find_quickly(landmarks, tables, number, selection, dimensions=None):
+def _find_quickly(landmarks, tables, number, estimator, dimensions=None):
     """Returns the candidates `[number, ..., B]` of landmarks `[..., B, L, 2]`, see `nearest`."""
-    costs = _costs_of_visible(landmarks, tables, selection, dimensions)
+    costs = _costs_of_visible(landmarks, tables, estimator, dimensions)
     return lowest_costs.find(costs, _indices_of_parts(tables), number, tables.one)
 
 
-def _costs_of_visible(landmarks, tables, selection, dimensions=None):
+def _costs_of_visible(landmarks, tables, estimator, dimensions=None):
     """Returns the costs `[..., H, B]` of each part of the candidates."""
     if dimensions is None:
         dimensions = 2.0 * tables.axes.shape[1]
@@ -118,7 +118,7 @@ def _costs_of_visible(landmarks, tables, selection, dimensions=None):
             visible_forms.part(table, index, tables)
             for table in (tables.constant, tables.noise_stddev, tables.normaliser)
         )
-        costs.append(_quick_costs(*forms, *constants, dimensions, tables.free_scale, selection))
+        costs.append(_quick_costs(*forms, *constants, dimensions, tables.free_scale, estimator))
     return costs
 
 
@@ -129,7 +129,7 @@ def _indices_of_parts(tables):
 
 
 def _quick_costs(
-    square, product, constant, noise_stddev, normaliser, dimensions, free_scale, selection
+    square, product, constant, noise_stddev, normaliser, dimensions, free_scale, estimator
 ):
     """Returns the costs of candidates; all arguments broadcast.
 
@@ -145,7 +145,7 @@ def _quick_costs(
         energy = inverse_scale * (inverse_scale * square - 2 * product) + constant
     else:
         energy = square - 2 * product + constant
-    if selection == "energy":
+    if estimator == "min_energy":
         return energy
     costs = (1 / noise_stddev**2) * energy + normaliser
     if free_scale:
@@ -153,7 +153,7 @@ def _quick_costs(
     return costs
 
 
-def nearest_of_visible(landmarks, weights, rows, tables, number, selection, unrolled):
+def nearest_of_visible(landmarks, weights, rows, tables, number, estimator, unrolled):
     """Returns the candidates of the lowest costs where some landmarks are missing.
 
     Args:
@@ -162,7 +162,7 @@ def nearest_of_visible(landmarks, weights, rows, tables, number, selection, unro
         rows: `completion.missing_rows` of them.
         tables: `LiftTables`.
         number: How many.
-        selection: See `cost`.
+        estimator: See `cost`.
         unrolled: Whether XLA compiles it.
 
     Returns:
@@ -170,7 +170,7 @@ def nearest_of_visible(landmarks, weights, rows, tables, number, selection, unro
     """
     number = min(number, tables.num_candidates)
     if not unrolled:
-        costs = rotation_search.search(landmarks, tables, weights, selection, masks=True).costs
+        costs = rotation_search.search(landmarks, tables, weights, estimator, masks=True).costs
         return tf.transpose(tf.math.top_k(-costs, number).indices)
 
     def find(batch):
@@ -179,7 +179,7 @@ def nearest_of_visible(landmarks, weights, rows, tables, number, selection, unro
             points, weights, batch["rows"], tables
         )
         dimensions = ppca.dimensions(weights, tables.free_scale)[:, tf.newaxis]
-        rest = constant, noise_stddev, normaliser, dimensions, tables.free_scale, selection
+        rest = constant, noise_stddev, normaliser, dimensions, tables.free_scale, estimator
         costs = [_quick_costs(*part, *rest) for part in parts]
         found = lowest_costs.find(costs, indices, number, tables.one, axis=-1, shared=True)
         return tf.transpose(found)

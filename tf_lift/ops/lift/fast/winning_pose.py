@@ -34,9 +34,7 @@ class WinningPose(NamedTuple):
     stddev: tf.Tensor
 
 
-def find(
-    landmarks, tables, indices, selection="posterior", unrolled=False, weights=None, rows=None
-):
+def find(landmarks, tables, indices, estimator="map", unrolled=False, weights=None, rows=None):
     """Ranks some candidates exactly and returns the pose of the best.
 
     Whitened landmarks w = y W have w'w = y'My / noise^2, so that an energy is a sum of
@@ -46,7 +44,7 @@ def find(
         landmarks: `[B, 2n]`, see `rotation_search.coordinates`.
         tables: `LiftTables`.
         indices: `[N, B]`, the candidates, one or two.
-        selection: See `rotation_search.cost`.
+        estimator: See `rotation_search.cost`.
         unrolled: Whether XLA compiles it.
         weights: `[B, L]`, 0 or 1; `None` for all visible.
         rows: `completion.missing_rows` of them; `None` where the tables are of masks, or
@@ -105,7 +103,7 @@ def find(
     residuals = inverse_scale[..., tf.newaxis] * whitened - mean
     energy = noise_variance * _sum(residuals**2)
     costs = rotation_search.cost(
-        energy, inverse_scale, noise_variance, normaliser, dimensions, selection
+        energy, inverse_scale, noise_variance, normaliser, dimensions, estimator
     )
 
     def best_first(values):

@@ -4,6 +4,7 @@ import pathlib
 import subprocess
 import sys
 
+import helpers
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -28,7 +29,7 @@ rng = np.random.default_rng(0)
 def step(landmarks, visibility):
     with tf.GradientTape() as tape:
         tape.watch(landmarks)
-        lifted = lifting.lift(landmarks, tables, visibility, jit_compile=True)
+        lifted = helpers.lift(landmarks, tables, visibility, jit_compile=True)
     return tape.gradient(lifted["joints_3d"], landmarks)
 
 specs = [tf.TensorSpec([None, 6, 2]), tf.TensorSpec([None, 6], tf.bool)]
@@ -65,11 +66,11 @@ def test_eager_calls_share_one_trace(tiny_prior, rng, monkeypatch):
     )
     for scale in (0.5, 1, 2.0):
         landmarks = np.float32(rng.standard_normal([2, 3, 17, 2]))
-        lifting.lift(landmarks, tables, scale=scale, jit_compile=True)
+        helpers.lift(landmarks, tables, scale=scale, jit_compile=True)
     assert len(traced) == 1
-    lifting.lift(landmarks[0], tables, scale=scale, jit_compile=True)
+    helpers.lift(landmarks[0], tables, scale=scale, jit_compile=True)
     assert len(traced) == 2
-    lifting.lift(landmarks, tables, scale=scale, jit_compile=False)
+    helpers.lift(landmarks, tables, scale=scale, jit_compile=False)
     assert len(traced) == 3
 
 
@@ -79,7 +80,7 @@ def _run(tables, landmarks, inputs, jit_compile, **options):
     sources = [landmarks] + [part for part in inputs.values() if part.dtype.is_floating]
     with tf.GradientTape() as tape:
         tape.watch(sources)
-        result = lifting.lift(landmarks, tables, **inputs, **options, jit_compile=jit_compile)
+        result = helpers.lift(landmarks, tables, **inputs, **options, jit_compile=jit_compile)
         total = tf.reduce_sum(result["joints_3d"][..., 3, :] ** 2)
     return result, tape.gradient(total, sources, unconnected_gradients="zero")
 
@@ -118,8 +119,8 @@ def test_both_directions_in_parts(tiny_prior, rng, monkeypatch, in_graph):
     landmarks = tf.constant(60 * rng.standard_normal([10, 17, 2]))
 
     def run(landmarks, jit_compile):
-        options = {"selection": "mean", "num_hypotheses": 2}
-        return _run(tables, landmarks, {"landmark_noise": 2.0}, jit_compile, **options)
+        options = {"estimator": "mean", "num_hypotheses": 2, "landmark_stddev": 2.0}
+        return _run(tables, landmarks, {}, jit_compile, **options)
 
     plain = run(landmarks, False)
     if in_graph:

@@ -20,7 +20,7 @@ def compiled(tables, options, chunk):
 
     Args:
         tables: `LiftTables`.
-        options: `LiftOptions`.
+        options: `ReadOut`.
         chunk: Most poses at a time where all candidates are used. Each direction has a loop
             of its own, so that none keeps what the other one's gradient would need.
     """
