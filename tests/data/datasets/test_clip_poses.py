@@ -116,14 +116,17 @@ def test_a_starting_pose_is_left_out_and_told():
     taken = clip_poses.take(clip(poses, fps=120.0), H36M, fps=10.0)
     np.testing.assert_array_equal(taken.poses, expected)
     np.testing.assert_array_equal(taken.frame, np.arange(5))
-    assert "pose of reference" in taken.notes[0]
+    assert "reference pose" in taken.notes[0]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda p: p / 1000, "millimetres.*it would fit metres.; `--unit` tells the file's own"),
-        (lambda p: p[..., [0, 2, 1]], "z up.*seems to be y.; `--up` tells the file's own axis"),
+        (
+            lambda p: p / 1000,
+            "millimetres.*it would fit metres.; give the file's unit with `--unit`",
+        ),
+        (lambda p: p[..., [0, 2, 1]], "z up.*seems to be y.; give the file's up axis with `--up`"),
         (lambda p: p[:, ::-1], "in its order, left and right alike"),
     ],
 )
@@ -136,7 +139,9 @@ def test_someone_who_lies_passes_where_up_is_told():
     lying = mocap_files.walk(20)[..., [2, 1, 0]] * [1, 1, -1]
     taken = clip_poses.take(clip(lying), H36M, up="z")
     assert len(taken.poses) == 20
-    assert taken.notes[0].startswith("`--up z` or lying? `poses` must have z up. Received: 0%")
+    assert taken.notes[0].startswith(
+        "is `--up z` right, or does the person lie? `poses` must have z up. Received: 0%"
+    )
 
 
 def test_own_joints_are_kept_as_they_are():

@@ -140,7 +140,7 @@ def test_clips_of_the_same_name_stay_apart(folder):
     result = conversion.convert(["01_01.bvh", "other"], "out.npz")
     assert [clip.clip for clip in result.clips] == ["01_01", "01_01 (2)", "01_01 (3)"]
     assert result.clips[0].notes == ()
-    assert "another clip is called 01_01 too" in result.clips[1].notes[0]
+    assert "another clip is named 01_01 too" in result.clips[1].notes[0]
     assert len(np.unique(npz.read("out.npz")["clip"])) == 3
 
 
@@ -191,7 +191,7 @@ def test_own_joints_are_kept(folder):
     ("arguments", "message"),
     [
         ({"output": "out.txt"}, "`output` must end in .npz, .bvh, .c3d, .csv. Received: 'out.txt'"),
-        ({"output": "none/out.npz"}, "`output` must lie in a folder that exists"),
+        ({"output": "none/out.npz"}, "`output` must be in a folder that exists"),
         ({"output": "ours.npz", "paths": ["ours.npz"]}, "`output` must not be one of the files"),
         ({"fps": 0}, "`fps` must be positive. Received: 0"),
         ({"fps": float("nan")}, "`fps` must be positive. Received: nan"),

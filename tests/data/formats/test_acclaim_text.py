@@ -88,15 +88,15 @@ def test_a_clip(skeleton):
         ("position 1 2 3", "position 1 2", "line 8: must have 3 numbers. Received: 1 2"),
         ("direction 0 -2 0", "direction 0 nan 0", "line 14: must have 3 numbers"),
         ("    length 5\n", "", "line 19: the bone that ends here has no length"),
-        ("name toe", "name hip", "line 26: bones must have own names. Received: 'hip'"),
+        ("name toe", "name hip", "line 26: bone names must be unique. Received: 'hip'"),
         ("ZYX", "ZZX", "line 16: axes of 'hip' must be X, Y, Z. Received: ZZX"),
-        ("dof rz rx", "dof rz l", "line 17: degrees of freedom of 'hip' must be of.*rz l"),
-        ("dof rz rx", "dof rz rz", "line 17: degrees of freedom of 'hip' must be of.*each once"),
+        ("dof rz rx", "dof rz l", "line 17: degrees of freedom of 'hip' must be among.*rz l"),
+        ("dof rz rx", "dof rz rz", "line 17: degrees of freedom of 'hip' must be among.*each once"),
         ("    hip toe\n", "", r"hierarchy must hold all bones. Received: none for \['toe'\]"),
         ("root hip\n    hip toe", "hip toe", "line 29: 'hip' must be below the root"),
         ("hip toe", "hip hip", "line 30: the bone 'hip' has two parents"),
         ("hip toe", "hip toes", "line 30: the bone 'toes' is in no :bonedata"),
-        ("    length 2\n  end\n", "    length 2\n", "must go on with the bone"),
+        ("    length 2\n  end\n", "    length 2\n", "the bone must have an end"),
         ("  begin\n    id 2", "    id 2", "line 21: must be begin. Received: 'id'"),
     ],
 )
@@ -110,7 +110,7 @@ def test_what_is_wrong_in_a_skeleton_is_named(tmp_path, old, new, message):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("hip 7 8\n", "", "line 6: frame 1 must have the bone 'hip', and has 1 of 2.*frame 2"),
+        ("hip 7 8\n", "", "line 6: frame 1 must have the bone 'hip'; it has 1 of 2.*frame 2"),
         ("hip 1e1 -1e-14\n", "", "line 12: frame 3 must have the bone 'hip'.*end of the file"),
         ("hip 9 10", "hip 9", "line 8: frame 2 must have 2 numbers for the bone 'hip', once.* 9$"),
         ("hip 9 10", "hip", "line 8: frame 2 must have 2 numbers.*Received: none"),

@@ -157,7 +157,7 @@ def test_the_position_of_a_root_alone_is_its_place(tmp_path):
     ("change", "message"),
     [
         (lambda text: text[: len(text) // 2], "in frame [0-9] of 7 must follow.*end of the file"),
-        (lambda text: "", "line 1: must go on with 'HIERARCHY'"),
+        (lambda text: "", "line 1: must continue with 'HIERARCHY'"),
         (lambda text: text.replace("-41", "nan"), "line [0-9]+: OFFSET of 'LeftFoot' must be 3"),
     ],
 )

@@ -42,7 +42,7 @@ def test_unit_axis_and_rate_can_be_told(tmp_path):
 
 
 @pytest.mark.parametrize(("screen", "axis"), [("+Y", 1), ("Y", 1), ("+Z", 2), ("+X", 0)])
-def test_the_screen_tells_what_is_up(tmp_path, screen, axis):
+def test_the_screen_parameters_give_the_up_axis(tmp_path, screen, axis):
     turned = np.roll(POSES, axis - 2, axis=2)
     path = mocap_files.write_c3d(tmp_path / "a.c3d", turned, NAMES, Y_SCREEN=screen)
     np.testing.assert_allclose(c3d.read(path).positions[..., 2], POSES[..., 2], rtol=1e-5)
@@ -142,7 +142,7 @@ def test_a_lost_end_is_counted(tmp_path, lost, frames):
     assert len(content) >= end
     path.write_bytes(content[: end - lost])
     with pytest.raises(
-        ValueError, match=f"header tells 50 frames. Received: {frames} whole|access"
+        ValueError, match=f"header announces 50 frames. Received: {frames} whole|access"
     ):
         c3d.read(path)
 
@@ -160,7 +160,7 @@ def test_damage_that_ends_ezc3d_does_not_end_the_program(tmp_path):
     ("program", "message"),
     [
         ("import os; os.abort()", "is damaged or truncated: ezc3d cannot read it"),
-        ("while True: pass", "is damaged: no end to reading it"),
+        ("while True: pass", "is damaged: ezc3d did not finish reading it"),
         ("import sys; sys.exit('no header')", "is damaged or truncated: no header"),
     ],
 )
@@ -183,11 +183,11 @@ def test_other_files_are_named(tmp_path):
         c3d.read(tmp_path / "none.c3d")
     hidden = np.full([6, 17], -1.0)
     mocap_files.write_c3d(tmp_path / "b.c3d", POSES, NAMES, residuals=hidden)
-    with pytest.raises(ValueError, match=r"b.c3d: must hold markers.*17, none of them ever seen"):
+    with pytest.raises(ValueError, match=r"b.c3d: must hold markers.*17 that are never visible"):
         c3d.read(tmp_path / "b.c3d")
 
 
-def test_without_the_library_it_tells_which_extra(tmp_path, monkeypatch):
+def test_a_missing_library_names_the_extra(tmp_path, monkeypatch):
     path = mocap_files.write_c3d(tmp_path / "a.c3d", POSES, NAMES)
 
     def absent(module):

@@ -82,7 +82,7 @@ def test_other_contents_are_named(tmp_path):
         h36m_cdf.joints(25)
 
 
-def test_without_the_library_it_tells_which_extra(tmp_path, monkeypatch):
+def test_a_missing_library_names_the_extra(tmp_path, monkeypatch):
     def absent(module):
         raise ImportError(f"No module named {module!r}")
 

@@ -57,9 +57,9 @@ def test_other_endings_are_named(tmp_path, name, message):
 def test_what_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"a.bvh: no such file$"):
         readers.read(tmp_path / "a.bvh")
-    with pytest.raises(FileNotFoundError, match="nothing fits the pattern"):
+    with pytest.raises(FileNotFoundError, match="no file matches the pattern"):
         readers.read(tmp_path / "*.bvh")
-    with pytest.raises(ValueError, match="no file of it ends in"):
+    with pytest.raises(ValueError, match="no file in this folder ends in"):
         readers.read(tmp_path)
 
 
@@ -96,7 +96,7 @@ def test_our_files_of_other_skeletons(tmp_path):
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"poses": POSES}, "must tell one `fps` for the clip 'a'.*Received: none"),
+        ({"poses": POSES}, "must state one `fps` for the clip 'a'.*Received: none"),
         ({"poses": POSES, "fps": np.r_[np.ones(10), np.full(10, 2)]}, "fps.*Received: 1, 2"),
         ({"poses": POSES, "fps": -1}, "`fps` must be positive. Received: -1"),
         ({"poses": POSES, "fps": np.ones(3)}, "`fps` must be a number, or one for each pose"),

@@ -49,23 +49,23 @@ def test_a_size_that_fits_no_unit_is_told():
 def test_up_is_where_the_head_is(axis):
     pose = STANDING[:, [0, 2, 1]] if axis == "y" else STANDING
     assert body_frame.find_up(pose, pose[None], NAMES) == axis
-    # Upside down and lying clips have the rest pose to tell; ...
+    # The rest pose decides for clips that are upside down or lying; ...
     lying = pose[:, [1, 2, 0]]
     assert body_frame.find_up(pose, lying[None], NAMES) == axis
     assert body_frame.find_up(-pose, lying[None], NAMES) == axis
-    # ... a rest pose that does not tell has the clip.
+    # ... the clip decides where the rest pose does not.
     assert body_frame.find_up(np.zeros([4, 3]), pose[None], NAMES) == axis
     crooked = pose @ np.array([[1, 0, 0], [0, 0.8, 0.6], [0, -0.6, 0.8]])
     assert body_frame.find_up(crooked, pose[None], NAMES) == axis
 
 
 @pytest.mark.parametrize("names", [("a", "b", "c", "d"), ("a", "LeftFoot", "b", "c")])
-def test_up_is_y_where_nothing_tells(names):
+def test_up_is_y_by_default(names):
     assert body_frame.find_up(STANDING, STANDING[None], names) == "y"
 
 
 def test_given_unit_and_axis_are_taken():
-    options = {"rest": STANDING, "joint_names": NAMES, "parents": (-1, 0, 0, 0)}
+    options = {"rest_pose": STANDING, "joint_names": NAMES, "parents": (-1, 0, 0, 0)}
     positions = body_frame.to_mm_and_z_up(STANDING[None], unit_mm=2.0, up="y", **options)
     np.testing.assert_allclose(positions[0], 2.0 * STANDING[:, [0, 2, 1]] * [1, -1, 1])
     guessed = body_frame.to_mm_and_z_up(STANDING[None], unit_mm=None, up=None, **options)

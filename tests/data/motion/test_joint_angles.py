@@ -35,8 +35,8 @@ def test_shortest_rotations_at_and_near_the_opposite(off):
 def replayed(replay):
     """Positions of all joints of a replay, by its offsets but for those that move."""
     moves = replay.moves[None, :, None]
-    places = np.where(moves, replay.places, replay.offsets[None])
-    return forward_kinematics.joint_positions(replay.parents, places, replay.rotations)[0]
+    translations = np.where(moves, replay.translations, replay.offsets[None])
+    return forward_kinematics.joint_positions(replay.parents, translations, replay.rotations)[0]
 
 
 def chain(rng, frames=30):
@@ -94,9 +94,9 @@ def test_a_bone_that_changes_its_length_turns_and_moves(rng):
     replay = joint_angles.solve(positions, NAMES, parents, positions[4])
     assert replay.moves.tolist() == [True, False, False, False, False, True, False]
     np.testing.assert_allclose(replayed(replay), positions, rtol=0, atol=1e-9)
-    # It moves along its own direction: what turns is in the angles.
-    along = replay.offsets[5] / np.linalg.norm(replay.offsets[5])
-    np.testing.assert_allclose(replay.places[:, 5], lengths * along, rtol=0, atol=1e-9)
+    # The angles hold the bone's rotation, so its end moves along a fixed direction.
+    direction = replay.offsets[5] / np.linalg.norm(replay.offsets[5])
+    np.testing.assert_allclose(replay.translations[:, 5], lengths * direction, rtol=0, atol=1e-9)
     assert np.linalg.norm(replay.offsets[5]) == pytest.approx(np.median(lengths))
 
 

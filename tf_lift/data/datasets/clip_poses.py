@@ -1,4 +1,4 @@
-"""Takes poses of one skeleton from one clip: at a frame rate, checked, with notes."""
+"""Extracts the poses of one skeleton from a clip at a frame rate, and checks them."""
 
 import dataclasses
 
@@ -23,7 +23,7 @@ class ClipPoses:
         fps: Poses per second.
         joint_names: Name of each joint.
         parents: Index of each joint's parent, -1 for a root.
-        notes: What a user should know of them, one sentence each.
+        notes: Remarks for the user, one sentence each.
     """
 
     poses: NDArray[np.float64]
@@ -42,17 +42,17 @@ def take(
     up: str | None = None,
     drop_bad_frames: bool = False,
 ) -> ClipPoses:
-    """Takes poses of a skeleton from a clip.
+    """Extracts poses of a skeleton from a clip.
 
     Args:
         motion: The clip, as a reader returns it.
-        target: Skeleton that is wanted; `None` keeps the clip's own joints, unchecked.
+        target: The wanted skeleton; `None` keeps the clip's joints and skips the checks.
         joint_map: As for `skeleton_maps.to_skeleton`.
         fps: Poses per second; `None` for all frames.
-        up: The axis that was told to be up; if given, poses that are not upright are no
-            reason to refuse the clip, but noted.
-        drop_bad_frames: Whether to leave out frames in which a joint is missing, instead
-            of refusing the clip, and standstills, instead of telling of them.
+        up: The up axis that the user gave, if any. If given, poses that are not upright cause
+            a note instead of an error.
+        drop_bad_frames: Whether to leave out frames with missing joints, which are otherwise
+            an error, and frozen frames, which otherwise cause a note.
 
     Returns:
         `ClipPoses`.
@@ -73,28 +73,28 @@ def take(
     notes = []
     start = int(pose_checks.has_starting_pose(poses, motion.fps))
     if start:
-        notes.append("the first frame is a pose of reference, out of the motion: left out")
+        notes.append("the first frame is a reference pose, not part of the motion: left out")
     frozen = pose_checks.frozen_frames(poses, motion.fps)
-    chosen = start + frame_choice(len(poses) - start, motion.fps, fps)
-    places = np.arange(len(chosen))
+    rows = start + frame_choice(len(poses) - start, motion.fps, fps)
+    numbers = np.arange(len(rows))
     if fps is not None and motion.fps < fps * 0.99:
         notes.append(f"has {motion.fps:g} frames per second, fewer than asked: all are taken")
     rate = motion.fps if fps is None else min(fps, motion.fps)
-    good = ~hidden[chosen].any(axis=1)
+    good = ~hidden[rows].any(axis=1)
     if not good.all():
-        notes.append(_hidden_note(hidden, chosen, names, drop_bad_frames))
-    if frozen[chosen].any():
+        notes.append(_hidden_note(hidden, rows, names, drop_bad_frames))
+    if frozen[rows].any():
         notes.append(_frozen_note(frozen, motion.fps, drop_bad_frames))
         if drop_bad_frames:
-            good &= ~frozen[chosen]
+            good &= ~frozen[rows]
     if not good.any():
         raise ValueError("no frame is left that has all joints")
-    chosen, places = chosen[good], places[good]
+    rows, numbers = rows[good], numbers[good]
     if target is not None:
-        notes += _check_human(poses[chosen], target, up)
+        notes += _check_human(poses[rows], target, up)
     return ClipPoses(
-        poses=poses[chosen],
-        frame=places,
+        poses=poses[rows],
+        frame=numbers,
         fps=rate,
         joint_names=names,
         parents=motion.parents if target is None else target.parents,
@@ -102,13 +102,13 @@ def take(
     )
 
 
-def _hidden_note(hidden, chosen, names, drop_bad_frames):
-    bad = hidden[chosen]
+def _hidden_note(hidden, rows, names, drop_bad_frames):
+    bad = hidden[rows]
     first = int(np.argmax(bad.any(axis=1)))
     joint = names[int(np.argmax(bad[first]))]
     note = (
         f"{bad.any(axis=1).sum()} of {len(bad)} poses lack a joint, the first {joint} in frame "
-        f"{chosen[first]}"
+        f"{rows[first]}"
     )
     if not drop_bad_frames:
         raise ValueError(f"{note}; leave such frames out with `--drop-bad-frames`")
@@ -122,31 +122,31 @@ def _frozen_note(frozen, fps, drop_bad_frames):
 
 
 def _check_human(poses, target, up):
-    """Raises ValueError for what is no person, and returns notes on what may be none."""
-    # First: what is in another order is seldom as long as a person.
+    """Raises ValueError for poses that are not human, and returns notes on doubtful ones."""
+    # Check sides first: joints in another order mostly fail the check of the unit too.
     pose_checks.check_sides(poses, target)
     try:
         pose_checks.check_unit(poses, target)
     except ValueError as error:
-        raise ValueError(f"{error}; `--unit` tells the file's own unit") from error
+        raise ValueError(f"{error}; give the file's unit with `--unit`") from error
     try:
         pose_checks.check_upright(poses, target)
     except ValueError as error:
         if up is None:
             raise ValueError(
-                f"{error}; `--up` tells the file's own axis, or that someone lies"
+                f"{error}; give the file's up axis with `--up`, also for a person who lies"
             ) from error
-        return [f"`--up {up}` or lying? {error}"]
+        return [f"is `--up {up}` right, or does the person lie? {error}"]
     return []
 
 
 def frame_choice(num_frames: int, source_fps: float, fps: float | None) -> NDArray[np.int_]:
-    """Chooses the frames that are nearest to the times 0, 1 / fps, 2 / fps, ...
+    """Returns the frames that are nearest to the times 0, 1 / fps, 2 / fps, ...
 
     Args:
-        num_frames: Frames that there are.
-        source_fps: Their frames per second.
-        fps: Poses per second that are wanted; `None`, or more than there are, for all.
+        num_frames: Number of frames.
+        source_fps: Frames per second of the clip.
+        fps: Wanted poses per second; `None`, or more than `source_fps`, for all frames.
 
     Returns:
         Increasing indices.
@@ -154,10 +154,10 @@ def frame_choice(num_frames: int, source_fps: float, fps: float | None) -> NDArr
     >>> frame_choice(9, source_fps=25.0, fps=10.0)
     array([0, 2, 5, 7])
     """
-    # A frame rate is often rounded (120.00048, 119.88): that is no higher rate.
+    # Frame rates are often rounded (120.00048, 119.88), hence the tolerance of 1 %.
     if fps is None or fps >= source_fps * 0.99:
         return np.arange(num_frames)
     step = source_fps / fps
-    # Half a frame ahead is nearest to the one before, as NumPy's round leaves open.
+    # Ties go to the earlier frame; NumPy's `round` would go to the even one.
     choice = np.ceil(np.arange(int((num_frames - 1) / step) + 2) * step - 0.5 - 1e-9).astype(int)
     return choice[choice < num_frames]

@@ -14,27 +14,27 @@ from tf_lift.data.motion.clip import Motion
 
 __all__ = ["OWN", "ClipReport", "Conversion", "Skipped", "convert"]
 
-# The `skeleton` that keeps each file's own joints.
+# Value of `skeleton` that keeps each file's own joints.
 OWN = "own"
-# Poses per second where none are asked for: neighbours in time look alike, and a prior
-# learns no more from 120 of them than from 10.
+# Poses per second by default: successive frames look alike, so a prior learns no more from 120
+# of them than from 10.
 DEFAULT_FPS = 10.0
 _WRITERS = {".bvh": bvh.write, ".c3d": c3d.write, ".csv": pose_csv.write}
 
 
 @dataclasses.dataclass(frozen=True)
 class ClipReport:
-    """What became of one clip.
+    """The conversion of one clip.
 
     Attributes:
         path: The clip's file.
-        clip: Its label.
-        subject: Its person.
-        num_frames: Frames that the file has.
-        source_fps: Frames per second that the file has.
-        num_poses: Poses taken from it.
-        fps: Their poses per second.
-        notes: What a user should know of it, one sentence each.
+        clip: Label of the clip.
+        subject: Label of the person.
+        num_frames: Number of frames in the file.
+        source_fps: Frames per second of the file.
+        num_poses: Number of poses taken from the clip.
+        fps: Poses per second.
+        notes: Remarks for the user, one sentence each.
     """
 
     path: pathlib.Path
@@ -49,11 +49,11 @@ class ClipReport:
 
 @dataclasses.dataclass(frozen=True)
 class Skipped:
-    """A file, or a clip of it, that was left out.
+    """A file, or a clip of a file, that was left out.
 
     Attributes:
         path: The file.
-        reason: Why.
+        reason: The error message.
     """
 
     path: pathlib.Path
@@ -62,12 +62,12 @@ class Skipped:
 
 @dataclasses.dataclass(frozen=True)
 class Conversion:
-    """What `convert` did.
+    """The result of `convert`.
 
     Attributes:
-        clips: The clips that are in the output.
-        skipped: The files and clips that are not.
-        output: The file that was written, `None` where no clip could be read.
+        clips: The clips in the output.
+        skipped: The files and clips that were left out.
+        output: The file that was written, `None` if no clip could be read.
     """
 
     clips: tuple[ClipReport, ...]
@@ -76,7 +76,7 @@ class Conversion:
 
     @property
     def num_poses(self) -> int:
-        """Poses of all clips together."""
+        """Returns the number of poses of all clips together."""
         return sum(clip.num_poses for clip in self.clips)
 
 
@@ -97,10 +97,10 @@ def convert(
 ) -> Conversion:
     """Converts motion-capture files to poses of one skeleton, mm, z up, in one file.
 
-    Poses are taken at the asked rate, each the frame nearest to its time and none of them
-    interpolated, so that bones keep their lengths. A clip with fewer frames per second is
-    taken as it is. What cannot be read, or cannot be human, is left out and reported; the
-    output is written at the end, as a whole or not at all.
+    Poses are taken at the given rate. Each is the frame nearest to its time; none are
+    interpolated, so bones keep their lengths. A clip with fewer frames per second keeps all
+    its frames. Files and clips that cannot be read, or cannot be human, are left out and
+    reported. The output is written at the end, whole or not at all.
 
     Args:
         paths: Files, folders and patterns (`readers.find_files`).
@@ -109,14 +109,15 @@ def convert(
         fps: Poses per second; by default 10 for .npz and all frames for the others.
         skeleton: Name of the skeleton of the output, or "own" to keep the file's joints
             (not for .npz).
-        map: Which joints of the files make which of the skeleton: a JSON or YAML file or
-            what else `skeleton_maps.to_skeleton` takes; by default known from the names.
-        unit: Unit of the files, as in `readers.read`, like `up`, `source_fps`, `asf_path`.
-        up: Axis that points up in the files; if given, people who lie are no error.
-        source_fps: Frames per second of the files.
-        asf_path: Skeleton of AMC files.
-        drop_bad_frames: Whether to leave out frames in which a joint is missing, for which
-            otherwise the clip is left out, and standstills, otherwise only reported.
+        map: Map from the files' joints to the skeleton's, as in `skeleton_maps.to_skeleton`;
+            by default found by the names of the joints.
+        unit: Unit of the files, as in `readers.read`.
+        up: Axis that points up in the files, as in `readers.read`. If given, poses that are
+            not upright cause a note instead of an error.
+        source_fps: Frames per second of the files, as in `readers.read`.
+        asf_path: Skeleton of AMC files, as in `readers.read`.
+        drop_bad_frames: Whether to leave out frames with missing joints instead of the whole
+            clip, and to leave out frozen frames instead of only reporting them.
         credit: Text for `license`; by default that of the npz files read.
         track: Function that wraps the list of files, for a progress bar.
 
@@ -124,8 +125,8 @@ def convert(
         `Conversion`.
 
     Raises:
-        ValueError: If an argument is none of the above, or if there are several clips for
-            a file that holds one.
+        ValueError: If an argument is not valid, or there are several clips for a file format
+            that holds one.
         OSError: If the output cannot be written.
     """
     output = pathlib.Path(output)
@@ -190,11 +191,11 @@ def _check_output(output, skeleton):
     if suffix == ".npz" and skeleton == OWN:
         raise ValueError(f"`skeleton` must be a known one for .npz. Received: {OWN!r}")
     if not output.absolute().parent.is_dir():
-        raise ValueError(f"`output` must lie in a folder that exists. Received: {str(output)!r}")
+        raise ValueError(f"`output` must be in a folder that exists. Received: {str(output)!r}")
 
 
 def _joint_map(given, skeleton):
-    """Returns the `SkeletonMap` that the user asks for, here: a wrong one is wrong for all."""
+    """Loads the user's map once, so that an error in it stops the conversion at once."""
     joint_map = given
     if not isinstance(given, skeleton_maps.SkeletonMap):
         known = str(given) in skeleton_maps.BUILT_IN
@@ -212,14 +213,14 @@ def _reason(path, error):
 
 
 def _report(path, motion, poses, others):
-    """Returns the `ClipReport`, with a label that no other clip has: files may share names."""
+    """Returns the `ClipReport`, with a unique label even if files share names."""
     labels = {report.clip for report in others}
     clip, count, notes = motion.clip, 1, poses.notes
     while clip in labels:
         count += 1
         clip = f"{motion.clip} ({count})"
     if count > 1:
-        notes += (f"another clip is called {motion.clip} too: this one became {clip}",)
+        notes += (f"another clip is named {motion.clip} too; renamed to {clip}",)
     return ClipReport(
         path=path,
         clip=clip,

@@ -1,4 +1,4 @@
-"""The text of Acclaim's files: ASF skeletons, and AMC clips of joint angles."""
+"""Parses the text of Acclaim's files: ASF skeletons, and AMC clips of joint angles."""
 
 import dataclasses
 import pathlib
@@ -23,13 +23,12 @@ class AsfSkeleton:
         joint_names: "root" and the names of the bones, parents first.
         parents: Index of each joint's parent, -1 for the root.
         offsets: Array of shape `[J, 3]`: each bone from its start to its end, or the
-            root's place, in the world's axes at rest and the file's unit.
-        axes: Array of shape `[J, 3, 3]`: the rotation from each bone's own axes, in which
-            its angles are, to the world's, at rest.
-        orders: For each joint the axes that it turns about, one after the other, which
-            stand still meanwhile.
-        channels: Names of the numbers that a joint has in each frame, in their order.
-        unit_mm: Millimetres of the file's unit.
+            root's position, at rest in the world's axes and the file's unit.
+        axes: Array of shape `[J, 3, 3]`: the rotation at rest from each bone's axes, to
+            which its angles refer, to the world's.
+        orders: For each joint, the fixed axes that it rotates about, in order.
+        channels: Names of the values that a joint has in each frame, in order.
+        unit_mm: Length of the file's unit in mm.
         degrees: Whether angles are in degrees.
     """
 
@@ -53,8 +52,8 @@ def read_asf(path) -> AsfSkeleton:
         `AsfSkeleton`.
 
     Raises:
-        ValueError: If the file is damaged or cut short, with its line.
-        OSError: If it cannot be opened.
+        ValueError: If the file is damaged or cut short; the message names the line.
+        OSError: If the file cannot be opened.
     """
     text = pathlib.Path(path).read_text(encoding="utf-8-sig", errors="replace")
     try:
@@ -64,7 +63,7 @@ def read_asf(path) -> AsfSkeleton:
 
 
 def _sections(text):
-    """Returns the lines of each section as (number, words), without remarks."""
+    """Returns the lines of each section as (number, words), without comments."""
     sections: dict[str, list] = {}
     section = sections.setdefault("", [])
     for number, line in enumerate(text.splitlines(), 1):
@@ -147,22 +146,22 @@ def _bones(lines):
                 raise ValueError(f"line {number}: the bone that ends here has no {missing[0]}")
             name = " ".join(fields["name"][1])
             if name in bones or name == "root":
-                raise ValueError(f"line {number}: bones must have own names. Received: {name!r}")
+                raise ValueError(f"line {number}: bone names must be unique. Received: {name!r}")
             direction = np.array(_numbers(fields["direction"], 3))
             length = _numbers(fields["length"], 1)[0]
-            # Written with six digits, so brought to length 1.
+            # Files give directions with six digits, so normalise them.
             norm = float(np.linalg.norm(direction))
             bones[name] = {**fields, "offset": direction / (norm or 1.0) * length}
             fields = None
         else:
             fields.setdefault(word, (number, words[1:]))
     if fields is not None:
-        raise ValueError(f"line {lines[-1][0]}: must go on with the bone. Received: its end")
+        raise ValueError(f"line {lines[-1][0]}: the bone must have an end. Received: none")
     return bones
 
 
 def _hierarchy(lines, bones):
-    """Returns each joint and its parent's name, parents first."""
+    """Returns the name of each joint and of its parent, parents first."""
     pairs = [("root", "")]
     for number, words in lines:
         if words[0].lower() in ("begin", "end"):
@@ -175,9 +174,9 @@ def _hierarchy(lines, bones):
                 problem = "has two parents" if name in placed else "is in no :bonedata"
                 raise ValueError(f"line {number}: the bone {name!r} {problem}")
             pairs.append((name, words[0]))
-    loose = sorted(set(bones) - {name for name, _ in pairs})
-    if loose:
-        raise ValueError(f"the hierarchy must hold all bones. Received: none for {loose}")
+    unconnected = sorted(set(bones) - {name for name, _ in pairs})
+    if unconnected:
+        raise ValueError(f"the hierarchy must hold all bones. Received: none for {unconnected}")
     return pairs
 
 
@@ -187,27 +186,27 @@ def _channels(name, line):
     channels = tuple(word.upper() for word in words)
     if not set(channels) <= set(known) or len(set(channels)) < len(channels):
         raise ValueError(
-            f"line {number}: degrees of freedom of {name!r} must be of {known}, each once. "
+            f"line {number}: degrees of freedom of {name!r} must be among {known}, each once. "
             f"Received: {' '.join(words)}"
         )
     return channels
 
 
 def parse_amc(text: str, skeleton: AsfSkeleton) -> tuple[list[NDArray[np.float64]], bool]:
-    """Takes the text of a clip apart.
+    """Parses the text of a clip.
 
     Args:
         text: The AMC file's content.
-        skeleton: That of the clip.
+        skeleton: The clip's skeleton.
 
     Returns:
-        For each joint of the skeleton its numbers `[T, number of its channels]`, as in the
+        For each joint of the skeleton its values `[T, number of its channels]`, as in the
         file, and whether angles are in degrees.
 
     Raises:
-        ValueError: If a frame lacks a bone or has one that the skeleton has not, if a bone
-            has another number of angles than the skeleton says, if frames are missing, or
-            if a number is none; with line, frame and bone.
+        ValueError: If a frame lacks a bone or has one that the skeleton lacks, a bone has
+            another number of angles than in the skeleton, frames are missing, or a value is
+            not a number; the message names line, frame and bone.
     """
     widths = {n: len(c) for n, c in zip(skeleton.joint_names, skeleton.channels, strict=True) if c}
     rows: dict[str, list] = {name: [] for name in widths}
@@ -220,7 +219,7 @@ def parse_amc(text: str, skeleton: AsfSkeleton) -> tuple[list[NDArray[np.float64
         missing = [name for name in widths if len(rows[name]) < len(frames)]
         if missing:
             raise ValueError(
-                f"line {number}: frame {frames[-1]} must have the bone {missing[0]!r}, and has "
+                f"line {number}: frame {frames[-1]} must have the bone {missing[0]!r}; it has "
                 f"{len(widths) - len(missing)} of {len(widths)} bones. Received: {after}"
             )
 

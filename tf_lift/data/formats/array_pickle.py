@@ -1,9 +1,9 @@
-"""Opens pickles of arrays in dictionaries and lists, and runs nothing that they ask for.
+"""Loads pickles of arrays in dictionaries and lists without running any code in them.
 
-A pickle is a program: `pickle.load` calls whatever functions it names. Even where only
-NumPy's own are admitted, their C code trusts what it is given, and damaged files end the
-whole process. So here all names stand for the few Python classes below, which check what
-they are given; any other name is refused.
+A pickle is a program: `pickle.load` calls whatever functions it names. Admitting only
+NumPy's functions is not enough, because their C code trusts its arguments and a damaged file
+crashes the process. So every admitted name maps to one of the few Python classes below, which
+check their arguments; any other name is refused.
 """
 
 import io
@@ -19,32 +19,32 @@ _NUMBERS = {f"{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)} | {"f2", 
 
 
 def load(content: bytes) -> Any:
-    """Opens a pickle of arrays, dictionaries, lists, texts and numbers.
+    """Loads a pickle of arrays, dictionaries, lists, texts and numbers.
 
     Args:
-        content: The pickle, of any protocol, by NumPy 1 or 2; also by Python 2.
+        content: The pickle, of any protocol, written by NumPy 1 or 2; also by Python 2.
 
     Returns:
-        What it holds.
+        The unpickled object; tuples become lists.
 
     Raises:
-        ValueError: If it is damaged, or holds anything else.
+        ValueError: If the pickle is damaged or holds anything else.
 
     >>> load(pickle.dumps({"S1": [np.arange(3.0)]}))
     {'S1': [array([0., 1., 2.])]}
     """
     try:
-        # Python 2 stored bytes as texts, which Latin-1 maps one to one.
+        # Python 2 stored bytes as text, which Latin-1 maps one to one.
         return _plain(_Unpickler(io.BytesIO(content), encoding="latin1").load())
     except pickle.UnpicklingError as error:
         raise ValueError(str(error)) from error
     except Exception as error:
-        # A damaged pickle raises whatever the step that it damaged raises.
+        # A damaged pickle can raise any exception.
         raise ValueError(f"the pickle is damaged ({type(error).__name__}: {error})") from error
 
 
 class _Known:
-    """What a name may stand for: a class, of which a pickle can change no attribute."""
+    """Base of the classes that names map to; a pickle cannot set their attributes."""
 
     __slots__ = ()
 
@@ -53,7 +53,7 @@ class _Known:
 
 
 class _DType(_Known):
-    """`numpy.dtype`, of numbers or objects only."""
+    """Stands for `numpy.dtype`, of numbers or objects only."""
 
     __slots__ = ("code", "order")
 
@@ -72,7 +72,7 @@ class _DType(_Known):
 
 
 class _Array(_Known):
-    """`numpy.ndarray`, empty until its state is set."""
+    """Stands for `numpy.ndarray`, empty until its state is set."""
 
     __slots__ = ("state",)
 
@@ -95,14 +95,14 @@ class _Array(_Known):
 
 
 class _Reconstruct(_Known):
-    """`numpy._core.multiarray._reconstruct`, which makes the empty array."""
+    """Stands for `numpy._core.multiarray._reconstruct`, which makes the empty array."""
 
     def __new__(cls, *_):
         return _Array()
 
 
 class _FromBuffer(_Known):
-    """`numpy._core.numeric._frombuffer`, which makes an array at once (protocol 5)."""
+    """Stands for `numpy._core.numeric._frombuffer`, which makes a full array (protocol 5)."""
 
     def __new__(cls, data, dtype, shape, order):
         array = _Array()
@@ -111,14 +111,14 @@ class _FromBuffer(_Known):
 
 
 class _Scalar(_Known):
-    """`numpy._core.multiarray.scalar`: a single number."""
+    """Stands for `numpy._core.multiarray.scalar`, a single number."""
 
     def __new__(cls, dtype, data):
         return np.frombuffer(_Encode(data) if isinstance(data, str) else data, dtype.dtype())[0]
 
 
 class _Encode(_Known):
-    """`_codecs.encode`, by which protocols 0 to 2 store bytes."""
+    """Stands for `_codecs.encode`, which protocols 0 to 2 use for bytes."""
 
     def __new__(cls, text, encoding="latin1"):
         if encoding != "latin1":
@@ -155,7 +155,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _plain(value: Any) -> Any:
-    """Returns a value with all arrays in it made real."""
+    """Replaces each `_Array` in a value by a NumPy array."""
     if isinstance(value, _Array):
         return value.array()
     if isinstance(value, dict):

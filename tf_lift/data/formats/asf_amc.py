@@ -1,4 +1,4 @@
-"""Acclaim's motion capture: a skeleton (ASF) and the joint angles of its clips (AMC)."""
+"""Reads Acclaim's motion capture: a skeleton (ASF) and the joint angles of its clips (AMC)."""
 
 import pathlib
 
@@ -22,21 +22,22 @@ def read(
 
     Args:
         amc_path: The clip.
-        asf_path: The skeleton; by default the one beside the clip (see `find_asf`).
-        fps: Frames per second, which no AMC file tells. CMU's are 120, of some subjects 60.
-        unit_mm: Millimetres of the unit of length; by default that of the ASF file, or the
-            one that makes a grown person (see `body_frame.find_unit_mm`) where the file's
-            makes a giant, or less than half of one.
-        up: The axis that points up, such as "y" or "z"; by default guessed, for nearly all
-            files y (see `body_frame.find_up`).
+        asf_path: The skeleton; by default the one in the clip's folder (see `find_asf`).
+        fps: Frames per second, which AMC files do not state. CMU's have 120, those of some
+            subjects 60.
+        unit_mm: Length of the file's unit in mm; by default that of the ASF file. Where that
+            makes a giant, or less than half an adult, it is guessed
+            (`body_frame.find_unit_mm`).
+        up: The axis that points up, such as "y" or "z"; by default guessed, y for nearly all
+            files (see `body_frame.find_up`).
 
     Returns:
-        `Motion` with the joint "root" and one at the end of each bone, with the bone's
-        name: "lhumerus" is the left elbow.
+        `Motion` with the joint "root" and one joint at the end of each bone, named after the
+        bone: "lhumerus" is the left elbow.
 
     Raises:
-        ValueError: If a file is damaged or cut short, or if the clip is of another
-            skeleton; with file, line, frame and bone.
+        ValueError: If a file is damaged or cut short, or the clip belongs to another
+            skeleton; the message names file, line, frame and bone.
         OSError: If a file cannot be opened.
 
     References:
@@ -48,11 +49,11 @@ def read(
     text = amc_path.read_text(encoding="utf-8-sig", errors="replace")
     try:
         numbers, degrees = acclaim_text.parse_amc(text, skeleton)
-        rotations, places = _local_motion(skeleton, numbers, degrees)
-        positions, _ = forward_kinematics.joint_positions(skeleton.parents, places, rotations)
+        rotations, translations = _local_motion(skeleton, numbers, degrees)
+        positions, _ = forward_kinematics.joint_positions(skeleton.parents, translations, rotations)
         positions = body_frame.to_mm_and_z_up(
             positions,
-            rest=_rest(skeleton),
+            rest_pose=_rest_pose(skeleton),
             joint_names=skeleton.joint_names,
             parents=skeleton.parents,
             unit_mm=_unit_mm(skeleton, positions) if unit_mm is None else unit_mm,
@@ -73,11 +74,11 @@ def find_asf(amc_path) -> pathlib.Path:
         amc_path: The clip, for example "05_02.amc".
 
     Returns:
-        "05_02.asf", else "05.asf", else the only ASF file of the folder; the ending in any
-        case of letters.
+        "05_02.asf", else "05.asf", else the only ASF file of the folder; the extension in
+        upper or lower case.
 
     Raises:
-        FileNotFoundError: If there is none of them.
+        FileNotFoundError: If there is no such file.
     """
     amc_path = pathlib.Path(amc_path)
     found = {p.stem: p for p in sorted(amc_path.parent.glob("*")) if p.suffix.lower() == ".asf"}
@@ -87,7 +88,7 @@ def find_asf(amc_path) -> pathlib.Path:
     if len(found) == 1:
         return next(iter(found.values()))
     raise FileNotFoundError(
-        f"{amc_path}: needs its skeleton, an ASF file called {amc_path.stem}.asf, or by the "
+        f"{amc_path}: needs its skeleton, an ASF file named {amc_path.stem}.asf or after the "
         f"subject. Received: {', '.join(found) or 'none'} in the folder"
     )
 
@@ -95,41 +96,44 @@ def find_asf(amc_path) -> pathlib.Path:
 def _unit_mm(skeleton, positions):
     low, high = body_frame.LONGEST_PATH_MM
     size = body_frame.longest_path(positions, skeleton.parents) * skeleton.unit_mm
-    if low / 2.0 <= size <= high:  # A child as well: the file says so.
+    # Half the lower bound admits children: the file states its unit.
+    if low / 2.0 <= size <= high:
         return skeleton.unit_mm
-    # Programs other than CMU's write `length 1.0` whatever the unit is.
+    # Programs other than CMU's write `length 1.0` whatever the unit.
     return body_frame.find_unit_mm(positions, skeleton.parents)
 
 
-def _rest(skeleton):
+def _rest_pose(skeleton):
     identity = np.broadcast_to(np.eye(3), [1, len(skeleton.parents), 3, 3])
     offsets = skeleton.offsets[None]
     return forward_kinematics.joint_positions(skeleton.parents, offsets, identity)[0][0]
 
 
 def _local_motion(skeleton, numbers, degrees):
-    """Returns rotations [T, J, 3, 3] and places [T, J, 3] of joints in their parent's axes.
+    """Returns rotations [T, J, 3, 3] and translations [T, J, 3] in the parents' axes.
 
-    A bone that turns by M in its own axes C turns by C M C' in the world's at rest, and the
-    bone itself turns with its rotation: the place of its end is that times the offset.
+    A rotation M in a bone's own axes C is C M C' in the world's axes at rest. It also rotates
+    the bone itself, so the translation of the bone's end is the rotation times the offset.
     """
     num_frames, num_joints = len(numbers[0]), len(skeleton.parents)
     rotations = np.empty([num_frames, num_joints, 3, 3])
-    places = np.broadcast_to(skeleton.offsets, [num_frames, num_joints, 3]).copy()
+    translations = np.broadcast_to(skeleton.offsets, [num_frames, num_joints, 3]).copy()
     for joint, channels in enumerate(skeleton.channels):
         angles = np.zeros([num_frames, 3])
         for values, channel in zip(numbers[joint].T, channels, strict=True):
             if channel in acclaim_text.ROTATIONS:
                 angles[:, skeleton.orders[joint].index(acclaim_text.ROTATIONS[channel])] = values
             else:
-                places[:, joint, acclaim_text.TRANSLATIONS.index(channel)] += values
-        own = _fixed_axes(skeleton.orders[joint], np.deg2rad(angles) if degrees else angles)
-        rotations[:, joint] = skeleton.axes[joint] @ own @ skeleton.axes[joint].T
+                translations[:, joint, acclaim_text.TRANSLATIONS.index(channel)] += values
+        in_bone_axes = _extrinsic_rotations(
+            skeleton.orders[joint], np.deg2rad(angles) if degrees else angles
+        )
+        rotations[:, joint] = skeleton.axes[joint] @ in_bone_axes @ skeleton.axes[joint].T
         if skeleton.parents[joint] >= 0:
-            places[:, joint] = (rotations[:, joint] @ places[:, joint, :, None])[..., 0]
-    return rotations, places
+            translations[:, joint] = (rotations[:, joint] @ translations[:, joint, :, None])[..., 0]
+    return rotations, translations
 
 
-def _fixed_axes(order, angles):
-    """Rotations about axes that stand still, the first of the order first."""
+def _extrinsic_rotations(order, angles):
+    """Returns rotations about fixed axes, in the given order."""
     return forward_kinematics.euler_rotations(order[::-1], angles[..., ::-1])

@@ -1,4 +1,4 @@
-"""BVH files: reads joint angles as positions, and writes positions as joint angles."""
+"""Reads BVH files' joint angles as positions, and writes positions as joint angles."""
 
 import pathlib
 
@@ -13,7 +13,7 @@ from tf_lift.io import atomic
 
 __all__ = ["read", "write"]
 
-# The writer's unit: the one that most programs take a BVH file to be in.
+# Unit of the writer, centimetres: the one that most programs assume for BVH files.
 WRITTEN_UNIT_MM = 10.0
 POSITIONS = ("Xposition", "Yposition", "Zposition")
 ROTATIONS = ("Zrotation", "Xrotation", "Yrotation")
@@ -22,34 +22,34 @@ ROTATIONS = ("Zrotation", "Xrotation", "Yrotation")
 def read(
     path, unit_mm: float | None = None, up: str | None = None, mend: bool = True
 ) -> motion.Motion:
-    """Reads a BVH file: any hierarchy, any channels in any order.
+    """Reads a BVH file with any hierarchy, and any channels in any order.
 
-    The format tells neither its unit nor which axis is up. Unless given, the unit is the
-    one in which the skeleton has the size of a grown person, and up is where the head is
-    from the feet (`body_frame.find_unit_mm` and `find_up` have the rules).
+    The format states neither its unit nor which axis is up. Unless given, the unit is the one
+    in which the skeleton has the size of an adult, and up is the direction from the feet to
+    the head (rules: `body_frame.find_unit_mm` and `find_up`).
 
-    Where joints other than the root have position channels, some programs write the place
-    in the parent's axes there, near OFFSET, and others its difference from OFFSET, near 0.
-    What most joints of the file have is taken for all, the root as well; where that does not
-    tell, as when only the root has position channels, they are places.
+    Position channels of joints other than the root have two meanings: some programs write the
+    position in the parent's axes, near OFFSET, others the difference from OFFSET, near 0. The
+    meaning that fits most joints of the file is used for all joints, the root included. If
+    neither fits more joints, as when only the root has position channels, they are positions.
 
     Args:
         path: The file.
-        unit_mm: Millimetres of the file's unit of length, or `None` to guess.
+        unit_mm: Length of the file's unit in mm, or `None` to guess.
         up: The file's axis that points up, such as "y" or "z", or `None` to guess.
-        mend: Puts the bones back that the cgspeed conversion of CMU's motion capture lost,
-            and drops the pose at rest that its clips begin with. Other files are not
-            changed by it. Without, the positions are those that the file has.
+        mend: Whether to restore the bones that the cgspeed conversion of CMU's motion capture
+            lost, and to drop the rest pose that its clips begin with. Other files are not
+            affected.
 
     Returns:
-        `Motion` with the joints in the file's order, and the end sites as joints of their
-        own: `Head_end` below `Head`, with `_end2` and so on for further ones.
+        `Motion` with the joints in the file's order. End sites are joints too: `Head_end`
+        below `Head`, and `Head_end2` and so on for further ones.
 
     Raises:
-        ValueError: If the file is no BVH, is cut short, has another number of frames than
-            it declares, or numbers that are none; with its line, frame and joint. Also if
-            the unit cannot be guessed.
-        OSError: If it cannot be opened.
+        ValueError: If the file is not a BVH, is cut short, has another number of frames than
+            it declares, or has a value that is not a number; the message names line, frame
+            and joint. Also if the unit cannot be guessed.
+        OSError: If the file cannot be opened.
 
     References:
         M. Meredith and S. Maddock. Motion Capture File Formats Explained. University of
@@ -66,7 +66,7 @@ def read(
         positions = _positions(hierarchy, values)
         positions = body_frame.to_mm_and_z_up(
             positions,
-            rest=_rest(hierarchy),
+            rest_pose=_rest_pose(hierarchy),
             joint_names=hierarchy.joint_names,
             parents=hierarchy.parents,
             unit_mm=unit_mm,
@@ -80,8 +80,8 @@ def read(
     )
 
 
-def _rest(hierarchy: Hierarchy) -> NDArray[np.float64]:
-    """Returns the joints [J, 3] with all angles 0, the file's unit and axes."""
+def _rest_pose(hierarchy: Hierarchy) -> NDArray[np.float64]:
+    """Returns the joints [J, 3] with all angles 0, in the file's unit and axes."""
     rotations = np.broadcast_to(np.eye(3), [1, len(hierarchy.parents), 3, 3])
     offsets = hierarchy.offsets[None]
     return forward_kinematics.joint_positions(hierarchy.parents, offsets, rotations)[0][0]
@@ -91,47 +91,47 @@ def _positions(hierarchy: Hierarchy, values) -> NDArray[np.float64]:
     """Returns the joints [T, J, 3] in the file's unit and axes."""
     num_frames, num_joints = len(values), len(hierarchy.parents)
     rotations = np.empty([num_frames, num_joints, 3, 3])
-    places = np.broadcast_to(hierarchy.offsets, [num_frames, num_joints, 3]).copy()
-    placed = np.zeros([num_joints, 3], bool)
+    translations = np.broadcast_to(hierarchy.offsets, [num_frames, num_joints, 3]).copy()
+    has_channel = np.zeros([num_joints, 3], bool)
     column = 0
     for joint, channels in enumerate(hierarchy.channels):
         numbers = values[:, column : column + len(channels)]
         column += len(channels)
-        turns = [channel.endswith("rotation") for channel in channels]
-        axes = "".join(channel[0] for channel, turn in zip(channels, turns, strict=True) if turn)
+        is_angle = [channel.endswith("rotation") for channel in channels]
+        axes = "".join(c[0] for c, angle in zip(channels, is_angle, strict=True) if angle)
         rotations[:, joint] = forward_kinematics.euler_rotations(
-            axes, np.deg2rad(numbers[:, turns])
+            axes, np.deg2rad(numbers[:, is_angle])
         )
-        for index, (channel, turn) in enumerate(zip(channels, turns, strict=True)):
-            if not turn:
-                places[:, joint, "XYZ".index(channel[0])] = numbers[:, index]
-                placed[joint, "XYZ".index(channel[0])] = True
-    if _adds_to_offsets(hierarchy, places, placed):
-        places += np.where(placed, hierarchy.offsets, 0.0)
-    return forward_kinematics.joint_positions(hierarchy.parents, places, rotations)[0]
+        for index, (channel, angle) in enumerate(zip(channels, is_angle, strict=True)):
+            if not angle:
+                translations[:, joint, "XYZ".index(channel[0])] = numbers[:, index]
+                has_channel[joint, "XYZ".index(channel[0])] = True
+    if _adds_to_offsets(hierarchy, translations, has_channel):
+        translations += np.where(has_channel, hierarchy.offsets, 0.0)
+    return forward_kinematics.joint_positions(hierarchy.parents, translations, rotations)[0]
 
 
-def _adds_to_offsets(hierarchy, places, placed):
-    """Whether position channels hold what is added to OFFSET, by the joints that tell."""
-    bones = placed.any(axis=1) & (np.array(hierarchy.parents) >= 0)
-    offsets = np.where(placed, hierarchy.offsets, 0.0)[bones]
-    numbers = np.where(placed, places, 0.0)[:, bones]
+def _adds_to_offsets(hierarchy, translations, has_channel):
+    """Returns whether most position channels hold differences from OFFSET."""
+    bones = has_channel.any(axis=1) & (np.array(hierarchy.parents) >= 0)
+    offsets = np.where(has_channel, hierarchy.offsets, 0.0)[bones]
+    numbers = np.where(has_channel, translations, 0.0)[:, bones]
     lengths = np.linalg.norm(offsets, axis=-1)
     size = np.median(np.linalg.norm(numbers, axis=-1), axis=0)
     change = np.median(np.linalg.norm(numbers - offsets, axis=-1), axis=0)
-    # A joint that goes its own way, as hips below a point on the floor, is neither.
+    # Joints that move freely, such as hips below a point on the floor, count for neither.
     return np.sum(size < 0.1 * lengths) > np.sum(change < 0.5 * lengths)
 
 
 def write(path, clip: motion.Motion) -> None:
-    """Writes a BVH file whose joint angles replay the positions of a clip.
+    """Writes a BVH file whose joint angles reproduce the positions of a clip.
 
-    Centimetres, y up, Euler angles Z, X, Y. The skeleton at rest stands as in the clip's
-    tallest frame. Reading the file gives the positions within 0.1 mm, of any clip: bones
-    that cannot share a joint's rotation get a joint of no length of their own, and joints
-    that do not keep their distance have position channels (see `joint_angles.solve`).
-    What a BVH file cannot hold is lost: twists, which positions do not show, clip and
-    subject. Another than a grown person needs `unit_mm=10` for reading.
+    The file is in centimetres, y up, with Euler angles Z, X, Y. The rest pose is the clip's
+    tallest frame, set upright. Reading the file gives the positions of any clip within
+    0.1 mm: bones that cannot share a joint's rotation get an extra joint of zero length, and
+    joints whose distance to their parent changes get position channels (see
+    `joint_angles.solve`). The format cannot hold the labels of clip and subject. Reading a
+    person smaller than an adult needs `unit_mm=10`.
 
     Args:
         path: File to write; it appears whole or not at all.
@@ -144,16 +144,16 @@ def write(path, clip: motion.Motion) -> None:
     """
     if clip.parents.count(-1) != 1:
         raise ValueError(
-            "`clip.parents` must have one root to have joint angles; markers go into C3D or "
-            f"CSV. Received: {clip.parents.count(-1)} roots"
+            "`clip.parents` must have one root, or there are no joint angles; write markers as "
+            f"C3D or CSV. Received: {clip.parents.count(-1)} roots"
         )
     for name in clip.joint_names:
         if name.split() != name.split(" ") or set("{}") & set(name):
             raise ValueError(
-                "`clip.joint_names` must be words without braces or other space than single "
-                f"blanks for a BVH file. Received: {name!r}"
+                "`clip.joint_names` must be words separated by single blanks, without braces, "
+                f"for a BVH file. Received: {name!r}"
             )
-    # From z up to y up, the way back of reading.
+    # From z up to y up.
     positions = clip.positions[..., [0, 2, 1]] * [1.0, 1.0, -1.0]
     replay = joint_angles.solve(
         positions, clip.joint_names, clip.parents, _upright_pose(positions, clip.joint_names)
@@ -163,12 +163,12 @@ def write(path, clip: motion.Motion) -> None:
         () if end else (*(POSITIONS if moves else ()), *ROTATIONS)
         for end, moves in zip(ends, replay.moves, strict=True)
     ]
-    # Near +-180 degrees an angle goes on instead of jumping by a turn.
+    # Unwrap, so that angles do not jump by a full turn at +-180 degrees.
     angles = np.rad2deg(np.unwrap(forward_kinematics.to_zxy(replay.rotations), axis=0))
     columns = []
     for joint, names in enumerate(channels):
         if len(names) == 6:
-            columns.append(replay.places[:, joint] / WRITTEN_UNIT_MM)
+            columns.append(replay.translations[:, joint] / WRITTEN_UNIT_MM)
         if names:
             columns.append(angles[:, joint])
     hierarchy = Hierarchy(
@@ -184,7 +184,7 @@ def write(path, clip: motion.Motion) -> None:
 
 
 def _upright_pose(positions, joint_names):
-    """Returns the tallest frame [J, 3], its head straight above its feet, for y up."""
+    """Returns the tallest frame [J, 3], rotated so that the head is above the feet (y up)."""
     heights = np.ptp(positions[..., 1], axis=1)
     pose = positions[np.argmax(heights)]
     direction = body_frame.body_direction(pose[None], joint_names)
@@ -194,14 +194,14 @@ def _upright_pose(positions, joint_names):
 
 
 def _end_sites(replay) -> tuple[bool, ...]:
-    """Which joints go into the file as end sites: those that are read with the same name."""
+    """Returns which joints to write as end sites: those that get the same name when read."""
     ends = np.zeros(len(replay.parents), bool)
     for joint, parent in enumerate(replay.parents):
         if parent < 0 or joint in replay.parents or replay.moves[joint]:
             continue
         siblings = sum(ends[i] for i, other in enumerate(replay.parents) if other == parent)
         name = f"{replay.joint_names[parent]}_end{siblings + 1 if siblings else ''}"
-        # One that is rounded to no length is left out by readers.
+        # Readers drop end sites whose offset is rounded to zero.
         long_enough = np.abs(replay.offsets[joint]).max() > joint_angles.RIGID_MM
         ends[joint] = replay.joint_names[joint] == name and long_enough
     return tuple(bool(end) for end in ends)

@@ -1,4 +1,4 @@
-"""The text of BVH files: a hierarchy of joints with channels, then one row of numbers a frame."""
+"""Parses and composes BVH text: a hierarchy with channels, then one row of numbers a frame."""
 
 import dataclasses
 import re
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 __all__ = ["CHANNELS", "Hierarchy", "compose", "frame_rate", "parse"]
 
-# Braces part words even without a space beside them, a colon does so after these two (in
-# others it belongs to the name, as in mixamorig:Hips).
+# Braces separate words even without a space. A colon does so only after "Frames" and "Time";
+# elsewhere it belongs to the name, as in mixamorig:Hips.
 WORDS = re.compile(r"[{}]|(?:Frames|Time)\s*:|[^\s{}]+", re.IGNORECASE)
 CHANNELS = tuple(axis + kind for kind in ("position", "rotation") for axis in "XYZ")
 
@@ -21,11 +21,11 @@ class Hierarchy:
 
     Attributes:
         joint_names: Name of each joint in the file's order, parents first. An end site is
-            a joint too, its name the joint's with "_end"; one of no length is left out.
+            a joint too, named after its parent with "_end"; one of zero length is left out.
         parents: Index of each joint's parent, -1 for a root.
-        offsets: Array of shape `[J, 3]`: each joint's place in its parent's axes at rest,
+        offsets: Array of shape `[J, 3]`: each joint's position in its parent's axes at rest,
             in the file's unit.
-        channels: Names of the numbers that each joint has in a row, in their order.
+        channels: Names of the values that each joint has in a row, in order.
         end_sites: Which joints are end sites.
     """
 
@@ -37,25 +37,25 @@ class Hierarchy:
 
     @property
     def columns(self) -> tuple[tuple[str, str], ...]:
-        """Joint and channel of each number of a row."""
+        """Returns the joint and the channel of each number of a row."""
         pairs = zip(self.joint_names, self.channels, strict=True)
         return tuple((name, channel) for name, channels in pairs for channel in channels)
 
 
 def parse(text: str) -> tuple[Hierarchy, NDArray[np.float64], float]:
-    """Takes a BVH file apart.
+    """Parses the text of a BVH file.
 
     Args:
-        text: The file's content; any white space between words and between numbers.
+        text: The file's content, with any white space between words and numbers.
 
     Returns:
-        The hierarchy, the numbers `[T, C]` with one column for each of its channels (as
-        in the file: degrees and the file's unit), and the frames per second.
+        The hierarchy; the numbers `[T, C]`, one column per channel, in degrees and the
+        file's unit; and the frames per second.
 
     Raises:
-        ValueError: If the text is no BVH, or ends early, or holds more frames than it
-            declares, or something that is no number. The message names the line, and in
-            the motion the frame, the joint and the channel.
+        ValueError: If the text is not a BVH, ends early, holds more frames than it declares,
+            or has a value that is not a number. The message names the line, and in the
+            motion the frame, the joint and the channel.
     """
     lines = text.splitlines()
     words = _Words(lines)
@@ -71,14 +71,17 @@ def parse(text: str) -> tuple[Hierarchy, NDArray[np.float64], float]:
 
 
 def frame_rate(frame_time: str, line: int) -> float:
-    """Returns the frames per second of a written frame time.
+    """Returns the frames per second for a frame time as written in a file.
 
-    A frame time has few digits, such as .0083333 for 1/120 s. The whole number of frames
-    per second that it is short for is returned where there is one.
+    Frame times have few digits, such as .0083333 for 1/120 s. So a whole number of frames per
+    second is returned if it agrees with the frame time to its last digit.
 
     Args:
         frame_time: Seconds, as written.
-        line: Its line, for the message.
+        line: Line of the frame time, for the message.
+
+    Raises:
+        ValueError: If the frame time is not a positive number.
 
     >>> frame_rate(".0083333", 1), round(frame_rate("0.0333667", 1), 3)
     (120.0, 29.97)
@@ -92,15 +95,15 @@ def frame_rate(frame_time: str, line: int) -> float:
 
 
 def compose(hierarchy: Hierarchy, values: NDArray[np.float64], fps: float) -> str:
-    """Writes what `parse` reads.
+    """Composes the text of a BVH file, the inverse of `parse`.
 
     Args:
-        hierarchy: The joints, each one's children after it and before its next sibling.
+        hierarchy: The joints; the children of each joint precede its next sibling.
         values: Array of shape `[T, C]`, one column for each channel.
         fps: Frames per second.
 
     Returns:
-        The text, with six digits after the point; lines end in a line feed.
+        The text, with six digits after the decimal point; lines end in a line feed.
     """
     children: dict[int, list[int]] = {}
     for joint, parent in enumerate(hierarchy.parents):
@@ -119,7 +122,7 @@ def compose(hierarchy: Hierarchy, values: NDArray[np.float64], fps: float) -> st
             text.append(" ".join([f"{inner}CHANNELS", str(len(channels)), *channels]))
             for child in children.get(joint, []):
                 add(child, depth + 1)
-            if joint not in children:  # The format asks for one below every last joint.
+            if joint not in children:  # The format requires an end site below every leaf.
                 text.extend([f"{inner}End Site", inner + "{"])
                 text.extend([f"{inner}\tOFFSET {_row(np.zeros(3))}", inner + "}"])
         text.append(indent + "}")
@@ -132,12 +135,12 @@ def compose(hierarchy: Hierarchy, values: NDArray[np.float64], fps: float) -> st
 
 
 def _row(numbers):
-    # One format for the whole row is twice as fast as one for each number.
+    # One format string per row is twice as fast as one per number.
     return " ".join(["%.6f"] * len(numbers)) % tuple(numbers.tolist())
 
 
 class _Words:
-    """The words of some lines one after the other; `line` is the number of the last one's."""
+    """Iterates over the words of lines; `line` is the number of the last word's line."""
 
     def __init__(self, lines):
         self._words = (
@@ -150,7 +153,7 @@ class _Words:
             self.line, word = next(self._words)
         except StopIteration:
             raise ValueError(
-                f"line {self.line}: must go on with {what}. Received: the end of the file"
+                f"line {self.line}: must continue with {what}. Received: the end of the file"
             ) from None
         return word
 
@@ -162,7 +165,7 @@ class _Words:
     def number(self, what):
         word = self.take(what)
         if not word.isdecimal():
-            raise ValueError(f"line {self.line}: {what} must be whole. Received: {word!r}")
+            raise ValueError(f"line {self.line}: {what} must be an integer. Received: {word!r}")
         return int(word)
 
     def numbers(self, count, what):
@@ -235,14 +238,14 @@ def _channels(words, name):
     found = [words.take(f"CHANNELS of {name!r}") for _ in range(count)]
     if not {word.lower() for word in found} <= set(known):
         raise ValueError(
-            f"line {words.line}: the {count} CHANNELS of {name!r} must be of {list(CHANNELS)}. "
+            f"line {words.line}: the {count} CHANNELS of {name!r} must be among {list(CHANNELS)}. "
             f"Received: {found}"
         )
     return tuple(known[word.lower()] for word in found)
 
 
 def _without_empty_ends(names, parents, offsets, channels, ends):
-    # They tell nothing, and a file must have them below every joint that ends a limb.
+    # The format requires an end site below every leaf, so an empty one carries no information.
     kept = [j for j in range(len(names)) if not (ends[j] and not offsets[j].any())]
     new_index = {old: new for new, old in enumerate(kept)} | {-1: -1}
     return Hierarchy(
@@ -280,7 +283,7 @@ def _values(lines, line_before, hierarchy, num_frames):
     if len(words) != num_frames * width:
         filled = np.flatnonzero(counts)
         odd = filled[counts[filled] != width]
-        # Where most lines hold a frame, the one that is short or long is known.
+        # Where most lines hold one whole frame each, name the line that does not.
         if len(filled) == num_frames and 0 < len(odd) <= len(filled) / 2:
             raise ValueError(
                 f"line {line_before + 1 + odd[0]}: frame {np.searchsorted(filled, odd[0])} of "

@@ -1,4 +1,4 @@
-"""Reads and writes C3D files of markers, or of joints, through ezc3d."""
+"""Reads and writes C3D files of markers or joints, through ezc3d."""
 
 import importlib.util
 import io
@@ -16,7 +16,7 @@ from tf_lift.io import atomic, extras
 
 __all__ = ["read", "write"]
 
-# Millimetres of what POINT:UNITS may say.
+# Length in mm of each unit that POINT:UNITS may hold.
 _UNITS = {
     "mm": 1.0,
     "millimeters": 1.0,
@@ -31,12 +31,12 @@ _UNITS = {
     "inch": 25.4,
     "inches": 25.4,
 }
-# The header counts frames in 16 bits; ezc3d leaves out what is beyond.
+# The header counts frames in 16 bits; ezc3d drops any further frames.
 _MAX_FRAMES = 65535
-# Byte of the parameters that tells of a processor with the highest byte first.
+# Processor type in the parameters that stands for big-endian numbers.
 _BIG_ENDIAN = bytes([86])
-# The program that opens the file, and the longest that it may take, seconds and seconds
-# per MB: on one core it needs 0.5 and 0.1.
+# The program that opens the file, and its time limit: seconds, and seconds per MB. On one core
+# it needs 0.5 and 0.1.
 _WORKER = pathlib.Path(__file__).with_name("c3d_worker.py")
 _TIME_LIMIT = (20.0, 2.0)
 
@@ -49,27 +49,26 @@ def read(
 ) -> Motion:
     """Reads the markers of a C3D file.
 
-    A marker counts as missing where its residual is negative, its position NaN, or its
-    position exactly the origin though it is elsewhere at other times (some programs write
-    so). Markers that are never seen are left out. "Ann:LASI" becomes "LASI" if no other
-    marker has that name; markers without a name become "marker_12" by their place.
+    A marker is missing where its residual is negative, its position is NaN, or its position
+    is exactly the origin although it is elsewhere at other times (some programs mark gaps
+    this way). Markers that are never visible are left out. "Ann:LASI" becomes "LASI" if no
+    other marker has that name; markers without a name become "marker_12" by their index.
 
     Args:
         path: The file.
-        unit_mm: Length of the file's unit in mm; by default what POINT:UNITS says, and
-            1 where it says nothing.
-        up: Axis of the file that points up; by default what POINT:Y_SCREEN says, and "z"
-            where it says nothing.
+        unit_mm: Length of the file's unit in mm; by default that of POINT:UNITS, or 1 if it
+            is empty.
+        up: Axis of the file that points up; by default POINT:Y_SCREEN, or "z" if it is empty.
         fps: Frames per second; by default POINT:RATE.
 
     Returns:
-        `Motion`, all of its parents -1; with gaps (`gaps.MotionWithGaps`) where markers
-        are missing.
+        `Motion` with all parents -1; with gaps (`gaps.MotionWithGaps`) where markers are
+        missing.
 
     Raises:
         ImportError: If `ezc3d` is not installed.
         ValueError: If the file is damaged or truncated, holds no markers, has an unknown
-            unit, or tells no frame rate.
+            unit, or has no frame rate.
         FileNotFoundError: If there is no such file.
 
     References:
@@ -82,17 +81,17 @@ def read(
         _check_whole(path, positions, float(content["scale"]))
         if unit_mm is None:
             unit_mm = _unit(str(content["units"][0]))
-        seen = np.isfinite(positions).all(axis=2).any(axis=0)
-        if not seen.any():
-            raise ValueError(f"must hold markers. Received: {len(seen)}, none of them ever seen")
+        visible = np.isfinite(positions).all(axis=2).any(axis=0)
+        if not visible.any():
+            raise ValueError(f"must hold markers. Received: {len(visible)} that are never visible")
         names = _names(content["labels"], positions.shape[1])
         rate = float(content["rate"]) if fps is None else fps
         if not rate > 0.0:
-            raise ValueError("must tell its frames per second (POINT:RATE). Received: 0")
+            raise ValueError("must state its frames per second (POINT:RATE). Received: 0")
         clip, subject = labels_of(path)
         return gaps.make(
-            frames.to_z_up(positions[:, seen] * unit_mm, up or _up(str(content["y_screen"]))),
-            joint_names=tuple(np.array(names)[seen]),
+            frames.to_z_up(positions[:, visible] * unit_mm, up or _up(str(content["y_screen"]))),
+            joint_names=tuple(np.array(names)[visible]),
             fps=rate,
             clip=clip,
             subject=subject,
@@ -104,11 +103,12 @@ def read(
 def write(path, motion: Motion) -> None:
     """Writes the joints or markers of a clip as the points of a C3D file.
 
-    Millimetres, z up (POINT:UNITS, X_SCREEN and Y_SCREEN say so), 32-bit floats; what was
-    not measured (`gaps.MotionWithGaps`) has the residual -1. The parents are not kept.
+    The file has 32-bit floats in millimetres, z up, as POINT:UNITS, X_SCREEN and Y_SCREEN
+    state. Positions that were not measured (`gaps.MotionWithGaps`) have the residual -1. The
+    format cannot hold parents.
 
     Args:
-        path: File to write.
+        path: File to write; it appears whole or not at all.
         motion: The clip, at most 65,535 frames.
 
     Raises:
@@ -146,13 +146,13 @@ def _load(path):
     if importlib.util.find_spec("ezc3d") is None:
         extras.require("ezc3d", "reading .c3d files")
     with open(path, "rb") as stream:
-        # The second byte is the format's mark; ezc3d's own check comes after it has read on.
+        # The second byte identifies the format; ezc3d checks it too late.
         if stream.read(2)[1:] != b"\x50":
             raise ValueError(f"{path}: must be a C3D file")
     start, per_megabyte = _TIME_LIMIT
     try:
         process = subprocess.run(
-            # -P keeps the modules beside the worker from passing for others of the same name.
+            # -P keeps modules in the worker's folder from shadowing others of the same name.
             [sys.executable, "-P", str(_WORKER), str(path)],
             capture_output=True,
             check=False,
@@ -160,10 +160,10 @@ def _load(path):
             env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
         )
     except subprocess.TimeoutExpired:
-        raise ValueError(f"{path}: is damaged: no end to reading it") from None
+        raise ValueError(f"{path}: is damaged: ezc3d did not finish reading it") from None
     if process.returncode:
         lines = process.stderr.decode(errors="replace").strip().splitlines()
-        # A crash leaves a signal and at most a note of the run-time library.
+        # A crash has no useful message: a signal, at most a note of the run-time library.
         reason = lines[-1] if lines and process.returncode > 0 else "ezc3d cannot read it"
         raise ValueError(f"{path}: is damaged or truncated: {reason}")
     with np.load(io.BytesIO(process.stdout), allow_pickle=False) as archive:
@@ -181,7 +181,7 @@ def _points(content):
 
 
 def _check_whole(path, positions, scale):
-    """Compares the header's number of frames with those read: ezc3d stops in silence."""
+    """Compares the header's number of frames with those read: ezc3d truncates silently."""
     with open(path, "rb") as stream:
         header = stream.read(18)
         stream.seek((header[0] - 1) * 512 + 3)
@@ -193,13 +193,13 @@ def _check_whole(path, positions, scale):
     announced = last - first + 1
     if last < _MAX_FRAMES and len(positions) < announced:
         raise ValueError(
-            f"is truncated: its header tells {announced} frames. "
+            f"is truncated: its header announces {announced} frames. "
             f"Received: {len(positions)} whole ones"
         )
-    # The end of the file may be filled up to a block of 512 bytes.
+    # The end of the file may be padded to a block of 512 bytes.
     if last >= _MAX_FRAMES and room > len(positions) + 512 // frame:
         raise ValueError(
-            f"must not have more than {_MAX_FRAMES} frames, the most that the header can tell. "
+            f"must not have more than {_MAX_FRAMES} frames, the limit of its header. "
             f"Received: about {room}"
         )
 
@@ -212,7 +212,7 @@ def _unit(text):
 
 
 def _up(y_screen):
-    """Returns the axis that points up on the screen of who recorded it."""
+    """Returns the up axis for a value of POINT:Y_SCREEN."""
     name = y_screen.strip().lower().removeprefix("+")
     return name if name in frames.UP_AXES else "z"
 
@@ -221,7 +221,7 @@ def _names(labels, count):
     names = [str(label).strip() for label in labels[:count]]
     names += [""] * (count - len(names))
     names = [name or f"marker_{index}" for index, name in enumerate(names)]
-    # Programs put the subject before the marker's name.
+    # Programs put the subject in front of the marker's name.
     short = [name.rpartition(":")[2] or name for name in names]
     names = [
         brief if short.count(brief) == 1 else name for brief, name in zip(short, names, strict=True)

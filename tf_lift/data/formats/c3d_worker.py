@@ -1,7 +1,7 @@
-"""Opens one C3D file with ezc3d, as a program of its own: see `c3d`.
+"""Opens one C3D file with ezc3d in a separate process, for `c3d`.
 
-ezc3d 1.7 ends its whole process (or loops for ever) on some damaged files, so `c3d` lets a
-process that may die read. Run as `python c3d_worker.py FILE`; prints an npz.
+ezc3d 1.7 crashes its process (or loops forever) on some damaged files, so `c3d` runs it in a
+process that may die. Run as `python c3d_worker.py FILE`; prints an npz.
 """
 
 import io
@@ -12,16 +12,16 @@ import numpy as np
 
 
 def main(path: str) -> bytes:
-    """Reads a file and returns an npz of what `c3d` needs of it."""
+    """Reads a file and returns the data that `c3d` needs, as an npz."""
     _limit_memory(4 * 2**30 + 30 * os.path.getsize(path))
-    # Here, so that who collects the modules of the library needs no ezc3d.
+    # Imported here, so that tools which import all modules of the library need no ezc3d.
     import ezc3d
 
     content = ezc3d.c3d(path)
     point = content["parameters"]["POINT"]
 
     def values(name, default):
-        # What does not fit one parameter goes on in LABELS2, LABELS3, ...
+        # A list too long for one parameter continues in LABELS2, LABELS3, ...
         found = [np.ravel(point[key]["value"]) for key in point if _is_part(key, name)]
         joined = np.concatenate(found) if found else np.array([])
         return joined if len(joined) else np.array(default)
@@ -46,7 +46,7 @@ def main(path: str) -> bytes:
 
 
 def _limit_memory(size):
-    """Keeps a damaged file that asks for all memory from getting it."""
+    """Limits the memory of this process, in case a damaged file asks for all of it."""
     try:
         import resource
     except ImportError:

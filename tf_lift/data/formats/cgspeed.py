@@ -1,4 +1,4 @@
-"""The cgspeed BVH files of CMU's motion capture, and the bones that they lost."""
+"""Restores the bones that the cgspeed BVH files of CMU's motion capture lost."""
 
 import dataclasses
 
@@ -14,10 +14,10 @@ class LostBone:
     """A bone that has no length in the files.
 
     Attributes:
-        joints: The joints at its end, which lie at its start.
-        length_of: The joint at the end of the bone that tells its length.
-        scale: The ratio of the lengths.
-        direction: Its direction at rest, of length 1.
+        joints: The joints at its end; in the files they lie at its start.
+        length_of: The joint at the end of the bone from which to derive its length.
+        scale: Ratio of the two lengths.
+        direction: Direction of the lost bone at rest, a unit vector.
     """
 
     joints: tuple[str, ...]
@@ -27,16 +27,16 @@ class LostBone:
 
 
 LOST_BONES = (
-    # The bone under the neck and the collar bones: as long as the one below it (within 3 mm
-    # in the ASF files of three subjects) and nearly upright. With this direction clips of
-    # three subjects agree with poses of the same recordings from elsewhere to 0.001 mm; in
-    # the ASF files of three other subjects the end of the bone is 2 to 6 mm away from it.
+    # The bone below the neck and the collar bones. It is as long as the one below it (within
+    # 3 mm in the ASF files of three subjects) and nearly upright. With this direction, clips of
+    # three subjects agree to 0.001 mm with poses of the same recordings from another source; in
+    # the ASF files of three other subjects, the end of the bone is 2 to 6 mm away.
     LostBone(("Neck", "LeftShoulder", "RightShoulder"), "Spine1", 1.0, (0.01402, 0.99932, 0.03403)),
-    # The last third of the forearm; it turns about itself alone.
+    # The last third of the forearm, which only twists.
     LostBone(("LeftFingerBase", "LThumb"), "LeftHand", 0.5, (1.0, 0.0, 0.0)),
     LostBone(("RightFingerBase", "RThumb"), "RightHand", 0.5, (-1.0, 0.0, 0.0)),
 )
-# The angles (degrees) of the pose that the files begin with, before the recording.
+# Angles (degrees) of the rest pose that the files begin with, before the recording.
 REST_DEGREES = {
     ("LeftUpLeg", "Zrotation"): -21.0,
     ("RightUpLeg", "Zrotation"): 21.0,
@@ -49,7 +49,7 @@ REST_DEGREES = {
 
 
 def is_damaged(hierarchy: Hierarchy) -> bool:
-    """Whether a hierarchy is that of cgspeed's files with the bones lost."""
+    """Returns whether a hierarchy is that of cgspeed's files, with the bones lost."""
     zero = [name for bone in LOST_BONES for name in bone.joints]
     needed = {*zero, *(bone.length_of for bone in LOST_BONES)}
     if not needed <= set(hierarchy.joint_names):
@@ -58,10 +58,10 @@ def is_damaged(hierarchy: Hierarchy) -> bool:
 
 
 def starts_at_rest(hierarchy: Hierarchy, values) -> bool:
-    """Whether the first of several frames is the pose at rest and no part of the recording.
+    """Returns whether the first frame is the rest pose rather than part of the recording.
 
     Args:
-        hierarchy: One that `is_damaged`.
+        hierarchy: A hierarchy for which `is_damaged` holds.
         values: Array of shape `[T, C]`: the numbers of each frame.
     """
     expected = [
@@ -73,13 +73,13 @@ def starts_at_rest(hierarchy: Hierarchy, values) -> bool:
 
 
 def mend(hierarchy: Hierarchy) -> Hierarchy:
-    """Puts the lost bones back.
+    """Restores the lost bones.
 
     Args:
-        hierarchy: One that `is_damaged`.
+        hierarchy: A hierarchy for which `is_damaged` holds.
 
     Returns:
-        The same with other offsets.
+        The hierarchy with corrected offsets.
     """
     offsets = hierarchy.offsets.copy()
     index = hierarchy.joint_names.index

@@ -1,4 +1,4 @@
-"""Reads Human3.6M's own files of 3D positions, `S9/.../D3_Positions/Directions 1.cdf`."""
+"""Reads Human3.6M's original files of 3D positions, `S9/.../D3_Positions/Directions 1.cdf`."""
 
 import pathlib
 import re
@@ -24,8 +24,8 @@ def read(
 ) -> Motion:
     """Reads a clip of Human3.6M (`D3_Positions`, the world frame).
 
-    The files of `D3_Positions_mono` hold the same poses in the frame of a camera, where
-    y points down: their z is not up, which the checks of `mocap` find.
+    The files of `D3_Positions_mono` hold the same poses in a camera's frame, where y points
+    down. Their z is not up, which the checks of `mocap` detect.
 
     Args:
         path: CDF file with the variable `Pose`, `[1, T, 96]` (32 joints) or
@@ -35,12 +35,12 @@ def read(
         fps: Frames per second; 50 by default.
 
     Returns:
-        `Motion` of 32 or 17 joints, its clip "SUBJECT_ACTION" where the subject is known;
-        with gaps (`gaps.MotionWithGaps`) where the file has NaN.
+        `Motion` of 32 or 17 joints, labelled "SUBJECT_ACTION" where the subject is known; with
+        gaps (`gaps.MotionWithGaps`) where the file has NaN.
 
     Raises:
         ImportError: If `cdflib` is not installed.
-        ValueError: If the file is damaged or holds no such poses.
+        ValueError: If the file is damaged or holds no poses of this form.
         FileNotFoundError: If there is no such file.
 
     References:
@@ -73,10 +73,10 @@ def joints(count: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Returns names and parents of Human3.6M's joints.
 
     Args:
-        count: 32, all that Human3.6M has, or 17, those that move.
+        count: 32 for all joints of Human3.6M, or 17 for those that move.
 
     Raises:
-        ValueError: If it is another number.
+        ValueError: If `count` is another number.
 
     >>> joints(17)[0][:2]
     ('pelvis', 'right_hip')
@@ -96,7 +96,7 @@ def _variable(path):
             names = [*content.cdf_info().zVariables, *content.cdf_info().rVariables]
             pose = content.varget("Pose") if "Pose" in names else None
     except Exception as error:
-        # cdflib meets a damaged file with whatever its parsing stumbles over.
+        # For a damaged file, cdflib can raise any exception.
         raise ValueError(
             f"{path}: must be a readable CDF file, or it is truncated ({error})"
         ) from error

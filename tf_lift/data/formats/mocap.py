@@ -39,7 +39,7 @@ class MocapPoses:
             balance: "subject", "clip", or "none".
 
         Returns:
-            Array of shape `[N]`, or `None` for "none" and where the file has no labels.
+            Array of shape `[N]`, or `None` for "none" or where the file has no labels.
 
         Raises:
             ValueError: If `balance` is another word.
@@ -62,19 +62,19 @@ def load_poses(path, skeleton: str = "h36m17") -> MocapPoses:
 
     Args:
         path: File with `poses` of shape `[N, L, 3]`, millimetres, z up, in the order of
-            the skeleton; and, if it has them, `subject` and `clip` `[N]` (labels),
-            `joint_names` `[L]`, `fps` (a number, or `[N]`), and `license` or `credit` (a
-            text). Others are ignored.
+            the skeleton. Optional arrays: `subject` and `clip` `[N]` (labels), `joint_names`
+            `[L]`, `fps` (a number, or `[N]`), and `license` or `credit` (text). Others are
+            ignored.
         skeleton: Name of the skeleton of the joints.
 
     Returns:
         `MocapPoses`.
 
     Raises:
-        ValueError: If the file is damaged or no npz, if an array is missing or has a wrong
-            shape, if values are not finite, if the unit is not millimetres, if z is not
-            up, if left and right are exchanged in `joint_names`, or if the bones of left
-            and right are so different that the joints must be in another order.
+        ValueError: If the file is damaged or not an npz, `poses` is missing, an array has a
+            wrong shape, values are not finite, the unit is not millimetres, z is not up, left
+            and right are exchanged in `joint_names`, or left and right bones differ so much
+            that the joints must be in another order.
         FileNotFoundError: If there is no such file.
     """
     content = npz.read(path)
@@ -86,7 +86,7 @@ def load_poses(path, skeleton: str = "h36m17") -> MocapPoses:
         poses = content["poses"]
         _check_values(poses, expected)
         check_names(content.get("joint_names"), expected)
-        # First: what is in another order is seldom as long as a person.
+        # Check sides first: joints in another order mostly fail the check of the unit too.
         pose_checks.check_sides(poses, expected)
         pose_checks.check_unit(poses, expected)
         pose_checks.check_upright(poses, expected)
@@ -101,21 +101,21 @@ def load_poses(path, skeleton: str = "h36m17") -> MocapPoses:
 
 
 def save_poses(path, data: MocapPoses, frame=None, fps=None) -> None:
-    """Writes poses as an npz file for `load_poses`, `tf-lift fit-prior` and others.
+    """Writes poses as an npz file for `load_poses`, `tf-lift fit-prior` and other programs.
 
-    The arrays: `poses` `[N, L, 3]`, float32, mm, z up; `subject` and `clip` `[N]`, texts or
-    numbers; `frame` `[N]`, int32, so that a pose is `frame / fps` seconds after its clip's
-    first; `fps` `[N]`, float32, NaN where unknown; `joint_names` and `parents` `[L]`;
+    The arrays are `poses` `[N, L, 3]`, float32, mm, z up; `subject` and `clip` `[N]`, texts or
+    numbers; `frame` `[N]`, int32, such that a pose is `frame / fps` seconds after the first
+    of its clip; `fps` `[N]`, float32, NaN where unknown; `joint_names` and `parents` `[L]`;
     `license`, a text. The file loads without pickle.
 
     Args:
-        path: File to write; it is replaced as a whole, or not at all.
+        path: File to write; it appears whole or not at all.
         data: The poses. Without labels, `subject` and `clip` are empty texts.
         frame: Index of each pose within its clip, `[N]`; by default counted.
-        fps: Poses per second, `[N]`, where clips differ; by default `data.fps`.
+        fps: Poses per second, `[N]`, if clips differ; by default `data.fps`.
 
     Raises:
-        ValueError: If an array does not have one entry for each pose.
+        ValueError: If an array does not have one entry per pose.
         OSError: If the file cannot be written.
     """
     skeleton = skeletons.get(data.skeleton)
@@ -138,7 +138,7 @@ def save_poses(path, data: MocapPoses, frame=None, fps=None) -> None:
 
 
 def _places(clip):
-    """Returns how many poses of the same clip come before each pose."""
+    """Returns the number of poses of the same clip before each pose."""
     order = np.argsort(clip, kind="stable")
     starts = np.concatenate([[True], clip[order][1:] != clip[order][:-1]])
     first = np.maximum.accumulate(np.where(starts, np.arange(len(clip)), 0))
@@ -161,14 +161,14 @@ def _check_values(poses, skeleton):
 
 
 def check_names(names: NDArray | None, skeleton: skeletons.Skeleton) -> None:
-    """Checks that names of joints, in any spelling, have the sides of a skeleton's.
+    """Checks that joint names, in any spelling, agree with a skeleton in left and right.
 
     Args:
         names: Array of shape `[L]`, or `None`, which passes.
-        skeleton: Skeleton that the joints should have.
+        skeleton: Expected skeleton.
 
     Raises:
-        ValueError: If the number is another, or left and right are exchanged.
+        ValueError: If there are more or fewer names, or left and right are exchanged.
     """
     if names is None:
         return
@@ -177,7 +177,7 @@ def check_names(names: NDArray | None, skeleton: skeletons.Skeleton) -> None:
             f"`joint_names` must have shape [{skeleton.num_joints}]. "
             f"Received: joint_names.shape={names.shape}"
         )
-    # Names differ between files (`r_hip`, `RightHip`); their sides must not.
+    # Spellings differ between files (`r_hip`, `RightHip`); sides must not.
     for name, expected in zip(names, skeleton.joint_names, strict=True):
         sides = {_side(str(name)), _side(expected)}
         if sides == {"l", "r"}:
@@ -193,15 +193,15 @@ def _side(name):
 
 
 def labels(content: dict[str, NDArray], name: str, num_poses: int) -> NDArray | None:
-    """Returns an array that has one label for each pose, or `None` where it is absent.
+    """Returns the labels of poses in a file, or `None` where there are none.
 
     Args:
         content: Arrays of a file.
-        name: Name of the one that is wanted.
+        name: Name of the array of labels.
         num_poses: Number of poses.
 
     Raises:
-        ValueError: If it has another shape.
+        ValueError: If the array does not have shape `[num_poses]`.
     """
     found = content.get(name)
     if found is not None and found.shape != (num_poses,):
@@ -213,14 +213,14 @@ def labels(content: dict[str, NDArray], name: str, num_poses: int) -> NDArray | 
 
 
 def rates(fps: NDArray | None, num_poses: int) -> NDArray[np.float64] | None:
-    """Returns the poses per second of each pose's clip, `[N]`, or `None` where not told.
+    """Returns the poses per second of each pose's clip, `[N]`, or `None` if unknown.
 
     Args:
         fps: A number, or one for each pose, NaN where unknown; or `None`.
         num_poses: Number of poses.
 
     Raises:
-        ValueError: If it has another shape, or is not positive.
+        ValueError: If `fps` has another shape or is not positive.
 
     >>> rates(np.array(10.0), num_poses=2)
     array([10., 10.])
@@ -238,6 +238,6 @@ def rates(fps: NDArray | None, num_poses: int) -> NDArray[np.float64] | None:
 
 
 def _common(values):
-    """Returns the one rate that all poses have, `None` where there is none."""
+    """Returns the rate that all poses share, or `None` if they differ or are unknown."""
     different = np.unique(values) if values is not None else np.array([np.nan])
     return float(different[0]) if len(different) == 1 and np.isfinite(different[0]) else None

@@ -1,4 +1,4 @@
-"""Writes clips as CSV: one row a frame, readable by any spreadsheet."""
+"""Writes clips as CSV, one row per frame, for spreadsheets."""
 
 import csv
 
@@ -13,11 +13,11 @@ def write(path, motion: Motion) -> None:
     """Writes the positions of a clip as CSV (UTF-8, commas, a header of names).
 
     Columns: `frame` (from 0), `time_s` (seconds), then `JOINT_x_mm`, `JOINT_y_mm` and
-    `JOINT_z_mm` of each joint: world frame, z up, 0.001 mm. Cells of positions that were not
-    measured (`gaps.MotionWithGaps`) are empty.
+    `JOINT_z_mm` of each joint, in the world frame, z up, rounded to 0.001 mm. Cells of
+    positions that were not measured (`gaps.MotionWithGaps`) are empty.
 
     Args:
-        path: File to write.
+        path: File to write; it appears whole or not at all.
         motion: The clip.
 
     >>> import numpy as np, pathlib, tempfile
@@ -36,10 +36,10 @@ def write(path, motion: Motion) -> None:
     ):
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["frame", "time_s", *header])
-        for frame, (row, absent) in enumerate(zip(rows, missing, strict=True)):
+        for frame, (row, is_missing) in enumerate(zip(rows, missing, strict=True)):
             # Adding zero turns -0.000 into 0.000.
             cells = [
-                "" if gone else f"{round(value, 3) + 0.0:.3f}"
-                for value, gone in zip(row, absent, strict=True)
+                "" if empty else f"{round(value, 3) + 0.0:.3f}"
+                for value, empty in zip(row, is_missing, strict=True)
             ]
             writer.writerow([frame, f"{frame / motion.fps:.6g}", *cells])

@@ -1,4 +1,4 @@
-"""Any motion-capture file, read by its ending; and the files that a user's words mean."""
+"""Reads motion-capture files of any known format, and finds them in folders."""
 
 import glob
 import os
@@ -15,22 +15,22 @@ from tf_lift.io import npz
 
 __all__ = ["SUFFIXES", "credit_of", "find_files", "read"]
 
-# Endings of the files that hold clips; .asf files are read with their .amc.
+# Extensions of the files that hold clips; .asf files are read with their .amc files.
 SUFFIXES = (".amc", ".bvh", ".c3d", ".cdf", ".npz")
 
 
 def find_files(paths, leave_out=None) -> list[pathlib.Path]:
-    """Finds the files that a list of files, folders and patterns means.
+    """Expands a list of files, folders and patterns to files.
 
     Args:
-        paths: List of files (taken as they are), folders (searched at any depth for files
-            that end in one of `SUFFIXES`), and patterns with `*`, `?`, `[` or `**` that no
-            file is called by. ASF files are left out: they come with their AMC files.
-        leave_out: A file that folders and patterns do not find: the output.
+        paths: List of files (kept as they are), folders (searched at any depth for files
+            with one of `SUFFIXES`), and patterns with `*`, `?`, `[` or `**` (unless a file
+            has that name). ASF files in the folder of an AMC file are left out.
+        leave_out: File to leave out of folders and patterns, such as the output.
 
     Returns:
         The files, each once, in the order given and sorted within folders and patterns. A
-        folder or pattern without any such file stands for itself.
+        folder or pattern without any such file is returned itself.
     """
     found: dict[pathlib.Path, None] = {}
     for given in map(pathlib.Path, paths):
@@ -64,29 +64,29 @@ def read(
     """Reads a motion-capture file of any known format.
 
     Args:
-        path: File that ends in one of `SUFFIXES`. npz files are told apart by what they
-            hold: `poses` (ours) or `positions_3d` (VideoPose3D's).
-        unit: Unit of the file, of `frames.UNITS`, or a number of mm; by default what the
-            file or its format says.
-        up: Axis of the file that points up, of `frames.UP_AXES`; by default likewise.
+        path: File with one of `SUFFIXES`. An npz file holds either `poses` (this library's)
+            or `positions_3d` (VideoPose3D's).
+        unit: Unit of the file, one of `frames.UNITS` or a number of mm; by default the one
+            that the file or its format states.
+        up: Axis of the file that points up, one of `frames.UP_AXES`; by default likewise.
         fps: Frames per second; by default likewise.
-        asf_path: Skeleton of AMC files; by default found beside them.
+        asf_path: Skeleton of AMC files; by default searched for in their folder.
 
     Returns:
-        The file's clips, one for all formats but npz.
+        The file's clips: exactly one, except for npz.
 
     Raises:
         ImportError: If a format needs a package that is not installed.
-        ValueError: If the file is damaged, or of no known format.
-        OSError: If it cannot be opened.
+        ValueError: If the file is damaged or its format is unknown.
+        OSError: If the file cannot be opened.
     """
     path = pathlib.Path(path)
     unit_mm = None if unit is None else frames.unit_length(unit)
     suffix = path.suffix.lower()
     if path.is_dir():
-        raise ValueError(f"{path}: no file of it ends in {', '.join(SUFFIXES)}")
+        raise ValueError(f"{path}: no file in this folder ends in {', '.join(SUFFIXES)}")
     if glob.has_magic(str(path)) and not path.exists():
-        raise FileNotFoundError(f"{path}: no such file, and nothing fits the pattern")
+        raise FileNotFoundError(f"{path}: no such file, and no file matches the pattern")
     if not path.exists():
         raise FileNotFoundError(f"{path}: no such file")
     if suffix == ".amc":
@@ -107,7 +107,7 @@ def read(
 
 
 def credit_of(path) -> str:
-    """Returns the licence or credit text that a file carries, empty if it has none.
+    """Returns the licence or credit text in a file, empty if there is none.
 
     Args:
         path: File that `read` can read.
@@ -123,7 +123,7 @@ def _members(path):
         with zipfile.ZipFile(path) as archive:
             return set(archive.namelist())
     except (OSError, zipfile.BadZipFile, ValueError):
-        # No archive: `npz.read` has the message for that.
+        # Not an archive: `npz.read` raises the error.
         return set()
 
 
@@ -136,7 +136,7 @@ def _with_fps(motion, fps):
 
 
 def _read_poses(path, unit_mm, up, fps):
-    """Reads the arrays of `mocap.save_poses`, clip by clip."""
+    """Reads a file of `mocap.save_poses` as clips."""
     content = npz.read(path)
     try:
         if "poses" not in content:
@@ -155,14 +155,14 @@ def _read_poses(path, unit_mm, up, fps):
         rates = mocap.rates(content.get("fps"), len(poses)) if fps is None else None
         positions = frames.to_z_up(poses * (1.0 if unit_mm is None else unit_mm), up or "z")
         motions = []
-        for clip, chosen in _clips(labels["clip"], path.stem, len(poses)):
-            subject = "" if labels["subject"] is None else str(labels["subject"][chosen][0])
+        for clip, rows in _clips(labels["clip"], path.stem, len(poses)):
+            subject = "" if labels["subject"] is None else str(labels["subject"][rows][0])
             motions.append(
                 gaps.make(
-                    positions[chosen],
+                    positions[rows],
                     joint_names=names,
                     parents=parents,
-                    fps=_rate(rates, chosen, clip) if fps is None else fps,
+                    fps=_rate(rates, rows, clip) if fps is None else fps,
                     clip=clip,
                     subject=subject,
                 )
@@ -175,22 +175,22 @@ def _read_poses(path, unit_mm, up, fps):
 def _joints(names, count):
     if names is not None and names.shape != (count,):
         raise ValueError(f"`joint_names` must have shape [{count}]. Received: {names.shape}")
-    own = None if names is None else tuple(str(name) for name in names)
+    joint_names = None if names is None else tuple(str(name) for name in names)
     for skeleton in skeletons.SKELETONS.values():
-        if skeleton.joint_names == own:
-            return own, skeleton.parents
+        if skeleton.joint_names == joint_names:
+            return joint_names, skeleton.parents
     # Names differ between files of one convention (`r_hip`, `RightHip`).
     if count in (17, 32):
-        if own is not None:
+        if joint_names is not None:
             mocap.check_names(names, skeletons.get(f"h36m{count}"))
         return h36m_cdf.joints(count)
-    if own is None:
+    if joint_names is None:
         raise ValueError(f"must hold `joint_names`, since it has {count} joints, not 17 or 32")
-    return own, (-1,) * count
+    return joint_names, (-1,) * count
 
 
 def _clips(labels, stem, count):
-    """Yields label and indices of each clip, in the order of their first poses."""
+    """Yields the label and the rows of each clip, in the order of their first poses."""
     if labels is None or (labels == labels[0]).all():
         name = "" if labels is None else str(labels[0])
         yield name or stem, np.arange(count)
@@ -200,12 +200,12 @@ def _clips(labels, stem, count):
         yield str(found[index]) or stem, np.flatnonzero(inverse == index)
 
 
-def _rate(rates, chosen, clip):
-    found = np.unique(rates[chosen]) if rates is not None else np.array([np.nan])
+def _rate(rates, rows, clip):
+    found = np.unique(rates[rows]) if rates is not None else np.array([np.nan])
     if len(found) > 1 or not np.isfinite(found).all():
         known = "none" if rates is None or len(found) == 1 else ", ".join(f"{r:g}" for r in found)
         raise ValueError(
-            f"must tell one `fps` for the clip {clip!r}: give the source's frames per second. "
+            f"must state one `fps` for the clip {clip!r}, or give the source's frames per second. "
             f"Received: {known}"
         )
     return float(found[0])

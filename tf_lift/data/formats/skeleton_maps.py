@@ -13,12 +13,11 @@ A map is a JSON or YAML file with an entry for each joint of the target skeleton
       }
     }
 
-The entry is the name of a joint or marker of the file, or a list of names, whose mean is
-taken, or names with weights. Weights sum to 1 and may be negative: the `left_wrist` above
-lies on the line from LELB to LHAND, half its length beyond LHAND. A weight of 0 asks for a
-joint to be there, so that a map of that file format is not taken for another one. A name that
-is unique without it needs no prefix: "Hips" finds "mixamorig:Hips". `name` is optional, and
-further entries are remarks.
+An entry is the name of a joint or marker of the file, a list of names (for their mean), or
+names with weights. Weights sum to 1 and may be negative: the `left_wrist` above lies on the
+line from LELB to LHAND, half its length beyond LHAND. A weight of 0 only requires a joint, to
+tell the map's file format from others. A prefix may be omitted where the name is unique
+without it: "Hips" finds "mixamorig:Hips". `name` is optional; other entries are comments.
 """
 
 import dataclasses
@@ -35,22 +34,22 @@ from tf_lift.io import extras
 
 __all__ = ["BUILT_IN", "SkeletonMap", "from_skeleton", "get", "guess", "load", "to_skeleton"]
 
-# The files in the folder `maps`, more special ones first.
+# The files in the folder `maps`, more specific ones first.
 BUILT_IN = ("cmu_asf", "cgspeed_bvh")
 
 
 @dataclasses.dataclass(frozen=True)
 class SkeletonMap:
-    """How the joints of a skeleton follow from the joints of a file.
+    """Weights that combine the joints of a file to the joints of a skeleton.
 
     Attributes:
-        name: What the map is called in messages.
-        target: Name of the skeleton, of `skeletons.SKELETONS`.
+        name: Name of the map in messages.
+        target: Name of the skeleton, one of `skeletons.SKELETONS`.
         joints: For each joint of the skeleton, the weights of the file's joints.
 
     Raises:
-        ValueError: If a joint of the skeleton is missing, or one that it has not is there,
-            or if the weights of one are not finite or do not sum to 1.
+        ValueError: If a joint of the skeleton is missing, a joint is not in the skeleton, or
+            weights are not finite or do not sum to 1.
 
     >>> get("cmu_asf").joints["pelvis"]
     {'lhipjoint': 0.5, 'rhipjoint': 0.5}
@@ -74,7 +73,7 @@ class SkeletonMap:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Names of the file's joints that the map needs."""
+        """Returns the names of the file's joints that the map needs."""
         return tuple(dict.fromkeys(name for row in self.joints.values() for name in row))
 
     def matrix(self, joint_names) -> NDArray[np.float64]:
@@ -87,7 +86,7 @@ class SkeletonMap:
             Array of shape `[joints of the target, J]`; its rows sum to 1.
 
         Raises:
-            ValueError: If a joint that the map needs is not there.
+            ValueError: If `joint_names` lacks a joint that the map needs.
         """
         column = _columns(joint_names)
         matrix = np.zeros([len(self.joints), len(joint_names)])
@@ -103,7 +102,7 @@ class SkeletonMap:
 
 
 def _columns(joint_names):
-    """Returns the index of each name, also without a prefix where that is unique."""
+    """Returns the index of each name, also of names without prefix where those are unique."""
     short = [name.rpartition(":")[2] for name in joint_names]
     columns = {name: i for i, name in enumerate(short) if short.count(name) == 1}
     return columns | {name: i for i, name in enumerate(joint_names)}
@@ -112,21 +111,21 @@ def _columns(joint_names):
 def to_skeleton(
     motion: Motion, target: str = "h36m17", map: str | pathlib.Path | SkeletonMap | None = None
 ) -> NDArray[np.float64]:
-    """Brings a clip to the joints of a skeleton.
+    """Converts a clip to the joints of a skeleton.
 
     Args:
         motion: The clip.
-        target: Name of the skeleton, of `skeletons.SKELETONS`.
-        map: A `SkeletonMap`, the name of one of `BUILT_IN`, or a JSON or YAML file;
-            `None` to find one by the names of the joints.
+        target: Name of the skeleton, one of `skeletons.SKELETONS`.
+        map: A `SkeletonMap`, one of `BUILT_IN`, or a JSON or YAML file; `None` to find a map
+            by the names of the joints.
 
     Returns:
         Array of shape `[T, L, 3]`: poses in mm, world frame, z up.
 
     Raises:
-        ValueError: If no map fits, if the given one is for another skeleton or needs joints
-            that the clip has not, or if its file is wrong; with the names of the clip, the
-            file and the joint.
+        ValueError: If no map fits, the given map is for another skeleton or needs joints that
+            the clip lacks, or its file is not valid; the message names the clip, the file and
+            the joint.
         OSError: If the file cannot be opened.
 
     >>> names = tf_lift.skeletons.H36M_17.joint_names
@@ -151,7 +150,7 @@ def to_skeleton(
 
 
 def get(name: str) -> SkeletonMap:
-    """Returns a map that the library brings.
+    """Returns a built-in map.
 
     Args:
         name: One of `BUILT_IN`.
@@ -169,15 +168,15 @@ def from_skeleton(source: str, target: str) -> SkeletonMap:
     """Returns the map between two skeletons of the library.
 
     Args:
-        source: Name of the skeleton whose joints a file has.
-        target: Name of the skeleton that is wanted.
+        source: Name of the file's skeleton.
+        target: Name of the wanted skeleton.
 
     Raises:
         ValueError: If the source lacks joints of the target.
     """
     names = skeletons.get(source).joint_names
     weights = skeletons.joint_map(skeletons.get(source), skeletons.get(target)).astype(np.float64)
-    # The matrix is float32: thirds sum to 1 once more.
+    # The matrix is float32: renormalise thirds and the like in float64.
     weights /= np.maximum(weights.sum(1, keepdims=True), 1e-9)
     joints = {
         joint: {names[s]: float(row[s]) for s in np.flatnonzero(row)}
@@ -188,21 +187,21 @@ def from_skeleton(source: str, target: str) -> SkeletonMap:
 
 
 def guess(joint_names, target: str = "h36m17") -> SkeletonMap:
-    """Finds the map of a file by the names of its joints.
+    """Finds the map for a file by the names of its joints.
 
-    Those of `BUILT_IN` are tried, then the skeletons of the library. One fits if the file
-    has all the joints that it needs.
+    The candidates are `BUILT_IN` and then the skeletons of the library. A map fits if the
+    file has all joints that it needs.
 
     Args:
         joint_names: Names of the file's joints.
-        target: Name of the skeleton that is wanted.
+        target: Name of the wanted skeleton.
 
     Returns:
         The map.
 
     Raises:
-        ValueError: If none fits, with the names that the file has, and those that are
-            missing for the map that comes closest.
+        ValueError: If no map fits; the message lists the file's names and those missing for
+            the closest map.
 
     >>> guess(tf_lift.skeletons.H36M_32.joint_names).name
     'h36m32'
@@ -212,7 +211,7 @@ def guess(joint_names, target: str = "h36m17") -> SkeletonMap:
     missing = {found.name: [n for n in found.sources if n not in column] for found in maps}
     fitting = [found for found in maps if not missing[found.name]]
     for found in fitting:
-        # The 32 joints of Human3.6M have the names of the 17 among them, as others may.
+        # Prefer an exact match: the names of h36m17 are among those of h36m32.
         known = skeletons.SKELETONS.get(found.name)
         if known is not None and set(known.joint_names) == set(joint_names):
             return found
@@ -244,15 +243,15 @@ def load(path) -> SkeletonMap:
     """Reads a map from a file.
 
     Args:
-        path: JSON file, or YAML file (ending .yaml or .yml), as the module says.
+        path: JSON file, or YAML file (.yaml or .yml), in the form that the module documents.
 
     Returns:
         The map.
 
     Raises:
-        ValueError: If the file is no map, with the joint that is wrong.
-        ImportError: If it is YAML and PyYAML is not installed.
-        OSError: If it cannot be opened.
+        ValueError: If the file is not a map; the message names the joint.
+        ImportError: If the file is YAML and PyYAML is not installed.
+        OSError: If the file cannot be opened.
     """
     path = pathlib.Path(path)
     text = path.read_text(encoding="utf-8")
@@ -264,7 +263,7 @@ def load(path) -> SkeletonMap:
             except yaml.YAMLError as error:
                 raise ValueError(f"must be YAML ({' '.join(str(error).split())})") from error
         else:
-            # What is wrong with the text is a ValueError with line and column.
+            # A syntax error is a ValueError that names line and column.
             content = json.loads(text, object_pairs_hook=_without_repetition)
         return _from_content(content, path.stem)
     except ValueError as error:

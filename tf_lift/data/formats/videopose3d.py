@@ -1,6 +1,6 @@
 """Reads VideoPose3D's npz files: `positions_3d`, a dictionary by subject and action.
 
-The dictionary is stored as a pickle, which `array_pickle` opens without running anything.
+The dictionary is stored as a pickle, which `array_pickle` loads without running its code.
 """
 
 import io
@@ -36,12 +36,12 @@ def read(
         fps: Frames per second; 50, as Human3.6M was recorded, by default.
 
     Returns:
-        One `Motion` for each action of each subject, its clip "SUBJECT_ACTION"; with
-        gaps (`gaps.MotionWithGaps`) where the file has NaN.
+        One `Motion` for each action of each subject, labelled "SUBJECT_ACTION"; with gaps
+        (`gaps.MotionWithGaps`) where the file has NaN.
 
     Raises:
-        ValueError: If the file is damaged, holds no `positions_3d`, or holds anything but
-            arrays in dictionaries, or if a clip has other joints.
+        ValueError: If the file is damaged, holds no `positions_3d`, holds anything but arrays
+            in dictionaries, or has a clip with other joints.
         FileNotFoundError: If there is no such file.
 
     References:

@@ -1,43 +1,43 @@
-"""Guesses the unit and the up axis of a clip from the size and the stance of its skeleton."""
+"""Guesses the unit and the up axis of a clip from the size and stance of its skeleton."""
 
 import re
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LONGEST_PATH_MM", "find_unit_mm", "find_up", "longest_path", "to_mm_and_z_up"]
-
 from tf_lift.data.motion import frames
 
-# Length of the bones from a hand to the opposite foot: 2.0 to 2.3 m in 17 joints, wrist to
-# ankle, of 19 people in CMU's motion capture, and 2.2 to 2.5 m with fingers and toes of six.
-# The bounds leave room for people of 1.3 to 2.2 m, and their ratio is less than that of any
-# two units below, so that only one can fit.
+__all__ = ["LONGEST_PATH_MM", "find_unit_mm", "find_up", "longest_path", "to_mm_and_z_up"]
+
+# Length of the bones from a hand to the opposite foot. Among 19 people in CMU's motion capture
+# it is 2.0 to 2.3 m in 17 joints, wrist to ankle; with fingers and toes, 2.2 to 2.5 m among six.
+# The bounds admit people of 1.3 to 2.2 m. Their ratio is less than that of any two units below,
+# so at most one unit fits.
 LONGEST_PATH_MM = (1600.0, 3300.0)
 UNITS = ("mm", "cm", "m", "inch", "cmu")
-# Head and feet are this straight above each other in a skeleton at rest: cos 25 degrees.
+# Cosine of the largest angle between an axis and the direction from feet to head: 25 degrees.
 CLEARLY_UP = 0.9
 HEAD = re.compile("head", re.IGNORECASE)
 FEET = re.compile("foot|feet|ankle|toe", re.IGNORECASE)
 
 
 def find_unit_mm(positions, parents) -> float:
-    """Finds which length unit makes a skeleton the size of a grown person.
+    """Finds the length unit in which a skeleton has the size of an adult.
 
-    The size is the longest path along bones between two ends of limbs, in the clip's
-    median. Lengths of 1.6 to 3.3 m count as human, in millimetres, centimetres, metres,
-    inches, or the 1/0.45 inch of the CMU recordings; at most one of them fits. Children
-    under about 1.2 m can be taken for adults in inches or fit none.
+    The size is the longest path along bones between the ends of two limbs, from the median
+    bone lengths of the clip. Paths of 1.6 to 3.3 m count as human. The candidates are
+    millimetres, centimetres, metres, inches, and the 1/0.45 inch of the CMU recordings; at
+    most one fits. Children under about 1.2 m can pass for adults in inches or fit no unit.
 
     Args:
         positions: Array of shape `[T, J, 3]`, in the unit to find.
         parents: Index of each joint's parent, -1 for a root.
 
     Returns:
-        Millimetres of the unit.
+        Length of the unit in millimetres.
 
     Raises:
-        ValueError: If none fits.
+        ValueError: If no unit fits.
 
     >>> find_unit_mm([[[0.0, 0.0, 0.0], [0.0, 0.0, 230.0]]], (-1, 0))
     10.0
@@ -54,7 +54,7 @@ def find_unit_mm(positions, parents) -> float:
 
 
 def longest_path(positions, parents) -> float:
-    """Returns the length of the longest way along bones between two ends of limbs.
+    """Returns the length of the longest path along bones between the ends of two limbs.
 
     Args:
         positions: Array of shape `[T, J, 3]`.
@@ -68,15 +68,15 @@ def longest_path(positions, parents) -> float:
         np.median(np.linalg.norm(positions[:, j] - positions[:, p], axis=-1)) if p >= 0 else 0.0
         for j, p in enumerate(parents)
     ]
-    # For each joint the two longest ways down. A root with one child, such as a marker of
-    # the place on the floor, is no end of a limb: its bone does not count.
+    # For each joint, the two longest paths down. A root with a single child, such as a marker
+    # on the floor, does not end a limb, so its bone does not count.
     down = [[0.0, 0.0] for _ in parents]
     for joint in sorted(range(len(parents)), key=lambda j: -_depth(j, parents)):
         parent = parents[joint]
         if parent >= 0:
             down[parent] = sorted([*down[parent], bones[joint] + down[joint][0]])[:0:-1]
-    trunks = [sum(ways) for ways in down if ways[1] > 0.0]
-    return float(max(trunks, default=max((ways[0] for ways in down), default=0.0)))
+    joined = [sum(paths) for paths in down if paths[1] > 0.0]
+    return float(max(joined, default=max((paths[0] for paths in down), default=0.0)))
 
 
 def _depth(joint, parents):
@@ -86,15 +86,15 @@ def _depth(joint, parents):
     return depth
 
 
-def find_up(rest, positions, joint_names) -> str:
+def find_up(rest_pose, positions, joint_names) -> str:
     """Finds which axis points up: y or z.
 
-    It is the one along which the head is from the feet in the skeleton at rest, if it is
-    within 25 degrees of it; else on average over the clip, if so; else, and where no joints
-    are called head and foot (or ankle or toe), y, as most BVH files have it.
+    The up axis is the one within 25 degrees of the direction from the feet to the head, in
+    the rest pose or else in the mean over the clip. If neither decides, or no joint is named
+    after a head or a foot (or ankle or toe), it is y, as in most BVH files.
 
     Args:
-        rest: Array of shape `[J, 3]`: the joints at rest, in any unit.
+        rest_pose: Array of shape `[J, 3]`: the joints at rest, in any unit.
         positions: Array of shape `[T, J, 3]`: the clip.
         joint_names: The `J` names.
 
@@ -106,7 +106,7 @@ def find_up(rest, positions, joint_names) -> str:
     >>> find_up(standing, standing[None], names)
     'z'
     """
-    for poses in (np.asarray(rest)[None], np.asarray(positions)):
+    for poses in (np.asarray(rest_pose)[None], np.asarray(positions)):
         direction = body_direction(poses, joint_names)
         for axis in "yz":
             if direction is not None and abs(direction["xyz".index(axis)]) > CLEARLY_UP:
@@ -115,14 +115,15 @@ def find_up(rest, positions, joint_names) -> str:
 
 
 def body_direction(positions, joint_names) -> NDArray[np.float64] | None:
-    """Returns the mean direction from the feet to the head, length at most 1.
+    """Computes the mean direction from the feet to the head.
 
     Args:
         positions: Array of shape `[T, J, 3]`.
         joint_names: The `J` names.
 
     Returns:
-        Array of shape `[3]`, or `None` where the names or the places do not tell.
+        Array of shape `[3]`, of length at most 1; `None` if no joint is named after a head or
+        a foot, or if head and feet coincide in a frame.
     """
     head = [j for j, name in enumerate(joint_names) if HEAD.search(name)]
     feet = [j for j, name in enumerate(joint_names) if FEET.search(name)]
@@ -136,28 +137,28 @@ def body_direction(positions, joint_names) -> NDArray[np.float64] | None:
 
 
 def to_mm_and_z_up(
-    positions, rest, joint_names, parents, unit_mm: float | None, up: str | None
+    positions, rest_pose, joint_names, parents, unit_mm: float | None, up: str | None
 ) -> NDArray[np.float64]:
-    """Brings a clip to millimetres and z up; what is not given is guessed.
+    """Converts a clip to millimetres and z up; guesses the unit and axis if not given.
 
     Args:
         positions: Array of shape `[T, J, 3]`: the clip in the file's unit and axes.
-        rest: Array of shape `[J, 3]`: the joints at rest.
+        rest_pose: Array of shape `[J, 3]`: the joints at rest.
         joint_names: The `J` names.
         parents: Index of each joint's parent, -1 for a root.
-        unit_mm: Millimetres of the file's unit, or `None` to guess (see `find_unit_mm`).
+        unit_mm: Length of the file's unit in mm, or `None` to guess (see `find_unit_mm`).
         up: The file's axis that points up, or `None` to guess (see `find_up`).
 
     Returns:
         Array of shape `[T, J, 3]`.
 
     Raises:
-        ValueError: If the unit cannot be guessed or an argument is wrong.
+        ValueError: If the unit cannot be guessed, or `unit_mm` or `up` is not valid.
     """
     if unit_mm is None:
         unit_mm = find_unit_mm(positions, parents)
     elif not 0.0 < unit_mm < np.inf:
         raise ValueError(f"`unit_mm` must be positive. Received: {unit_mm}")
     if up is None:
-        up = find_up(rest, positions, joint_names)
+        up = find_up(rest_pose, positions, joint_names)
     return frames.to_z_up(positions, up) * unit_mm

@@ -1,4 +1,4 @@
-"""Poses of other bodies: the bones of motion capture lengthened and shortened."""
+"""Makes poses of other bodies by lengthening and shortening bones of motion capture."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,22 +11,22 @@ __all__ = ["vary_bones"]
 def vary_bones(
     poses: NDArray, skeleton: Skeleton, rng: np.random.Generator, stddev: float
 ) -> NDArray:
-    """Gives every pose a body of its own: the same directions, other bone lengths.
+    """Returns the poses with random bone lengths and unchanged bone directions.
 
     Motion capture has many poses of few people. Each bone of each pose is multiplied by
-    a log-normal factor of median 1, the same for the left and the right one of a pair.
+    a log-normal factor of median 1, the same for the left and the right bone of a pair.
 
     Args:
-        poses: `[N, L, 3]`, any unit and frame.
+        poses: Array of shape `[N, L, 3]`, any unit and frame.
         skeleton: `Skeleton` of the joints, a tree in which parents come before children.
         rng: Random generator.
         stddev: Standard deviation of a factor's logarithm: 0.07 is 7 %.
 
     Returns:
-        `[N, L, 3]`; roots stay where they are.
+        Array of shape `[N, L, 3]`; roots stay where they are.
 
     Raises:
-        ValueError: If the shape or `stddev` does not fit.
+        ValueError: If `poses` has another shape or `stddev` is negative.
 
     >>> rng = np.random.default_rng(0)
     >>> poses = tf_lift.PosePrior.load().sample(3, seed=0)
@@ -44,8 +44,8 @@ def vary_bones(
     if not stddev >= 0.0:
         raise ValueError(f"`stddev` must not be negative. Received: {stddev}")
     swap = np.array(skeleton.swap)
-    own = np.minimum(np.arange(len(swap)), swap)  # One of each pair speaks for both.
-    factors = np.exp(stddev * rng.standard_normal(poses.shape[:2]))[:, own]
+    first_of_pair = np.minimum(np.arange(len(swap)), swap)
+    factors = np.exp(stddev * rng.standard_normal(poses.shape[:2]))[:, first_of_pair]
     varied = poses.copy()
     for parent, child in skeleton.bones:
         bone = poses[:, child] - poses[:, parent]

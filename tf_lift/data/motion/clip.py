@@ -1,4 +1,4 @@
-"""One clip of motion capture as its file has it: the form between the readers and the writers."""
+"""One clip of motion capture, the common form of all readers and writers."""
 
 import dataclasses
 import pathlib
@@ -11,20 +11,19 @@ __all__ = ["Motion", "labels_of"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Motion:
-    """One clip as its file has it: own joints, mm, z up.
+    """One clip with the joints of its file, in mm, z up.
 
     Attributes:
         positions: Array of shape `[T, J, 3]`, float64, mm, world frame, z up.
-        joint_names: The file's own name of each joint, `J` different ones.
+        joint_names: The file's name of each joint, `J` different names.
         parents: Index of each joint's parent, -1 for a root; all -1 for markers.
         fps: Frames per second.
-        clip: Label of the clip, by default the file's name without its ending.
+        clip: Label of the clip; readers use the file's name without its extension.
         subject: Label of the person, empty if unknown.
 
     Raises:
-        ValueError: If the shapes do not fit, if a position is not finite, if a name occurs
-            twice, if the parents are no joints or go in a circle, or if `fps` is not
-            positive.
+        ValueError: If the shapes do not fit, a position is not finite, a name occurs twice,
+            a parent is not a joint, the parents form a circle, or `fps` is not positive.
 
     >>> motion = Motion(np.zeros([5, 2, 3]), ("hip", "knee"), (-1, 0), fps=10.0, clip="05_02")
     >>> motion.num_frames, motion.num_joints, motion.duration
@@ -54,17 +53,17 @@ class Motion:
 
     @property
     def num_frames(self) -> int:
-        """Number of frames."""
+        """Returns the number of frames."""
         return len(self.positions)
 
     @property
     def num_joints(self) -> int:
-        """Number of joints or markers."""
+        """Returns the number of joints or markers."""
         return len(self.joint_names)
 
     @property
     def duration(self) -> float:
-        """Length of the clip in seconds, with the time that the last frame is shown."""
+        """Returns the length of the clip in seconds, the last frame's duration included."""
         return self.num_frames / self.fps
 
     def _check_names(self):
@@ -112,13 +111,14 @@ class Motion:
 
 
 def labels_of(path) -> tuple[str, str]:
-    """Returns the clip and the subject that a file's name tells.
+    """Returns the labels of clip and subject that a file's name implies.
 
     Args:
         path: The file.
 
     Returns:
-        The name without its ending, and its part before the first "_" (empty without one).
+        The name without its extension, and its part before the first "_" (empty if it has
+        no "_").
 
     >>> labels_of("clips/05_02.bvh"), labels_of("walk.bvh")
     (('05_02', '05'), ('walk', ''))

@@ -1,11 +1,11 @@
-"""Axes and units of motion-capture files: to the library's own, z up and millimetres."""
+"""Converts axes and units of motion-capture files to z up and millimetres."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["UNITS", "UP_AXES", "to_z_up", "unit_length"]
 
-# Millimetres of each unit that the command line knows. CMU's ASF files count in 1/0.45 inch.
+# Length in mm of each unit that the command line accepts. CMU's ASF files use 1/0.45 inch.
 UNITS = {
     "mm": 1.0,
     "cm": 10.0,
@@ -14,7 +14,7 @@ UNITS = {
     "foot": 304.8,
     "cmu": 25.4 / 0.45,
 }
-# Right-handed turns that bring each axis up: rows are the new x, y and z in the old axes.
+# Rotation that brings each axis up: its rows are the new x, y and z in the old axes.
 UP_AXES = {
     "z": ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     "y": ((1, 0, 0), (0, 0, -1), (0, 1, 0)),
@@ -26,14 +26,14 @@ UP_AXES = {
 
 
 def to_z_up(positions, up: str) -> NDArray[np.float64]:
-    """Turns positions so that an axis of theirs becomes the z axis.
+    """Rotates positions so that the given axis becomes the z axis.
 
     Args:
         positions: Array of shape `[..., 3]`.
         up: The axis that points up: "x", "y" or "z", or the same with a minus sign.
 
     Returns:
-        Array of the same shape, turned and not mirrored.
+        Array of the same shape, rotated and not mirrored.
 
     Raises:
         ValueError: If `up` is none of these.
@@ -43,19 +43,19 @@ def to_z_up(positions, up: str) -> NDArray[np.float64]:
     """
     if up not in UP_AXES:
         raise ValueError(f"`up` must be one of {list(UP_AXES)}. Received: {up!r}")
-    # Taken, not multiplied: a NaN in one coordinate stays where it is.
-    turn = np.array(UP_AXES[up])
-    return np.asarray(positions, np.float64)[..., np.abs(turn).argmax(1)] * turn.sum(1)
+    # Indexing instead of a matrix product keeps a NaN in its own coordinate.
+    rotation = np.array(UP_AXES[up])
+    return np.asarray(positions, np.float64)[..., np.abs(rotation).argmax(1)] * rotation.sum(1)
 
 
 def unit_length(unit: str) -> float:
-    """Returns the millimetres of a unit.
+    """Returns the length of a unit in millimetres.
 
     Args:
         unit: One of `UNITS`, or a number of millimetres as text.
 
     Raises:
-        ValueError: If it is neither.
+        ValueError: If `unit` is neither.
 
     >>> unit_length("inch"), unit_length("0.5")
     (25.4, 0.5)

@@ -1,4 +1,4 @@
-"""Clips in which some positions were not measured: hidden markers, NaN in arrays."""
+"""Clips with positions that were not measured: hidden markers, NaN in arrays."""
 
 import dataclasses
 from collections.abc import Callable
@@ -13,11 +13,11 @@ __all__ = ["MotionWithGaps", "affected", "make", "missing_of"]
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class MotionWithGaps(Motion):
-    """A `Motion` of which some positions were not measured.
+    """A `Motion` with some positions that were not measured.
 
     Attributes:
-        missing: Bool array of shape `[T, J]`, True where `positions` holds no measurement
-            but what `make` put there.
+        missing: Bool array of shape `[T, J]`, True where `make` interpolated the position
+            because there was no measurement.
 
     >>> clip = make([[[0.0] * 3], [[np.nan] * 3], [[8.0] * 3]], joint_names=["hip"], fps=10)
     >>> clip.positions[1, 0], clip.missing[:, 0]
@@ -35,11 +35,11 @@ class MotionWithGaps(Motion):
 
 
 def make(positions, *, joint_names, parents=None, **fields) -> Motion:
-    """Makes a clip of positions that may hold NaN or infinity where nothing was measured.
+    """Makes a clip from positions that hold NaN or infinity where nothing was measured.
 
-    What is missing lies on the straight line between the joint's places before and after,
-    at the ends of the clip where the joint was first or last; of a joint that is missing
-    throughout, at the origin. `missing` tells that they are not measured.
+    A gap is filled by linear interpolation between the joint's positions before and after
+    it. At the ends of the clip the nearest measured position is repeated. A joint that is
+    never measured is put at the origin. The attribute `missing` marks all of these.
 
     Args:
         positions: Array of shape `[T, J, 3]`, mm, world frame, z up.
@@ -62,10 +62,10 @@ def make(positions, *, joint_names, parents=None, **fields) -> Motion:
     missing = ~finite.all(axis=2)
     frames = np.arange(len(positions))
     for joint in np.flatnonzero(missing.any(axis=0)):
-        seen = ~missing[:, joint]
+        gap = missing[:, joint]
         for axis in range(positions.shape[2]):
             values = positions[:, joint, axis]
-            values[~seen] = np.interp(frames[~seen], frames[seen], values[seen]) if any(seen) else 0
+            values[gap] = np.interp(frames[gap], frames[~gap], values[~gap]) if any(~gap) else 0
     return MotionWithGaps(positions, **fields, missing=missing)
 
 
@@ -82,8 +82,8 @@ def missing_of(motion: Motion) -> NDArray[np.bool_]:
 def affected(motion: Motion, convert: Callable[[Motion], NDArray]) -> NDArray[np.bool_]:
     """Finds which converted joints depend on positions that were not measured.
 
-    A joint depends on a position if it moves with it: found by moving all that is missing
-    elsewhere, so that any conversion will do, also one that averages or extrapolates.
+    The missing positions are moved and the clip is converted again: each joint that moves
+    depends on them. So this works for any conversion, averages and extrapolations included.
 
     Args:
         motion: The clip.
@@ -100,7 +100,7 @@ def affected(motion: Motion, convert: Callable[[Motion], NDArray]) -> NDArray[np
     missing = missing_of(motion)
     if not missing.any():
         return np.zeros(poses.shape[:2], bool)
-    # Another direction for each joint: no weighted sum of them is nothing.
+    # A random offset for each joint, so that no weighted sum of offsets cancels.
     offsets = np.random.default_rng(0).uniform(500.0, 1000.0, [1, motion.num_joints, 3])
     moved = dataclasses.replace(
         motion, positions=motion.positions + np.where(missing[..., None], offsets, 0.0)

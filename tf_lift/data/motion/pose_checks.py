@@ -1,4 +1,4 @@
-"""Checks that numbers can be the poses of a person: unit, up axis, sides, standstill."""
+"""Checks that poses can be human: unit, up axis, left and right, frozen frames."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,29 +16,29 @@ __all__ = [
     "has_starting_pose",
 ]
 
-# Length (mm) of all bones of a body together, the median over the poses: 3,700 to 4,300
-# for the adults of the CMU data in 17 joints. The bounds leave room for a toddler and for
-# other joints; metres and centimetres are off by factors of 1000 and 10.
+# Total bone length of a body (mm), the median over the poses: 3,700 to 4,300 for the adults of
+# the CMU data in 17 joints. The bounds admit toddlers and other skeletons; metres and
+# centimetres are off by factors of 1000 and 10.
 TOTAL_BONE_LENGTH_MM = (1500.0, 9000.0)
-# That of an adult, to say which unit fits best.
+# Total bone length of an adult (mm), to rank the units that fit.
 ADULT_BONE_LENGTH_MM = 4100.0
-# Share of poses with the head above the feet, further along z than along x or y: 0.996 in
-# the CMU data, cartwheels and falls included (at least 0.65 in each of its 256 clips), near
-# 0 where another axis is up.
+# Lowest accepted share of poses with the head above the feet, further along z than along x or
+# y. In the CMU data it is 0.996, cartwheels and falls included, and at least 0.65 in each of
+# the 256 clips; where another axis is up, it is near 0.
 MIN_UPRIGHT_SHARE = 0.3
-# Most by which a bone's length differs from that of its mirror image, as a factor: 1.4 in
-# the CMU data (the shoulders of one clip), far more where joints are in another order.
-# Of fewer than 10 poses the median tells less: those drawn from a prior, which have bones of
-# random lengths, differ by factors of up to 2.2 in our tests.
+# Largest accepted ratio of a bone's length to that of its mirror image: at most 1.4 in the CMU
+# data (the shoulders of one clip), far more where joints are in another order. The median of
+# fewer than 10 poses is less reliable: in our tests, poses drawn from a prior, which have
+# random bone lengths, differ by factors of up to 2.2.
 MAX_SIDE_RATIO = 2.0
 MAX_SIDE_RATIO_OF_FEW = 3.0
 NUM_FEW = 10
-# Shortest standstill that is reported. No one stands still to the last digit: the CMU data
-# have no three equal frames in a row.
+# Shortest standstill that is reported. People never stand still to the last digit: the CMU
+# data have no three equal frames in a row.
 FROZEN_SECONDS = 0.25
 MIN_FROZEN_FRAMES = 3
-# Speed (mm/s, against the root) that no joint of a person has from one frame to the next.
-# A pitcher's hand, the fastest there is, has 40 m/s.
+# Speed (mm/s, relative to the root) that no joint of a person reaches. A baseball pitcher's
+# hand, the fastest known motion, reaches 40 m/s.
 MAX_SPEED = 50_000.0
 
 
@@ -49,7 +49,7 @@ def check_finite(poses: NDArray) -> None:
         poses: Array of shape `[N, L, 3]`.
 
     Raises:
-        ValueError: If they do, with the number of such poses and the first of them.
+        ValueError: If they do; the message gives the number of such poses and the first one.
     """
     bad = ~np.isfinite(poses).all(axis=(1, 2))
     if bad.any():
@@ -60,15 +60,15 @@ def check_finite(poses: NDArray) -> None:
 
 
 def check_unit(poses: NDArray, skeleton: Skeleton, used_mm: float = 1.0) -> None:
-    """Checks that poses are in millimetres, by the length of all bones together.
+    """Checks that poses are in millimetres, by their total bone length.
 
     Args:
         poses: Array of shape `[N, L, 3]`.
         skeleton: Skeleton of the joints.
-        used_mm: The millimetres by which the file's numbers were multiplied.
+        used_mm: Length of the unit (mm) by which the file's numbers were multiplied.
 
     Raises:
-        ValueError: If no person is that large, with the units that would fit.
+        ValueError: If no person has that size; the message names the units that would fit.
     """
     total = total_bone_length(poses, skeleton)
     low, high = TOTAL_BONE_LENGTH_MM
@@ -84,13 +84,13 @@ def check_unit(poses: NDArray, skeleton: Skeleton, used_mm: float = 1.0) -> None
     elif total > 0.0:
         hint = f" ({total / ADULT_BONE_LENGTH_MM:.3g} times that of an adult)"
     raise ValueError(
-        f"`poses` must be in millimetres, the bones of a body {low:g} to {high:g} mm "
-        f"together. Received: {total:.4g}{hint}"
+        f"`poses` must be in millimetres, with a total bone length of {low:g} to {high:g} mm. "
+        f"Received: {total:.4g}{hint}"
     )
 
 
 def total_bone_length(poses: NDArray, skeleton: Skeleton) -> float:
-    """Returns the length of all bones together, the median over the poses.
+    """Computes the total bone length, the median over the poses.
 
     Args:
         poses: Array of shape `[N, L, 3]`.
@@ -102,14 +102,14 @@ def total_bone_length(poses: NDArray, skeleton: Skeleton) -> float:
 
 
 def check_upright(poses: NDArray, skeleton: Skeleton) -> None:
-    """Checks that z is up: that the head is above the feet in enough of the poses.
+    """Checks that z is up: that the head is above the feet in enough poses.
 
     Args:
         poses: Array of shape `[N, L, 3]`.
         skeleton: Skeleton of the joints; one without head or ankles passes.
 
     Raises:
-        ValueError: If it is not, with the axis that seems to be up.
+        ValueError: If z is not up; the message names the axis that seems to be.
     """
     names = skeleton.joint_names
     heads = [n for n in ("head_top", "neck_nose", "nose", "neck") if n in names]
@@ -117,8 +117,8 @@ def check_upright(poses: NDArray, skeleton: Skeleton) -> None:
     if not heads or not feet:
         return
     up = poses[:, names.index(heads[0])] - poses[:, feet].mean(axis=1)
-    # Component of head minus feet along each axis, signed: up is the one that is
-    # positive and largest in nearly every pose.
+    # Head minus feet: the component along the up axis is positive and the largest in nearly
+    # every pose.
     upright = (up[:, 2] > 0.0) & (np.argmax(np.abs(up), axis=1) == 2)
     if upright.mean() < MIN_UPRIGHT_SHARE:
         axis = int(np.argmax(np.abs(up).mean(axis=0)))
@@ -130,17 +130,17 @@ def check_upright(poses: NDArray, skeleton: Skeleton) -> None:
 
 
 def check_sides(poses: NDArray, skeleton: Skeleton) -> None:
-    """Checks that the joints are in the skeleton's order: that left and right are alike.
+    """Checks that the joints are in the skeleton's order, by comparing left and right bones.
 
     Args:
         poses: Array of shape `[N, L, 3]`.
-        skeleton: Skeleton that the joints should have.
+        skeleton: Expected skeleton.
 
     Raises:
         ValueError: If a bone is far longer on one side than on the other.
     """
     names, swap = skeleton.joint_names, skeleton.swap
-    most = MAX_SIDE_RATIO if len(poses) >= NUM_FEW else MAX_SIDE_RATIO_OF_FEW
+    max_ratio = MAX_SIDE_RATIO if len(poses) >= NUM_FEW else MAX_SIDE_RATIO_OF_FEW
     for parent, child in skeleton.bones:
         if not names[child].startswith("left_") or skeleton.parents[swap[child]] != swap[parent]:
             continue
@@ -148,7 +148,7 @@ def check_sides(poses: NDArray, skeleton: Skeleton) -> None:
             float(np.median(np.linalg.norm(poses[:, a] - poses[:, b], axis=-1)))
             for a, b in ((parent, child), (swap[parent], swap[child]))
         )
-        if max(left, right) > most * min(left, right):
+        if max(left, right) > max_ratio * min(left, right):
             raise ValueError(
                 f"`poses` must have the joints of {skeleton.name!r} in its order, left and right "
                 f"alike. Received: {left:.4g} from {names[parent]} to {names[child]}, but "
@@ -157,10 +157,10 @@ def check_sides(poses: NDArray, skeleton: Skeleton) -> None:
 
 
 def frozen_frames(positions: NDArray, fps: float) -> NDArray[np.bool_]:
-    """Finds the frames that only repeat the one before, where the clip stands still.
+    """Finds frames that only repeat the one before, as when a recording lost its person.
 
-    Frames count as frozen if all positions are the same, to the last digit, for at least
-    `FROZEN_SECONDS` and three frames: a recording that lost its person goes on so.
+    Frames count as frozen if all positions stay the same, to the last digit, for at least
+    `FROZEN_SECONDS` and three frames.
 
     Args:
         positions: Array of shape `[T, J, 3]`.
@@ -173,7 +173,7 @@ def frozen_frames(positions: NDArray, fps: float) -> NDArray[np.bool_]:
     array([0, 0, 1, 1, 0, 0])
     """
     repeats = np.concatenate([[False], (positions[1:] == positions[:-1]).all(axis=(1, 2))])
-    # Each run of repeats, from the frame that starts it.
+    # Start and end of each run of repeats.
     edges = np.flatnonzero(np.diff(np.concatenate([repeats, [False]]).astype(int)))
     frozen = np.zeros(len(positions), bool)
     for first, last in edges.reshape(-1, 2):
@@ -184,15 +184,15 @@ def frozen_frames(positions: NDArray, fps: float) -> NDArray[np.bool_]:
 
 
 def has_starting_pose(positions: NDArray, fps: float, root: int = 0) -> bool:
-    """Tells whether the first frame is no part of the motion, as in many BVH files.
+    """Returns whether the first frame is a reference pose rather than part of the motion.
 
-    Programs put a pose of reference there, arms stretched out, from which the second
-    frame could only be reached faster than any person moves.
+    Many programs begin BVH files with a reference pose, arms stretched out. It shows by a
+    jump to the second frame that is faster than any person moves.
 
     Args:
         positions: Array of shape `[T, J, 3]`, mm.
         fps: Frames per second.
-        root: Index of the joint against which the others move.
+        root: Index of the joint relative to which the others' speed is measured.
 
     >>> has_starting_pose(np.array([[0, 900], [0, 1], [0, 2]])[..., None] * [1, 0, 0], 120.0)
     True
