@@ -1,3 +1,5 @@
+"""The loss of belief maps: values, missing labels, gradient, and use in `compile`."""
+
 import json
 
 import helpers
@@ -14,11 +16,11 @@ def test_sums_over_channels_and_cells_and_means_over_the_batch(rng):
     np.testing.assert_allclose(losses.BeliefMapLoss()(true, predicted), expected, rtol=1e-5)
 
 
-def test_channel_without_label_counts_nothing(rng):
+def test_channel_without_label_does_not_count(rng):
     true, predicted = rng.standard_normal([2, 3, 5, 4, 6])
     kept = [channel for channel in range(6) if channel != 2]
     true[1, :, :, 2] = np.nan
-    # One NaN cell is enough, and what is predicted there does not matter.
+    # One NaN cell is enough, and the prediction there does not matter.
     true[2, 3, 1, 2] = np.nan
     predicted[2, 0, 0, 2] = np.nan
     squares = (true[..., kept] - predicted[..., kept]) ** 2

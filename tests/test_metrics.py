@@ -1,3 +1,5 @@
+"""Keras metrics against the errors that they average."""
+
 import json
 
 import numpy as np
@@ -42,7 +44,7 @@ def test_weights_of_joints_and_of_poses(rng, metric, error, dimension):
     errors = error(predicted, true, weights).numpy()
     instance = metric()
     instance.update_state(true, predicted, sample_weight=weights)
-    # The pose without a visible joint has no part in the mean.
+    # The pose without a visible joint does not enter the mean.
     np.testing.assert_allclose(instance.result(), np.mean(np.delete(errors, 4)), rtol=1e-5)
 
     pose_weights = weights[:, 0] + 0.1

@@ -1,4 +1,4 @@
-"""Products of profiles: their values, and what they save in memory."""
+"""Products of profiles: their values, and the memory that they save."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def draw_maps(landmarks):
 
 @pytest.mark.parametrize("function", [draw_maps, *DECODERS])
 def test_no_tensor_of_value_or_gradient_is_larger_than_the_maps(function):
-    """Nothing of shape [batch, height, width, channels, 2]: each axis has its own profile."""
+    """No tensor has shape [batch, height, width, channels, 2]: each axis has its own profile."""
     maps = tf.TensorSpec([2, 9, 11, 5], tf.float32)
     landmarks = tf.TensorSpec([2, 4, 2], tf.float32)
 
@@ -41,7 +41,7 @@ def test_no_tensor_of_value_or_gradient_is_larger_than_the_maps(function):
     graph = value_and_gradient.get_concrete_function(
         landmarks if function is draw_maps else maps
     ).graph
-    # All of the graph is seen: no part of it is a function of its own.
+    # The check sees the whole graph: no part of it is a separate function.
     assert not graph.as_graph_def().library.function
     shapes = [tensor.shape for node in graph.get_operations() for tensor in node.outputs]
     assert all(shape.is_fully_defined() for shape in shapes)

@@ -1,3 +1,5 @@
+"""Pose errors against SciPy, their invariances and their gradients."""
+
 import functools
 
 import helpers
@@ -58,7 +60,7 @@ def test_invariances(rng):
     np.testing.assert_allclose(
         pose_errors.n_mpjpe(7.0 * predicted, true), pose_errors.n_mpjpe(predicted, true)
     )
-    # Nothing is shifted to the root.
+    # Poses are not shifted to the root.
     np.testing.assert_allclose(pose_errors.mpjpe(true + [3.0, 0.0, 4.0], true), 5.0)
 
 
@@ -93,7 +95,7 @@ def test_hidden_joints_change_nothing(rng, error):
         np.testing.assert_allclose(value, expected, rtol=1e-9)
         assert all(np.isfinite(gradient).all() for gradient in gradients)
         assert not np.any(gradients[0].numpy()[:, [2, 5]])
-    # A joint whose truth is NaN is hidden by itself.
+    # A joint whose truth is NaN is hidden without a mask.
     true[:, [2, 5]] = np.nan
     np.testing.assert_allclose(error(predicted, true), expected, rtol=1e-9)
     np.testing.assert_array_equal(pose_errors.num_visible(true), [5] * 4)
@@ -145,7 +147,7 @@ def test_gradient_is_finite_at_degenerate_poses(rng, error, pose):
 
 
 def test_gradient_of_exact_joints_is_zero_under_xla(rng):
-    """Eager TensorFlow's own rule of the square root hides a 0 / 0 that XLA shows."""
+    """Eager TensorFlow's derivative of the square root hides a 0 / 0 that XLA shows."""
     predicted, true = (x.astype(np.float32) for x in random_poses(rng))
     predicted[:, :3] = true[:, :3]
     _, (gradient, _) = tf.function(

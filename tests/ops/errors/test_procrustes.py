@@ -1,3 +1,5 @@
+"""Procrustes alignment against SciPy, and at degenerate configurations."""
+
 import itertools
 
 import helpers
@@ -52,7 +54,7 @@ def test_hidden_joints_change_nothing(rng):
         source[:, 2] = target[:, 2] = junk
         for actual, value in zip(procrustes.fit(source, target, visibility), expected, strict=True):
             np.testing.assert_allclose(actual, value, atol=1e-12)
-    # A target that is not finite hides the joint by itself.
+    # A target that is not finite hides the joint without a mask.
     scale, _, _ = procrustes.fit(source, target)
     np.testing.assert_allclose(scale, expected[0], atol=1e-12)
 
@@ -68,7 +70,7 @@ def test_permutation_of_joints_changes_nothing(rng):
 
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_gradient(rng, mirrored):
-    """Also where the best reflection must be turned down, with weights and a hidden joint."""
+    """Also where a reflection would fit better, with weights and a hidden joint."""
     source = rng.standard_normal([3, 6, 3])
     target = source + 0.3 * rng.standard_normal([3, 6, 3])
     if mirrored:
@@ -140,7 +142,7 @@ def test_nan_in_a_visible_source_joint_shows(rng):
 
 
 def test_modes(rng):
-    # In float32 the two decompositions differ by some 1e-6 of poses of a metre: 0.01 mm.
+    # In float32 the two decompositions differ by about 1e-6 of a pose of one metre: 0.01 mm.
     source, target = 300 * rng.standard_normal([2, 4, 17, 3]).astype(np.float32)
     helpers.check_modes(procrustes.align, [source, target], rng, rtol=1e-4, atol=1e-2)
 

@@ -1,4 +1,4 @@
-"""Lens distortion against its equations, and its inverse against the forward model."""
+"""Lens distortion against plain equations, and its inverse against the forward model."""
 
 import helpers
 import numpy as np
@@ -9,7 +9,7 @@ from reference import cameras as reference
 from tf_lift.ops.geometry import distortion
 
 # k1, k2, p1, p2, k3: an indoor camera of a motion-capture room, an action camera's barrel, a
-# cushion, one of tangential terms alone, and a moustache (barrel within, cushion without).
+# cushion, tangential terms alone, and a moustache (barrel inside, cushion outside).
 LENSES = {
     "room": (-0.2, 0.24, -0.0009, -0.0014, -0.002),
     "barrel": (-0.3, 0.11, 0.001, -0.0005, -0.017),
@@ -20,7 +20,7 @@ LENSES = {
 
 
 def grid(half_width, half_height, steps=21):
-    """Points `[steps^2, 2]` of an image plane at focal length 1."""
+    """Returns points `[steps^2, 2]` of an image plane at focal length 1."""
     axes = (np.linspace(-half, half, steps) for half in (half_width, half_height))
     return np.stack(np.meshgrid(*axes), -1).reshape(-1, 2)
 
@@ -35,7 +35,7 @@ def test_distort_equals_the_equations(lens):
 
 @pytest.mark.parametrize("lens", LENSES)
 def test_undistort_inverts_to_a_millionth_of_a_pixel(lens):
-    """Over the whole of an image 77 degrees wide, at a focal length of 5000 px."""
+    """Covers an image 77 degrees wide, at a focal length of 5000 px."""
     points = grid(0.8, 0.6)
     distorted = np.array([reference.distort(point, LENSES[lens]) for point in points])
     found = distortion.undistort(distorted, np.array(LENSES[lens])).numpy()
@@ -73,21 +73,21 @@ def test_no_inverse_is_nan():
     np.testing.assert_allclose(distortion.distort(close, coefficients)[0, 1], -highest * 0.9999)
 
 
-def test_a_solution_beyond_the_fold_is_none():
-    """Where the polynomial rises again, its points are not what the lens shows there."""
+def test_a_solution_beyond_the_fold_is_rejected():
+    """Where the polynomial rises again, its points are not those that the lens projects."""
     coefficients = np.array([-0.6, 0.1, 0.0, 0.0, 0.0])
     radii = np.linspace(0, 3, 3001)
     values = radii * (1 - 0.6 * radii**2 + 0.1 * radii**4)
     rising_again = 2.6
     assert np.all(np.diff(values[radii < 0.8]) > 0) and np.diff(values).min() < 0
     beyond = reference.distort((rising_again, 0), coefficients)
-    assert beyond[0] > values[radii < 1].max()  # None before the fold has this image.
+    assert beyond[0] > values[radii < 1].max()  # No point before the fold has this image.
     assert np.isnan(distortion.undistort(beyond[np.newaxis], coefficients)).all()
 
 
 @pytest.mark.parametrize("lens", LENSES)
 def test_jacobian_is_the_derivative(lens, rng):
-    """A wrong one would still converge, more slowly."""
+    """A wrong Jacobian would still converge, only more slowly."""
     x, y = rng.uniform(-0.7, 0.7, 2)
     actual = distortion._jacobian(x, y, LENSES[lens])
     delta = 1e-6
@@ -105,7 +105,7 @@ def test_gradients(rng):
 
 
 def test_gradient_is_exact_at_any_number_of_steps(rng):
-    """The implicit function's, not that of a few unrolled steps."""
+    """The gradient is the implicit function's, not that of a few unrolled steps."""
     points = rng.uniform(-0.4, 0.4, [5, 2])
     lens = np.array(LENSES["barrel"])
     upstream = rng.standard_normal([5, 2])

@@ -14,7 +14,7 @@ PAIRS = [("coco17", "h36m17"), ("h36m17", "mpii16"), ("mediapipe33", "openpose25
 def test_agrees_with_numpy(source, target, kind, rng):
     joints = skeletons.get(source).num_joints
     points = rng.standard_normal([3, 4, joints, 2])
-    # Not finite, and not known to be hidden.
+    # Not finite, but marked visible by some masks.
     points[0, 1, 3, 0], points[2, 2, 11] = np.nan, np.inf
     visibility = {
         "none": None,

@@ -66,7 +66,7 @@ def test_points_behind_the_camera_have_no_image(depth, rng):
     points = make_points(rng, 4)
     points[1, 2] = depth
     upstream = rng.standard_normal([4, 2])
-    upstream[1] = 0  # Of a NaN that is masked later.
+    upstream[1] = 0  # The caller masks the NaN.
     value, gradients = helpers.upstream_gradients(
         lambda x, f: pinhole.project(x, f, PRINCIPAL_POINT, LENS), [points, FOCAL_LENGTH], upstream
     )

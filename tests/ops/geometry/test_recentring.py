@@ -1,4 +1,4 @@
-"""Turning a camera towards a person: geometry against matrices, and at its degenerate points."""
+"""Turning a camera towards a person: against matrices, and at degenerate points."""
 
 import helpers
 import numpy as np
@@ -18,7 +18,7 @@ def test_level_rotation_undoes_pitch_and_roll(rng):
 
 
 def test_pitch_is_that_of_the_lift(rng):
-    """The same convention as that of the tables: `rotations.world_to_camera`."""
+    """The pitch has the convention of the tables, `rotations.world_to_camera`."""
     for yaw, pitch in rng.uniform(-1.5, 1.5, [5, 2]):
         np.testing.assert_allclose(
             rotations.world_to_camera(yaw, pitch),
@@ -28,7 +28,7 @@ def test_pitch_is_that_of_the_lift(rng):
 
 
 def test_recentred_camera_is_a_camera_of_that_pitch(rng):
-    """For whatever ray, the turned camera is upright, and the angle is the change of yaw."""
+    """For any ray the turned camera is upright, and the angle is the change of yaw."""
     for yaw, pitch, roll, table_pitch in rng.uniform(-1.4, 1.4, [8, 4]):
         ray = rng.normal(size=3)
         level = recentring.level_rotation(np.float64(pitch), np.float64(roll))
@@ -60,16 +60,16 @@ def test_straight_up_and_down_have_the_heading_of_the_camera(sign, rng):
     assert np.isfinite(tape.gradient(total, variable)).all()
 
 
-def test_mean_ray_counts_what_is_visible(rng):
+def test_mean_ray_counts_visible_landmarks(rng):
     rays = rng.normal(size=[3, 5, 2])
     visible = np.array([[1, 1, 0, 1, 0], [1, 1, 1, 1, 1], [0, 0, 0, 0, 0]], bool)
     expected = []
-    for pose, seen in zip(rays[:2], visible[:2], strict=True):
+    for pose, counted in zip(rays[:2], visible[:2], strict=True):
         total = np.zeros(3)
-        for (x, y), counts in zip(pose, seen, strict=True):
+        for (x, y), counts in zip(pose, counted, strict=True):
             total += counts * np.array([x, y, 1]) / np.sqrt(x**2 + y**2 + 1)
         expected.append(total / np.linalg.norm(total))
-    expected.append([0, 0, 1])  # None is visible: the optical axis.
+    expected.append([0, 0, 1])  # No ray is visible: the optical axis.
     rays[~visible] = np.nan
     np.testing.assert_allclose(recentring.mean_ray(rays, visible), expected, rtol=1e-12)
     weighted = recentring.mean_ray(rays, visible * 0.3)
@@ -91,7 +91,7 @@ def test_rotated_rays_point_the_same_way(rng):
 def test_a_ray_that_points_away_has_no_place_in_the_image(rng):
     turn = reference.world_to_camera(np.pi * 0.9, 0, 0) @ reference.world_to_camera(0, 0, 0).T
     rays = np.array([[0.1, 0.2], [8.0, 0.0]])
-    upstream = np.array([[0.0, 0.0], [0.7, -0.4]])  # Of a NaN that is masked later.
+    upstream = np.array([[0.0, 0.0], [0.7, -0.4]])  # The caller masks the NaN.
     value, (gradient,) = helpers.upstream_gradients(
         lambda x: recentring.rotate_rays(x, turn), [rays], upstream
     )
@@ -105,7 +105,7 @@ def test_rays_that_are_not_finite_leave_the_gradient_of_the_rotation(rng):
     rays = rng.uniform(-0.4, 0.4, [3, 2])
     turn = reference.world_to_camera(0.2, 0.1, 0) @ reference.world_to_camera(0, 0, 0).T
     upstream = rng.normal(size=[3, 2])
-    upstream[1] = 0  # Of a NaN that is masked later.
+    upstream[1] = 0  # The caller masks the NaN.
     _, expected = helpers.upstream_gradients(recentring.rotate_rays, [rays, turn], upstream)
     rays[1] = [np.nan, 1.0]
     value, actual = helpers.upstream_gradients(recentring.rotate_rays, [rays, turn], upstream)
@@ -133,7 +133,7 @@ def test_an_unknown_depth_straightens_nothing(depth, rng):
     )
     np.testing.assert_array_equal(value, rays)
     assert all(np.isfinite(gradient).all() for gradient in gradients)
-    # Nor does a joint go through the camera.
+    # Joints stay in front of the camera.
     close = recentring.straighten(rays, np.full([17, 3], -5000.0), 1000.0)
     np.testing.assert_allclose(close, 0.1 * rays)
 

@@ -1,4 +1,4 @@
-"""Rotations from the world to the camera."""
+"""Rotations from the world to the camera, against a reference and by hand."""
 
 import numpy as np
 from reference import lifting as reference
@@ -21,7 +21,7 @@ def test_is_a_rotation(rng):
 
 
 def test_directions_by_hand():
-    # Up in the world is up in the image; the side towards -y faces the camera.
+    # Up in the world is up in the image; -y points to the camera.
     np.testing.assert_allclose(world_to_camera(0.0) @ [0, 0, 1], [0, -1, 0], atol=1e-12)
     np.testing.assert_allclose(world_to_camera(0.0) @ [0, -1, 0], [0, 0, -1], atol=1e-12)
     # A quarter turn, counter-clockwise from above, takes x to the world's y: away.
