@@ -9,37 +9,40 @@ import numpy as np
 
 __all__ = ["Candidate", "Timing", "fastest", "measure", "ratio"]
 
-# A median of fewer rounds says little, so the budget may be overdrawn for them, but not
-# more often than so.
+# The median of fewer rounds says little: the budget may be overdrawn to reach this number,
+# up to `_MAX_OVERDRAFT` times the budget.
 _MIN_ROUNDS = 3
-_MOST_OVERDRAWN = 3
+_MAX_OVERDRAFT = 3
 
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-    """Something to time.
+    """A function to time.
 
     Attributes:
-        call: Takes what `make_inputs` returned; returns when the result is there.
+        call: Takes the tuple of `make_inputs`; returns when its result is there.
         make_inputs: Takes a random generator and returns a tuple; it is not timed.
-        size: What one call does that many of: poses.
+        size: Units of work in one call, such as poses.
         calls: Calls of a round, one after the other, each on inputs of its own that were made
             before; their median is the round's time.
+        rounds: If given, only this many rounds, the first ones, time the candidate; and it
+            runs once before them instead of twice. For calls that take long.
     """
 
     call: Callable[..., Any]
     make_inputs: Callable[[np.random.Generator], tuple]
     size: int = 1
     calls: int = 1
+    rounds: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Timing:
-    """How long a candidate took.
+    """Times of a candidate.
 
     Attributes:
         first: Seconds of the very first call, tracing and compilation included.
-        seconds: `[rounds]`, of one call.
+        seconds: `[rounds]`, of one call; NaN for rounds that left the candidate out.
         size: See `Candidate`.
     """
 
@@ -50,17 +53,17 @@ class Timing:
     @property
     def median(self) -> float:
         """Median seconds of a call."""
-        return float(np.median(self.seconds))
+        return float(np.nanmedian(self.seconds))
 
     def figures(self) -> dict[str, Any]:
-        """Returns what a record keeps."""
-        quartiles = np.percentile(self.seconds, [25, 75])
+        """Returns the figures that a record keeps."""
+        quartiles = np.nanpercentile(self.seconds, [25, 75])
         return {
             "seconds": self.median,
             "seconds_quartiles": [float(value) for value in quartiles],
             "poses_per_second": self.size / self.median,
             "first_call_seconds": self.first,
-            "rounds": len(self.seconds),
+            "rounds": int(np.isfinite(self.seconds).sum()),
         }
 
 
@@ -72,15 +75,15 @@ def measure(
     advance: Callable[[float, str], Any] = lambda share, text: None,
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Timing]:
-    """Times candidates in rounds; in each, all of them in an order of its own.
+    """Times candidates in rounds, in an order drawn anew for each round.
 
     Args:
-        candidates: What to time, by name.
+        candidates: Candidates by name.
         rounds: Number of rounds.
-        seconds: After so many of timed rounds no other is begun, once there are three, and
-            after three times as many once there is one.
+        seconds: Budget of timed rounds: no round begins after it once there are three, nor
+            after three times as much once there is one.
         seed: Seed of the inputs and the orders.
-        advance: Is told the share of the work that is done and the name of what runs.
+        advance: Called with the share of the work that is done and the name of the rest.
         clock: Seconds since some moment.
 
     Returns:
@@ -91,17 +94,21 @@ def measure(
     for index, (name, candidate) in enumerate(candidates.items()):
         advance(0.5 * index / len(candidates), f"{name}: compile")
         (first[name],) = _timed(candidate, rng, clock, 1)
-        # The second call may still trace, allocate or fill caches.
-        _timed(candidate, rng, clock, 1)
+        if candidate.rounds is None:
+            # The second call may still trace, allocate or fill caches.
+            _timed(candidate, rng, clock, 1)
     taken: dict[str, list[float]] = {name: [] for name in candidates}
     started = clock()
     for number in range(rounds):
-        overdrawn = (clock() - started) / seconds
-        if overdrawn >= (1 if number >= _MIN_ROUNDS else _MOST_OVERDRAWN) and number:
+        overdraft = (clock() - started) / seconds
+        if overdraft >= (1 if number >= _MIN_ROUNDS else _MAX_OVERDRAFT) and number:
             break
         advance(0.5 + 0.5 * number / rounds, f"round {number + 1} of {rounds}")
         for name in rng.permutation(list(candidates)):
             candidate = candidates[name]
+            if candidate.rounds is not None and number >= candidate.rounds:
+                taken[name].append(np.nan)
+                continue
             calls = _timed(candidate, rng, clock, candidate.calls)
             taken[name].append(float(np.median(calls)))
     advance(1.0, "")
@@ -114,14 +121,14 @@ def measure(
 def ratio(timing: Timing, base: Timing) -> float:
     """Returns the throughput of one candidate over that of another, both of the same rounds.
 
-    It is the median of the rounds' ratios: what slows a whole round does not count.
+    It is the median of the rounds' ratios, so that a slow round does not count.
 
     >>> fast, slow = Timing(0, np.array([1.0, 2.0]), 4), Timing(0, np.array([2.0, 4.0]), 2)
     >>> ratio(fast, slow)
     4.0
     """
     shares = (base.seconds / base.size) / (timing.seconds / timing.size)
-    return float(np.median(shares))
+    return float(np.nanmedian(shares))
 
 
 def fastest(timings: dict[str, Timing], *names: str) -> str:

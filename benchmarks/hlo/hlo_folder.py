@@ -1,6 +1,7 @@
-"""Folders of exported programs: StableHLO, what to give it and what it then returns."""
+"""Folders of exported programs: StableHLO, example arguments and the results for them."""
 
 import dataclasses
+import hashlib
 import json
 import pathlib
 
@@ -8,23 +9,27 @@ import numpy as np
 
 from benchmarks.harness import atomic, records
 
-__all__ = ["Program", "read", "write"]
+__all__ = ["Program", "check_free", "read", "write"]
 
 _MANIFEST = "manifest.json"
-_KIND = "tf_lift programs"
+# The number is raised when folders of earlier exports can no longer be read.
+_KIND = "tf_lift programs 2"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Program:
     """A compiled program's source and one example of its use.
 
+    The example's poses may be fewer than the batch: its arrays are then repeated, pose by
+    pose from the first on, see `repeated`.
+
     Attributes:
         name: Name, part of its files' names.
         text: StableHLO.
         batch: Poses.
-        arguments: In order: first those that are given, then constants.
+        arguments: In order: first the example's, then the constants.
         argument_names: Name of each; constants are "constant 0" and so on.
-        results: What it returned for them, in order.
+        results: The results of the example, in order.
         result_names: Name of each.
     """
 
@@ -36,12 +41,17 @@ class Program:
     results: list[np.ndarray]
     result_names: list[str]
 
+    def repeated(self, array: np.ndarray) -> np.ndarray:
+        """Repeats the poses of an example's argument or result up to the batch."""
+        return array[np.arange(self.batch) % len(array)]
+
 
 def write(folder, programs: list[Program], command: str) -> pathlib.Path:
     """Writes programs, whole or not at all.
 
-    Each is `NAME.mlir`, `NAME.arguments.npz` and `NAME.results.npz`, whose arrays `0`, `1`
-    and so on stand in order; `manifest.json` tells their names, the machine and versions.
+    Each has `NAME.arguments.npz` and `NAME.results.npz`, whose arrays are named `0`, `1` and
+    so on in order. Programs of the same text share one `.mlir` file. `manifest.json` has the
+    names, the machine and the versions.
 
     Args:
         folder: Folder to make; an older export there is replaced.
@@ -59,13 +69,15 @@ def write(folder, programs: list[Program], command: str) -> pathlib.Path:
     with atomic.replacing_folder(folder) as new:
         listed = []
         for program in programs:
-            (new / f"{program.name}.mlir").write_text(program.text, encoding="utf-8")
+            source = f"{hashlib.sha256(program.text.encode()).hexdigest()[:16]}.mlir"
+            (new / source).write_text(program.text, encoding="utf-8")
             for part in ("arguments", "results"):
                 arrays = {str(index): array for index, array in enumerate(getattr(program, part))}
                 np.savez(new / f"{program.name}.{part}.npz", **arrays)
             listed.append(
                 {
                     "name": program.name,
+                    "source": source,
                     "batch": program.batch,
                     "arguments": program.argument_names,
                     "results": program.result_names,
@@ -83,10 +95,10 @@ def write(folder, programs: list[Program], command: str) -> pathlib.Path:
 
 
 def check_free(folder) -> None:
-    """Raises where `write` would, before the work is done.
+    """Raises if `write` would, before the programs are made.
 
     Raises:
-        ValueError: If the folder holds something else than an export.
+        ValueError: If the folder holds anything but an export.
     """
     folder = pathlib.Path(folder)
     if folder.is_dir() and not any(folder.iterdir()):
@@ -101,17 +113,23 @@ def check_free(folder) -> None:
 
 
 def read(folder) -> list[Program]:
-    """Reads what `write` wrote.
+    """Reads a folder that `write` made.
 
     Raises:
         ValueError: If the folder is no export, or lacks a file of it.
     """
     folder = pathlib.Path(folder)
     programs = []
-    for listed in _manifest(folder)["programs"]:
+    manifest = _manifest(folder)
+    if manifest["kind"] != _KIND:
+        raise ValueError(
+            f"{folder} must be exported again: this version reads {_KIND!r}. "
+            f"Received: {manifest['kind']!r}"
+        )
+    for listed in manifest["programs"]:
         name = listed["name"]
         try:
-            text = (folder / f"{name}.mlir").read_text(encoding="utf-8")
+            text = (folder / listed["source"]).read_text(encoding="utf-8")
             arrays = {}
             for part in ("arguments", "results"):
                 with np.load(folder / f"{name}.{part}.npz", allow_pickle=False) as stored:
@@ -140,6 +158,7 @@ def _manifest(folder):
             f"{folder} must be a folder that `python -m benchmarks export_hlo` made. "
             f"Received: {error}"
         ) from error
-    if not isinstance(manifest, dict) or manifest.get("kind") != _KIND:
-        raise ValueError(f"{folder}: {_MANIFEST} must be of an export of programs")
+    kind = manifest.get("kind") if isinstance(manifest, dict) else None
+    if not str(kind).startswith(_KIND.rpartition(" ")[0]):
+        raise ValueError(f"{folder}: {_MANIFEST} must belong to an export of programs")
     return manifest

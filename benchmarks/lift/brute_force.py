@@ -1,4 +1,7 @@
-"""The lift by brute force in float64 NumPy, from the formulas of docs/method.md alone."""
+"""The lift by brute force in float64 NumPy, from the formulas of docs/method.md alone.
+
+It shares no code with the library.
+"""
 
 from typing import NamedTuple
 
@@ -11,12 +14,13 @@ _CHUNK = 500
 
 
 class Lifted(NamedTuple):
-    """What every candidate made of the landmarks, and the poses of the best.
+    """Costs of every candidate, and the pose of the best one.
 
     Attributes:
         joints_3d: `[N, L, 3]`, mm, camera frame, origin at joint 0.
-        energy: `[N]`, mm^2, of the best.
-        costs: `[N, M]`, equation 12; candidates by component, then angle.
+        energy: `[N]`, mm^2, of the best candidate.
+        costs: `[N, M]`, M12 but for terms that all candidates share; candidates by component,
+            then angle.
     """
 
     joints_3d: np.ndarray
@@ -24,9 +28,13 @@ class Lifted(NamedTuple):
     costs: np.ndarray
 
     def gaps(self) -> np.ndarray:
-        """Returns by how much, relative to its cost, each pose's best is before the next."""
+        """Returns the distance from each pose's lowest cost to the next, relative to it."""
         best, second = np.partition(self.costs, 1, axis=1)[:, :2].T
         return (second - best) / np.abs(best)
+
+    def rows(self, chosen) -> "Lifted":
+        """Returns some of the poses."""
+        return Lifted(*(array[chosen] for array in self))
 
 
 def lift(landmarks, prior, num_rotations=80, visibility=None, advance=lambda share: None) -> Lifted:
@@ -36,28 +44,30 @@ def lift(landmarks, prior, num_rotations=80, visibility=None, advance=lambda sha
         landmarks: `[N, L, 2]`.
         prior: `PosePrior`, of more than one candidate.
         num_rotations: Number of angles.
-        visibility: `[N, L]`, bool; rows of landmarks that are not seen are left out.
-        advance: Told the share of the poses that are done.
+        visibility: `[N, L]`, bool or weights >= 0; landmarks of weight 0 are left out.
+        advance: Called with the share of the poses that are done.
+
+    References:
+        docs/method.md, M1 to M14.
     """
     landmarks = np.asarray(landmarks, np.float64)
     count, num_joints = landmarks.shape[:2]
-    if visibility is None:
-        visibility = np.ones([count, num_joints], bool)
+    weights = np.ones([count, num_joints]) if visibility is None else np.float64(visibility)
     shapes = _turned(prior, num_rotations)
     result = Lifted(
         np.empty([count, num_joints, 3]),
         np.empty(count),
         np.empty([count, len(shapes)]),
     )
-    masks, inverse = np.unique(visibility, axis=0, return_inverse=True)
+    distinct, inverse = np.unique(weights, axis=0, return_inverse=True)
     inverse = inverse.reshape(-1)
     done = 0
-    for number, mask in enumerate(masks):
-        solver = _Solver(shapes, mask, prior, num_rotations)
-        rows = np.flatnonzero(inverse == number)
-        for start in range(0, len(rows), _CHUNK):
-            part = rows[start : start + _CHUNK]
-            joints_3d, energy, costs = solver(landmarks[part][:, mask])
+    for number, row in enumerate(distinct):
+        solver = _Solver(shapes, row, prior, num_rotations)
+        poses = np.flatnonzero(inverse == number)
+        for start in range(0, len(poses), _CHUNK):
+            part = poses[start : start + _CHUNK]
+            joints_3d, energy, costs = solver(landmarks[part])
             result.joints_3d[part], result.energy[part], result.costs[part] = (
                 joints_3d,
                 energy,
@@ -69,7 +79,7 @@ def lift(landmarks, prior, num_rotations=80, visibility=None, advance=lambda sha
 
 
 def _turned(prior, num_rotations):
-    """R [W, mu] of every candidate, `[M, J + 1, L, 3]`, camera frame: section 1."""
+    """Returns R [W, mu] of every candidate, `[M, J + 1, L, 3]`, camera frame: section 1."""
     angles = 2 * np.pi * np.arange(num_rotations) / num_rotations
     loadings = prior.stddev[:, :, None, None] * prior.basis
     shapes = np.concatenate([loadings, prior.mean_pose[:, None]], 1)[:, None]
@@ -82,35 +92,44 @@ def _turned(prior, num_rotations):
 
 
 class _Solver:
-    """All candidates for the landmarks that one mask leaves."""
+    """All candidates for landmarks of the same weights.
 
-    def __init__(self, shapes, mask, prior, num_rotations):
+    Coordinates are taken less their weighted mean and times the root of their weight: V of
+    M14 is then the identity, and the formulas of section 1 hold.
+    """
+
+    def __init__(self, shapes, weights, prior, num_rotations):
         self._shapes = shapes
-        seen = shapes[:, :, mask, :2]
-        # Less the mean of each coordinate: the translation.
-        seen = (seen - seen.mean(2, keepdims=True)).reshape(*seen.shape[:2], -1)
+        self._seen = weights > 0
+        self._weights = weights[self._seen, np.newaxis]
+        seen = self._whiten(shapes[:, :, self._seen, :2])
         self._design, self._mean = seen[:, :-1], seen[:, -1]  # D' [M, J, 2L], p [M, 2L]
         num_bases = self._design.shape[1]
         self._noise = np.repeat(prior.noise_stddev**2, num_rotations)
         gram = self._design @ self._design.swapaxes(1, 2)
         gram += self._noise[:, None, None] * np.eye(num_bases)
-        # z = Q y, equation 3.
+        # z = Q y, M3.
         self._regression = np.linalg.solve(gram, self._design)
-        self._dimensions = 2 * mask.sum() - 2
+        self._dimensions = 2 * self._seen.sum() - 2
         self._normaliser = np.linalg.slogdet(gram)[1]
         self._normaliser += (self._dimensions - num_bases) * np.log(self._noise)
         self._normaliser -= 2 * np.log(np.repeat(prior.mixture_weights, num_rotations))
 
+    def _whiten(self, points):
+        """Flattens `[..., visible landmarks, 2]`."""
+        mean = (self._weights * points).sum(-2, keepdims=True) / self._weights.sum()
+        whitened = np.sqrt(self._weights) * (points - mean)
+        return whitened.reshape(*points.shape[:-2], -1)
+
     def __call__(self, landmarks):
-        y = landmarks - landmarks.mean(1, keepdims=True)
-        y = y.reshape(len(y), -1)[None]  # [1, N, 2L]; arrays below are [M, N, ...].
+        y = self._whiten(landmarks[:, self._seen])[None]  # [1, N, 2L]; below [M, N, ...].
         noise, mean = self._noise[:, None], self._mean[:, None]
-        # What the bases leave of y: M y = y - D Q y, equation 7.
+        # The part of y beyond the bases: M y = y - D Q y, M7.
         latents = y @ self._regression.swapaxes(1, 2)
         left = y - latents @ self._design
         square = (left**2).sum(-1) + noise * (latents**2).sum(-1)  # A = y'My
         product = np.einsum("mnc,mc->mn", left, self._mean)  # B = p'My
-        # The most likely scale, equation 10.
+        # The most likely scale, M10.
         root = np.sqrt(product**2 + 4 * square * noise * self._dimensions)
         unit = (product + root) / (2 * square)
         target = unit[..., None] * y - mean

@@ -1,4 +1,4 @@
-"""The device that the lift runs on, and how near it comes to what that device can do."""
+"""The device that the lift runs on, and the lift's speed relative to the device's limits."""
 
 import contextlib
 
@@ -9,27 +9,26 @@ from benchmarks.harness import records
 from benchmarks.harness.timing import Candidate, measure
 from benchmarks.hlo import roofline as roofs
 from benchmarks.lift import programs
-from tf_lift.prior import build_tables
 
 __all__ = ["BATCHES", "find", "on", "roofline"]
 
 BATCHES = (4096, 65536)
-# Numbers that are copied and the side of the matrices: enough to fill the device, by whether
-# it is an accelerator.
+# Length of the copied vector and side of the multiplied matrices, large enough to fill an
+# accelerator (True) or a processor (False).
 _COPIED = {True: 2**27, False: 2**25}
 _SIDE = {True: 8192, False: 1536}
 
 
 def find(device: str | None) -> dict:
-    """Describes the device that TensorFlow takes, or the one that is named.
+    """Describes the device that TensorFlow prefers, or a named one.
 
     Args:
-        device: Such as "GPU:0".
+        device: Such as "GPU:0"; `None` for the preferred one.
 
     Raises:
         ValueError: If there is no such device.
     """
-    # Children and other programs need some of its memory as well.
+    # Leave memory to the processes of the growth part and to other programs.
     for accelerator in tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError):  # It is in use already.
             tf.config.experimental.set_memory_growth(accelerator, True)
@@ -58,7 +57,7 @@ def find(device: str | None) -> dict:
 
 
 def on(device: str | None):
-    """Returns a context in which TensorFlow takes this device, or the one it likes."""
+    """Returns a context in which TensorFlow uses this device, or the one it prefers."""
     return contextlib.nullcontext() if device is None else tf.device(_short(device))
 
 
@@ -74,10 +73,10 @@ def roofline(
     """Times whole batches against the larger of bytes / bandwidth and operations / rate.
 
     Args:
-        rounds: See `timing.measure`, as the next three.
+        rounds: See `timing.measure`, as for the next three.
         seconds: Budget.
         seed: Seed.
-        advance: Told of progress.
+        advance: See `timing.measure`.
         bandwidth: GB/s of the memory; by default that of a copy, measured in the same rounds.
         rate: TFLOP/s; by default that of a large float32 product in the same rounds.
         batches: Numbers of poses; by default `BATCHES`.
@@ -89,7 +88,6 @@ def roofline(
     if accelerator is None:
         accelerator = find(None)["accelerator"]
     prior = tf_lift.PosePrior.load("cmu")
-    tables = build_tables(prior)
     copied, side = _COPIED[accelerator], _SIDE[accelerator]
     copy = tf.function(lambda x: x + 1.0, jit_compile=True, autograph=False)
     candidates = {
@@ -106,7 +104,7 @@ def roofline(
     costs = {}
     for batch in batches or BATCHES:
         inputs = programs.landmarks(prior, batch)
-        lift = programs.forward(tables, True)
+        lift = programs.forward(prior, True)
         candidates[str(batch)] = Candidate(programs.synchronised(lift), inputs, batch)
         text = lift.experimental_get_compiler_ir(tf.TensorSpec([batch, prior.num_joints, 2]))(
             stage="stablehlo"

@@ -14,13 +14,12 @@ import tensorflow as tf
 
 import tf_lift
 from benchmarks.lift import growth_point, programs
-from tf_lift.prior import build_tables
 
 __all__ = ["AXES", "TABLES", "compile_again", "count_traces", "evaluate", "exponent", "run_point"]
 
 _PROJECT = pathlib.Path(growth_point.__file__).resolve().parents[2]
-# Each size and the arguments of `growth_point.run` that have it. Random priors are of
-# (components, bases, joints).
+# The arguments of `growth_point.run` for each size. Random priors have (components, bases,
+# joints).
 AXES = {
     "batch": {size: {"batch": size} for size in (1, 16, 256, 4096, 65536)},
     "rotations": {size: {"rotations": size} for size in (20, 80, 400)},
@@ -28,7 +27,7 @@ AXES = {
     "components": {size: {"prior": [size, 25, 17]} for size in (1, 3, 10)},
     "joints": {size: {"prior": [3, 25, size], "batch": 1024} for size in (14, 33, 133)},
 }
-# The tables that are largest.
+# The largest tables.
 TABLES = {"prior": [10, 25, 17], "rotations": 400, "batch": 1024}
 
 
@@ -37,15 +36,15 @@ def evaluate(device, advance, axes=None, tables=None, run=None) -> dict:
 
     Args:
         device: Such as "GPU:0", or `None`.
-        advance: Told of progress.
+        advance: See `timing.measure`.
         axes: By default `AXES`.
         tables: By default `TABLES`.
         run: By default `run_point`.
 
     Returns:
         By the name of the axis, dict of the figures by size and of the exponents with which
-        time and peak memory grow over the last two sizes, 1 for linear; `tables`;
-        `traces`, the number of an unknown batch; and what `compile_again` returns, `again`.
+        time and peak memory grow over the last two sizes, 1 for linear; `tables`; the results
+        of `count_traces`, `traces`, and of `compile_again`, `again`.
     """
     axes, tables, run = axes or AXES, tables or TABLES, run or run_point
     points = [(axis, size, point) for axis, sizes in axes.items() for size, point in sizes.items()]
@@ -94,7 +93,7 @@ def run_point(point: dict) -> dict:
     """Runs one size in a process of its own.
 
     Returns:
-        What `growth_point.run` does, or dict of `failed`, what became of the process.
+        The result of `growth_point.run`, or dict of `failed`, a text with the exit status.
     """
     with tempfile.TemporaryDirectory() as folder:
         # XLA reports on the programs of functions that are named `lift`.
@@ -119,12 +118,11 @@ def run_point(point: dict) -> dict:
 
 
 def count_traces(batches=(1, 5)) -> dict[str, int]:
-    """Returns how often a function of an unknown number of poses is traced for some."""
+    """Counts the traces of a function of an unknown number of poses for some numbers."""
     prior = tf_lift.PosePrior.load("cmu")
-    tables = build_tables(prior)
     counts = {}
     for kind in ("compiled", "plain"):
-        function = programs.forward(tables, kind == "compiled", unknown_batch=True)
+        function = programs.forward(prior, kind == "compiled", unknown_batch=True)
         for batch in batches:
             function(tf.random.normal([batch, prior.num_joints, 2]))
         counts[kind] = function.experimental_get_tracing_count()
@@ -132,22 +130,21 @@ def count_traces(batches=(1, 5)) -> dict[str, int]:
 
 
 def compile_again(batches=(32, 48)) -> dict[str, float]:
-    """Tells whether new landmarks compile again, as where XLA takes them for constants.
+    """Measures whether new landmarks recompile, as when XLA takes them for constants.
 
     Returns:
-        For a function of an unknown number of poses, the forward pass and both, the time
-        of a call on new landmarks over that of the first call with the last of some
-        numbers of poses, in which it is compiled.
+        For a function of an unknown number of poses, the forward pass and both passes: the
+        time of a call on new landmarks over that of the first call with the same number of
+        poses, which compiles; for the last number of `batches`.
     """
     prior = tf_lift.PosePrior.load("cmu")
-    tables = build_tables(prior)
     rng = np.random.default_rng(0)
     shares = {}
     for name, make in (
         ("forward", programs.forward),
         ("both passes", programs.forward_and_backward),
     ):
-        function = programs.synchronised(make(tables, True, unknown_batch=True))
+        function = programs.synchronised(make(prior, True, unknown_batch=True))
         for batch in batches:
             seconds = []
             for _ in range(3):

@@ -36,14 +36,14 @@ def run(
         pitches: Pitches of the search.
         rounds: Timed calls; the median counts.
         device: Such as "GPU:0".
-        dump: Folder in which XLA leaves its reports, as its flags say.
+        dump: Folder into which XLA writes its reports, as set by its flags.
 
     Returns:
-        Dict of `seconds` of a call, `compile_seconds` of the first, `matmul_seconds` of the
-        bare product of 4096 rows in the same process, `peak_bytes`, the memory that the
-        program needs, how that is known, `memory`, `process_peak_bytes`, `tables_seconds`,
-        `tables_bytes`, and whether asking for the tables again gives the same ones,
-        `tables_kept`.
+        Dict of `seconds` of a call; `compile_seconds` of the first; `matmul_seconds` of the
+        bare product of 4096 rows in the same process; `peak_bytes`, the memory that the
+        program needs, and `memory`, the source of that figure; `process_peak_bytes`;
+        `tables_seconds`; `tables_bytes`; and `tables_kept`, whether a second call returns the
+        same tables.
     """
     import tensorflow as tf
 
@@ -57,15 +57,18 @@ def run(
         prior = programs.random_prior(*prior)
     devices.find(device)
     with devices.on(device):
-        tf.constant(0.0) + 1.0  # What TensorFlow needs once is not the tables'.
-        options = (prior, rotations, tuple(np.linspace(0.0, 0.4, pitches).tolist()))
+        tf.constant(0.0) + 1.0  # Start TensorFlow outside the timing of the tables.
+        searched = tuple(np.linspace(0.0, 0.4, pitches).tolist())
+        options = (prior, rotations, searched)
         started = time.perf_counter()
         tables = build_tables(*options)
         tables_seconds = time.perf_counter() - started
         rng = np.random.default_rng(0)
         make = programs.landmarks(prior, batch)
         inputs = [make(rng)[0] for _ in range(rounds + 1)]
-        lift = programs.synchronised(programs.forward(tables, True))
+        lift = programs.synchronised(
+            programs.forward(prior, True, num_rotations=rotations, pitches=searched)
+        )
         before = _process_peak()
         compile_seconds = _timed(lift, inputs[0])
         lift(inputs[0])
@@ -100,9 +103,9 @@ def _timed(function, *inputs):
 
 
 def _peak_bytes(dump, before):
-    """Returns what the program needs, and how that is known.
+    """Returns the memory that the program needs, and the source of that figure.
 
-    What a process holds tells little: the allocator keeps what it once had.
+    The memory of a process says little: the allocator keeps pages that it once had.
     """
     sizes = []
     for report in pathlib.Path(dump).glob("*memory-usage-report.txt") if dump else ():
@@ -110,7 +113,7 @@ def _peak_bytes(dump, before):
         if found:
             sizes.append(int(found[1]))
     if sizes:
-        return max(sizes), "XLA's report of the program: inputs, results and all between"
+        return max(sizes), "XLA's report of the program: inputs, results and temporaries"
     return _process_peak() - before, "growth of ru_maxrss, the compiler's memory included"
 
 
@@ -119,7 +122,7 @@ def _process_peak():
 
 
 def _size(tables):
-    """Bytes of all arrays and tensors of the tables."""
+    """Returns the bytes of all arrays and tensors of the tables."""
     total = 0
     for value in vars(tables).values():
         if hasattr(value, "shape") and hasattr(value, "dtype"):

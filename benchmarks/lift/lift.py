@@ -5,24 +5,25 @@ import shlex
 from benchmarks.harness import options as readers
 from benchmarks.harness import records
 
-__all__ = ["PARTS", "main", "targets"]
+__all__ = ["PARTS", "main"]
 
-PARTS = ("speed", "missing", "exactness", "growth", "roofline")
-# With a device of its own the lift is held against what that device can do as well.
+PARTS = ("speed", "missing", "startup", "exactness", "growth", "roofline")
+# With a device of its own the lift is compared with that device's limits as well.
 _DEFAULT_PARTS = PARTS[:-1]
 
 
 def main(arguments: list[str]) -> dict:
-    """Runs the benchmark; `--help` tells the options.
+    """Runs the benchmark; `--help` lists the options.
 
     Returns:
-        The results: what stands under `results` in the JSON file.
+        The results: the content of `results` in the JSON file.
     """
     options = _parse(arguments)
-    # TensorFlow comes with these; the command line is checked before.
+    # These import TensorFlow; the command line is checked before.
     from rich.console import Console
 
     from benchmarks.lift import devices, report
+    from benchmarks.lift.targets import targets
 
     found = devices.find(options.device)
     print(f"device: {found['device']} ({found['description']})", flush=True)
@@ -58,11 +59,17 @@ def _parse(arguments):
         "--seconds",
         type=readers.positive,
         default=25.0,
-        help="budget of the rounds of each comparison; three are done in any case",
+        help="budget of the rounds of each comparison; it is overdrawn, up to three times, "
+        "until there are three rounds",
     )
     parser.add_argument("--poses", metavar="FILE", help="real poses, as in the other benchmarks")
     parser.add_argument("--num-poses", type=readers.positive_int, default=10_000)
-    parser.add_argument("--num-masked", type=readers.positive_int, default=1000)
+    parser.add_argument(
+        "--num-masked",
+        type=readers.positive_int,
+        default=1000,
+        help="poses with landmarks missing; a fifth of them with real-valued weights",
+    )
     parser.add_argument("--device", metavar="NAME", help='such as "GPU:0"')
     parser.add_argument(
         "--bandwidth", type=readers.positive, metavar="GB/s", help="of the device's memory"
@@ -76,7 +83,7 @@ def _parse(arguments):
 
 def _run(part, options, advance):
     from benchmarks.accuracy import protocol
-    from benchmarks.lift import devices, exactness, growth, speed
+    from benchmarks.lift import devices, exactness, growth, missing, speed, startup
 
     timed = {"rounds": options.rounds, "seconds": options.seconds, "seed": options.seed}
     if part == "speed":
@@ -91,7 +98,9 @@ def _run(part, options, advance):
             ),
         }
     if part == "missing":
-        return {"missing": speed.missing(options.batch, **timed, advance=advance)}
+        return {"missing": missing.missing(options.batch, **timed, advance=advance)}
+    if part == "startup":
+        return {"startup": startup.startup(options.batch, options.seed, advance)}
     if part == "exactness":
         path = options.poses or protocol.default_poses()
         sizes = (options.num_poses, options.num_masked)
@@ -103,62 +112,3 @@ def _run(part, options, advance):
             **timed, advance=advance, bandwidth=options.bandwidth, rate=options.rate
         )
     }
-
-
-def targets(results: dict) -> list[dict]:
-    """Returns what is aimed at, of the parts that were run.
-
-    Args:
-        results: What `main` returns.
-
-    Returns:
-        Dicts of `what`, `value`, `target` and whether it is `met`.
-    """
-    rows = []
-
-    def row(what, value, target, most=False):
-        met = value <= target if most else value >= target
-        rows.append({"what": what, "value": value, "target": target, "met": bool(met)})
-
-    if "speed" in results:
-        speed, latency = results["speed"], results["latency_us"]
-        forward = speed["candidates"]["cmu compiled"]["times_matmul"]
-        row("forward, throughput over the bare matmul", forward, 0.7)
-        row(
-            "both passes, time over the forward's (at most)",
-            speed["backward"]["cmu compiled"],
-            1.3,
-            True,
-        )
-        row("one pose, a call, microseconds (at most)", latency["compiled function"], 200.0, True)
-        row("one pose, in a function (at most)", latency["one lift more"], 200.0, True)
-    if "missing" in results:
-        shares = {
-            name: max(
-                figures["share_of_all_visible"]
-                for key, figures in results["missing"]["candidates"].items()
-                if key.startswith(name)
-            )
-            for name in ("random masks", "8 masks")
-        }
-        row("random masks, share of all visible", shares["random masks"], 0.15)
-        row("8 masks, share of all visible", shares["8 masks"], 0.5)
-    for run in ("all_visible", "masked") if "exactness" in results else ():
-        for way in ("eager", "compiled"):
-            figures = results["exactness"][run][way]
-            what = f"{run.replace('_', ' ')}, {way}: "
-            row(what + "energy, relative (at most)", figures["energy_largest"], 1e-4, True)
-            row(what + "share of joints within 0.1 mm", figures["joints_within_0.1_mm"], 0.999)
-            row(what + "joints, mm (at most)", figures["joints_largest_mm"], 1.0, True)
-    if "growth" in results:
-        growth = results["growth"]
-        row("traces for an unknown batch (at most)", growth["traces"]["compiled"], 1, True)
-        for name, share in growth["again"].items():
-            row(f"new landmarks, {name}, time over compiling (at most)", share, 0.2, True)
-        row(
-            "tables of K=10 at 400 angles, seconds (at most)",
-            growth["tables"]["seconds"],
-            2.0,
-            True,
-        )
-    return rows

@@ -1,4 +1,4 @@
-"""The lift as functions to time, and inputs for them."""
+"""The lift as functions to time, and makers of their landmarks."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,83 +6,120 @@ import tensorflow as tf
 import tf_lift
 from benchmarks.accuracy import views
 from tf_lift import skeletons
-from tf_lift.ops.lift import lift as lifting
 
 __all__ = [
     "bare_matmul",
     "forward",
     "forward_and_backward",
     "forward_in_turn",
-    "forward_masked",
+    "keyword",
     "landmarks",
     "matmul_inputs",
-    "random_masks",
     "random_prior",
     "synchronised",
     "upstreams",
 ]
 
-# The bare product that the lift is measured by: the landmarks' products times the
+# The bare product that the lift is measured against: the landmarks' products times the
 # quadratic forms of 3 components at 80 angles, 17 landmarks.
 MATMUL_SHAPE = (630, 240)
+# The estimator whose speed has aims, unless another is named.
+_ESTIMATOR = "map"
 
 
-def forward(tables, compiled: bool, unknown_batch: bool = False):
-    """Returns the default lift as a function of landmarks, of any number if wanted."""
+def keyword(prior, *, compiled: bool = True, **options):
+    """Returns the call that a user makes in eager mode.
 
-    def lift(landmarks):
-        return lifting.lift(landmarks, tables, jit_compile=compiled and "caller")
+    Args:
+        prior: `PosePrior`.
+        compiled: The keyword `jit_compile`.
+        **options: Fields of `tf_lift.LiftOptions`; the estimator is "map" by default.
 
-    signature = _signature(tables, 2) if unknown_batch else None
+    Returns:
+        Function of landmarks and, if wanted, their visibility.
+    """
+    options = {"estimator": _ESTIMATOR} | options
+
+    def lift(landmarks, visibility=None):
+        return tf_lift.lift(landmarks, prior, visibility, jit_compile=compiled, **options)
+
+    return lift
+
+
+def forward(prior, compiled: bool, *, unknown_batch: bool = False, inner=None, **options):
+    """Returns the lift as one `tf.function`.
+
+    Args:
+        prior: `PosePrior`.
+        compiled: Whether XLA compiles the function.
+        unknown_batch: Whether its signature leaves the number of poses open; it then takes
+            landmarks without visibility.
+        inner: The lift's own `jit_compile`; by default that of the function.
+        **options: Fields of `tf_lift.LiftOptions`; the estimator is "map" by default.
+
+    Returns:
+        Function of landmarks and, if wanted, their visibility.
+    """
+    call = keyword(prior, compiled=compiled if inner is None else inner, **options)
+
+    # TensorFlow gives no StableHLO of a function with optional arguments.
+    def lift(*inputs):
+        return call(*inputs)
+
+    signature = _signature(prior, 2) if unknown_batch else None
     return tf.function(lift, signature, jit_compile=compiled, autograph=False)
 
 
-def forward_in_turn(tables, number: int):
-    """Returns a compiled function that lifts landmarks, then what these project to, and on.
+def forward_in_turn(prior, number: int):
+    """Returns a compiled function that lifts landmarks, then the projection of the result.
 
-    It returns a list of all results.
+    Args:
+        prior: `PosePrior`.
+        number: Number of lifts, each of the landmarks to which the last one projects.
+
+    Returns:
+        Function of landmarks that returns the list of all results.
     """
+    lift = keyword(prior)
 
-    def lift(landmarks):
+    def lifts(landmarks):
         results = []
         for _ in range(number):
-            results.append(lifting.lift(landmarks, tables, jit_compile="caller"))
+            results.append(lift(landmarks))
             landmarks = results[-1]["landmarks"]
         return results
 
-    return tf.function(lift, jit_compile=True, autograph=False)
+    return tf.function(lifts, jit_compile=True, autograph=False)
 
 
-def forward_masked(tables, compiled: bool):
-    """Returns the default lift as a function of landmarks and their visibility."""
+def forward_and_backward(prior, compiled: bool, *, unknown_batch: bool = False):
+    """Returns the lift and its gradient as one `tf.function`.
 
-    def lift(landmarks, visibility):
-        return lifting.lift(landmarks, tables, visibility, jit_compile=compiled)
+    Args:
+        prior: `PosePrior`.
+        compiled: Whether XLA compiles the function.
+        unknown_batch: Whether its signature leaves the number of poses open.
 
-    return tf.function(lift, jit_compile=compiled, autograph=False)
-
-
-def forward_and_backward(tables, compiled: bool, unknown_batch: bool = False):
-    """Returns the lift with its gradient as one function, of any number of poses if wanted.
-
-    It takes landmarks and the upstream gradients of `joints_3d` and `landmarks`, and
-    returns all results and the gradient of the landmarks.
+    Returns:
+        Function of landmarks, the upstream gradients of `joints_3d` and `landmarks`, and, if
+        wanted, the visibility. It returns all results and the gradient of the landmarks.
     """
+    lift = keyword(prior, compiled=compiled)
 
-    def step(landmarks, joints_upstream, landmarks_upstream):
+    def step(landmarks, joints_upstream, landmarks_upstream, *visibility):
         with tf.GradientTape() as tape:
             tape.watch(landmarks)
-            lifted = lifting.lift(landmarks, tables, jit_compile=compiled and "caller")
+            lifted = lift(landmarks, *visibility)
         targets = [lifted["joints_3d"], lifted["landmarks"]]
         upstream = [joints_upstream, landmarks_upstream]
         return lifted, tape.gradient(targets, landmarks, output_gradients=upstream)
 
-    signature = _signature(tables, 2, 3, 2) if unknown_batch else None
+    signature = _signature(prior, 2, 3, 2) if unknown_batch else None
     return tf.function(step, signature, jit_compile=compiled, autograph=False)
 
 
-def _signature(tables, *axes):
-    return [tf.TensorSpec([None, tables.num_joints, count]) for count in axes]
+def _signature(prior, *axes):
+    return [tf.TensorSpec([None, prior.num_joints, count]) for count in axes]
 
 
 def bare_matmul(compiled: bool):
@@ -122,26 +159,6 @@ def upstreams(batch: int, num_joints: int):
     return make
 
 
-def random_masks(rng, batch: int, num_joints: int, max_missing: int = 6, distinct=None):
-    """Draws which landmarks are seen.
-
-    Args:
-        rng: Random generator.
-        batch: Number of masks.
-        num_joints: Number of landmarks.
-        max_missing: Each mask misses 0 to so many, all numbers equally likely.
-        distinct: If given, the masks are drawn of so many.
-
-    Returns:
-        `[batch, num_joints]`, bool.
-    """
-    if distinct is not None:
-        some = random_masks(rng, distinct, num_joints, max_missing)
-        return some[rng.integers(distinct, size=batch)]
-    missing = rng.integers(max_missing + 1, size=[batch, 1])
-    return rng.random([batch, num_joints]).argsort(1).argsort(1) >= missing
-
-
 def random_prior(mixture_size: int, num_bases: int, num_joints: int, seed: int = 0):
     """Returns a prior of any size: a tall cloud of joints that moves in random directions.
 
@@ -165,7 +182,7 @@ def random_prior(mixture_size: int, num_bases: int, num_joints: int, seed: int =
 
 
 def synchronised(function):
-    """Returns a function that returns when the device has done all that was asked."""
+    """Returns a function that returns when the device has finished all work."""
 
     def call(*inputs):
         function(*inputs)

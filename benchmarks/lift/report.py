@@ -1,4 +1,4 @@
-"""What the benchmark of the lift prints: progress, and its figures as tables."""
+"""Prints the benchmark of the lift: its progress, and its figures as tables."""
 
 import contextlib
 
@@ -7,7 +7,7 @@ __all__ = ["progress_bar", "tables", "targets_table"]
 
 @contextlib.contextmanager
 def progress_bar(title, console):
-    """Shows progress where there is a terminal; gives a function of a share and a text."""
+    """Shows progress on a terminal; yields a function of the share that is done and a text."""
     from rich import progress
 
     columns = (
@@ -33,6 +33,7 @@ def tables(part: str, results: dict):
     yield from {
         "speed": _speed,
         "missing": _missing,
+        "startup": _startup,
         "exactness": _exactness,
         "growth": _growth,
         "roofline": _roofline,
@@ -40,14 +41,16 @@ def tables(part: str, results: dict):
 
 
 def targets_table(rows):
-    """Yields the lines of what is aimed at."""
+    """Yields the lines of the aims, each MET or NOT MET."""
     if not rows:
         return
     width = max(len(row["what"]) for row in rows)
-    yield f"\n{'':{width}}  {'measured':>10}  {'aim':>8}"
+    yield f"\n{'':{width}}  {'measured':>10}  {'aim':>11}"
     for row in rows:
-        met = "" if row["met"] else "  NOT MET"
-        yield f"{row['what']:{width}}  {row['value']:10.4g}  {row['target']:8.4g}{met}"
+        aim = f"{'<=' if row['at_most'] else '>='} {row['target']:.4g}"
+        met = "MET" if row["met"] else "NOT MET"
+        yield f"{row['what']:{width}}  {row['value']:10.4g}  {aim:>11}  {met}"
+    yield f"{sum(row['met'] for row in rows)} of {len(rows)} aims met"
 
 
 def _timed(candidates, column, title):
@@ -63,10 +66,13 @@ def _timed(candidates, column, title):
 
 def _speed(results):
     speed = results["speed"]
-    yield f"{speed['batch']} poses, all landmarks visible; the floor is {speed['matmul']}"
+    yield f"{speed['batch']} poses, all landmarks visible; ratios are to {speed['matmul']}"
     yield from _timed(speed["candidates"], "times_matmul", "x bare matmul")
     for name, ratio in speed["backward"].items():
         yield f"forward + backward over forward, {name}: {ratio:.3f}"
+    for prior, ratios in speed["compared"].items():
+        for title, ratio in ratios.items():
+            yield f"{prior}, {title}: {ratio:.3f}"
     yield "one pose, microseconds a call:"
     for name, value in results["latency_us"].items():
         yield f"  {name:24} {value:8.1f}"
@@ -74,32 +80,50 @@ def _speed(results):
 
 def _missing(results):
     missing = results["missing"]
-    yield (
-        f"{missing['batch']} poses ({missing['weighted_batch']} with weights), 0 to 6 of the "
-        f"landmarks missing; all visible is {missing['all_visible']!r}"
-    )
-    yield from _timed(missing["candidates"], "share_of_all_visible", "x all visible")
+    for prior, kinds in missing["rows"].items():
+        for kind, rows in kinds.items():
+            yield f"{missing['batch']} poses, {prior}, {kind}"
+            yield from _timed(rows, "share_of_all_visible", "x all visible")
+
+
+def _startup(results):
+    startup = results["startup"]
+    for prior, seconds in startup["compile_seconds"].items():
+        times = ", ".join(f"{dtype} masks {value:.2f} s" for dtype, value in seconds.items())
+        yield f"{prior}: compiled for any mix of masks of {startup['batch']} poses: {times}"
+    for prior, value in startup["first_lift_seconds"].items():
+        yield f"{prior}: first lift of a process, tables included: {value:.2f} s"
 
 
 def _exactness(results):
     exactness = results["exactness"]
     yield f"float32 against brute force in float64: {exactness['poses']}"
+    runs = exactness["runs"]
+    width = max(len(f"{run}, compiled") for run in runs)
     heads = ("energy, most", "<= 1e-4", "joints, mm", "<= 0.1 mm", "<= 1 mm", "ties", "other")
-    yield f"{'':22}" + "".join(f"{head:>14}" for head in heads)
-    for run in ("all_visible", "masked"):
-        for way in ("eager", "compiled"):
-            its = exactness[run][way]
+    yield f"{'':{width}}" + "".join(f"{head:>14}" for head in heads)
+    for run, its in runs.items():
+        for way, figures in its["ways"].items():
             cells = (
-                f"{its['energy_largest']:.2g}",
-                f"{100 * its['energy_within_1e-4']:.2f} %",
-                f"{its['joints_largest_mm']:.3g}",
-                f"{100 * its['joints_within_0.1_mm']:.2f} %",
-                f"{100 * its['joints_within_1_mm']:.2f} %",
-                f"{its['ties']}",
-                f"{its['other_candidate']}",
+                f"{figures['energy_largest']:.2g}",
+                f"{100 * figures['energy_within_1e-4']:.2f} %",
+                f"{figures['joints_largest_mm']:.3g}",
+                f"{100 * figures['joints_within_0.1_mm']:.2f} %",
+                f"{100 * figures['joints_within_1_mm']:.2f} %",
+                f"{figures['ties']}",
+                f"{figures['other_candidate']}",
             )
-            yield f"{run.replace('_', ' ') + ', ' + way:22}" + "".join(f"{c:>14}" for c in cells)
-    yield "ties are counted apart; other: poses of which another candidate was chosen"
+            yield f"{f'{run}, {way}':{width}}" + "".join(f"{cell:>14}" for cell in cells)
+    yield "ties count apart; other: poses for which another candidate was chosen"
+    for run, its in runs.items():
+        for way, figures in its["ways"].items():
+            worst = (
+                f"{count}: {values['energy_largest']:.1g}, {values['joints_largest_mm']:.1g} mm"
+                for count, values in figures.get("by_missing", {}).items()
+            )
+            text = "; ".join(worst)
+            if text:
+                yield f"{run}, {way}, largest errors by number missing: {text}"
 
 
 def _growth(results):
@@ -129,7 +153,7 @@ def _growth(results):
     tables = growth["tables"]
     yield (
         f"tables of {tables['of']}: {tables['seconds']:.2f} s, {tables['bytes'] / 2**20:.1f} MiB, "
-        + ("kept for all who ask" if tables["kept"] else "made again for each who asks")
+        + ("kept after the first call" if tables["kept"] else "built again by each call")
     )
     traces = ", ".join(f"{kind} {count}" for kind, count in growth["traces"].items())
     yield f"traces for an unknown batch: {traces}"
@@ -150,6 +174,6 @@ def _roofline(results):
         yield (
             f"{batch} poses: {1e3 * its['seconds']:.3f} ms, at least "
             f"{1e3 * its['bound_seconds']:.3f} ms by {its['limited_by']}: "
-            f"{100 * its['share_of_bound']:.1f} % of what is possible"
-            + (f"; {its['loops']} loops are counted once" if its["loops"] else "")
+            f"{100 * its['share_of_bound']:.1f} % of the limit"
+            + (f"; the bodies of {its['loops']} loops count once" if its["loops"] else "")
         )

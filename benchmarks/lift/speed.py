@@ -1,4 +1,4 @@
-"""Speed of the lift beside one bare matrix product; what missing landmarks cost."""
+"""Speed of the lift with all landmarks visible, against one bare matrix product."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,36 +6,43 @@ import tensorflow as tf
 import tf_lift
 from benchmarks.harness.timing import Candidate, fastest, measure, ratio
 from benchmarks.lift import programs
-from tf_lift.prior import build_tables
 
-__all__ = ["latency", "missing", "speed"]
+__all__ = ["PRIORS", "latency", "speed"]
 
-# The priors that are timed; what is aimed at is said of the first.
+# The priors that are timed: the small one, whose speed is compared with the bare product, and
+# the default one.
 PRIORS = ("cmu", "cmu-tuned")
 _MATMULS = ("matmul_compiled", "matmul_plain")
 # Calls of a round where one takes microseconds.
 _LATENCY_CALLS = 60
-# Lifts in turn in one function, to tell what one takes without what a call does.
+# Lifts in one function, from which follows the time of one lift without the call's overhead.
 _LIFTS = 4
-# Poses with real-valued weights, which take the normal equations of each.
-_WEIGHTED_BATCH = 128
-_NUM_DISTINCT = 8
+# Pairs of candidates whose throughputs are compared, with a title.
+_COMPARED = {
+    "a compiled function around lift, over jit_compile=True": ("compiled function", "compiled"),
+    "eager calls, over the plain graph": ("eager", "plain"),
+}
 
 
 def speed(batch, rounds, seconds, seed, advance) -> dict:
     """Times the forward pass, and both passes, of whole batches.
 
+    For each prior: `compiled` is `tf_lift.lift(..., jit_compile=True)`, `compiled function`
+    a `tf.function(jit_compile=True)` around `tf_lift.lift`, `plain` a `tf.function` around
+    it, `eager` the bare call. The estimator is "map", but for `mean compiled`.
+
     Args:
         batch: Poses.
-        rounds: See `timing.measure`, as the next three.
+        rounds: See `timing.measure`, as for the next three.
         seconds: Budget.
         seed: Seed.
-        advance: Told of progress.
+        advance: See `timing.measure`.
 
     Returns:
-        Dict of `matmul`, the name of the fastest bare product, of `candidates`, for each
-        its figures and its throughput over that of the product, `times_matmul`, and of
-        `backward`, seconds of both passes over those of the forward pass.
+        Dict of `matmul`, the name of the fastest bare product; `candidates`, the figures of
+        each with its throughput over that of the product, `times_matmul`; `backward`, seconds
+        of both passes over those of the forward pass; and `compared`, by prior and title,
+        the throughput of one way to call the lift over that of another.
     """
     candidates = {
         f"matmul_{kind}": Candidate(
@@ -47,33 +54,32 @@ def speed(batch, rounds, seconds, seed, advance) -> dict:
     }
     for name in PRIORS:
         prior = tf_lift.PosePrior.load(name)
-        tables = build_tables(prior)
         inputs = programs.landmarks(prior, batch)
         upstreams = programs.upstreams(batch, prior.num_joints)
 
         def both(rng, inputs=inputs, upstreams=upstreams):
             return inputs(rng) + upstreams(rng)
 
+        functions = {
+            "compiled": programs.keyword(prior),
+            "compiled function": programs.forward(prior, True, inner=False),
+            "plain": programs.forward(prior, False),
+            "eager": programs.keyword(prior, compiled=False),
+            "mean compiled": programs.keyword(prior, estimator="mean"),
+        }
+        for kind, function in functions.items():
+            candidates[f"{name} {kind}"] = Candidate(programs.synchronised(function), inputs, batch)
         for kind in ("compiled", "plain"):
-            forward = programs.forward(tables, kind == "compiled")
-            step = programs.forward_and_backward(tables, kind == "compiled")
-            candidates[f"{name} {kind}"] = Candidate(programs.synchronised(forward), inputs, batch)
+            step = programs.forward_and_backward(prior, kind == "compiled")
             candidates[f"{name} {kind} with gradient"] = Candidate(
                 programs.synchronised(step), both, batch
             )
-
-        def keyword(landmarks, prior=prior):
-            return tf_lift.lift(landmarks, prior, jit_compile=True)
-
-        candidates[f"{name} jit_compile=True"] = Candidate(
-            programs.synchronised(keyword), inputs, batch
-        )
     timings = measure(candidates, rounds, seconds, seed, advance)
     return speed_report(timings, batch)
 
 
 def speed_report(timings, batch) -> dict:
-    """Returns what `speed` does, from the timings of its candidates."""
+    """Returns the results of `speed` from the timings of its candidates."""
     matmul = fastest(timings, *_MATMULS)
     figures = {
         name: timing.figures() | {"times_matmul": ratio(timing, timings[matmul])}
@@ -85,23 +91,36 @@ def speed_report(timings, batch) -> dict:
         for name, timing in timings.items()
         if name.endswith(" with gradient")
     }
-    return {"batch": batch, "matmul": matmul, "candidates": figures, "backward": backward}
+    compared = {
+        prior: {
+            title: ratio(timings[f"{prior} {one}"], timings[f"{prior} {other}"])
+            for title, (one, other) in _COMPARED.items()
+        }
+        for prior in PRIORS
+    }
+    return {
+        "batch": batch,
+        "matmul": matmul,
+        "candidates": figures,
+        "backward": backward,
+        "compared": compared,
+    }
 
 
 def latency(rounds, seconds, seed, advance) -> dict:
-    """Times one pose at a time, beside a compiled function that does nothing.
+    """Times one pose at a time, next to a compiled function that does nothing.
 
     Returns:
         Microseconds of a call, by name: the median over rounds of the median of many calls.
-        `one lift more` is what each lift of a function adds after the first, which the call
-        from Python is part of.
+        `one lift more` is the time that each lift after the first adds to a function, without
+        the overhead of a call from Python.
     """
     prior = tf_lift.PosePrior.load(PRIORS[0])
-    tables = build_tables(prior)
     inputs = programs.landmarks(prior, 1)
     (example,) = inputs(np.random.default_rng(seed))
     empty = tf.function(tf.identity, jit_compile=True, autograph=False)
-    compiled, plain = (programs.forward(tables, kind) for kind in (True, False))
+    compiled, plain = (programs.forward(prior, kind) for kind in (True, False))
+    keyword = programs.keyword(prior)
 
     def fetched(function):
         """Fetches one small result, which waits for the one program that makes them all."""
@@ -111,11 +130,11 @@ def latency(rounds, seconds, seed, advance) -> dict:
         return function.get_concrete_function(tf.TensorSpec(example.shape, example.dtype))
 
     empty_concrete = concrete(empty)
-    in_turn = programs.forward_in_turn(tables, _LIFTS)
+    in_turn = programs.forward_in_turn(prior, _LIFTS)
     functions = {
         "compiled function": fetched(compiled),
         "its concrete function": fetched(concrete(compiled)),
-        "jit_compile=True": fetched(lambda y: tf_lift.lift(y, prior, jit_compile=True)),
+        "jit_compile=True": fetched(keyword),
         "plain function": fetched(plain),
         f"{_LIFTS} lifts in turn": lambda y: in_turn(y)[-1]["energy"].numpy(),
         "empty compiled function": lambda y: empty(y).numpy(),
@@ -129,61 +148,3 @@ def latency(rounds, seconds, seed, advance) -> dict:
     taken = {name: 1e6 * timing.median for name, timing in timings.items()}
     more = (taken[f"{_LIFTS} lifts in turn"] - taken["compiled function"]) / (_LIFTS - 1)
     return taken | {"one lift more": more}
-
-
-def missing(batch, rounds, seconds, seed, advance) -> dict:
-    """Times batches with landmarks missing: any masks, few distinct ones, weights.
-
-    Returns:
-        Dict of `all_visible`, the name of the fastest candidate that sees all, and of
-        `candidates`, for each its figures and its throughput as a `share_of_all_visible`.
-    """
-    prior = tf_lift.PosePrior.load(PRIORS[0])
-    tables = build_tables(prior)
-    num_joints = prior.num_joints
-
-    weighted_batch = min(batch, _WEIGHTED_BATCH)
-    all_inputs = programs.landmarks(prior, batch)
-    weighted_inputs = programs.landmarks(prior, weighted_batch)
-
-    def masked(distinct):
-        def make(rng):
-            masks = programs.random_masks(rng, batch, num_joints, distinct=distinct)
-            return *all_inputs(rng), tf.constant(masks)
-
-        return make
-
-    def weighted(rng):
-        weights = rng.uniform(0.1, 1.0, [weighted_batch, num_joints])
-        return *weighted_inputs(rng), tf.constant(weights, tf.float32)
-
-    makers = {
-        "all visible": (all_inputs, batch),
-        "random masks": (masked(None), batch),
-        f"{_NUM_DISTINCT} masks": (masked(_NUM_DISTINCT), batch),
-        "weights": (weighted, weighted_batch),
-    }
-    candidates = {}
-    for kind in ("compiled", "plain"):
-        # One function for masks and weights: it traces each kind of input.
-        some = programs.synchronised(programs.forward_masked(tables, kind == "compiled"))
-        everything = programs.synchronised(programs.forward(tables, kind == "compiled"))
-        for name, (make, size) in makers.items():
-            function = everything if name == "all visible" else some
-            candidates[f"{name}, {kind}"] = Candidate(function, make, size)
-    return missing_report(measure(candidates, rounds, seconds, seed, advance), batch)
-
-
-def missing_report(timings, batch) -> dict:
-    """Returns what `missing` does, from the timings of its candidates."""
-    base = fastest(timings, *(name for name in timings if name.startswith("all visible")))
-    figures = {
-        name: timing.figures() | {"share_of_all_visible": ratio(timing, timings[base])}
-        for name, timing in timings.items()
-    }
-    return {
-        "batch": batch,
-        "weighted_batch": min(batch, _WEIGHTED_BATCH),
-        "all_visible": base,
-        "candidates": figures,
-    }

@@ -3,7 +3,7 @@ import pytest
 
 
 class Clock:
-    """Time that passes only where it is told to."""
+    """A clock that only tests advance."""
 
     def __init__(self):
         self.now = 100.0
@@ -24,8 +24,8 @@ def timing():
     return timing
 
 
-def _candidate(timing, clock, durations, log, name, size=1, calls=1):
-    """A candidate whose calls take what `durations` says, in turn; its inputs take 50 s."""
+def _candidate(timing, clock, durations, log, name, size=1, calls=1, rounds=None):
+    """Returns a candidate whose calls take the `durations` in turn; its inputs take 50 s."""
     durations = iter(durations)
 
     def make(rng):
@@ -36,7 +36,7 @@ def _candidate(timing, clock, durations, log, name, size=1, calls=1):
         log.append((name, value))
         clock.now += next(durations)
 
-    return timing.Candidate(call, make, size, calls)
+    return timing.Candidate(call, make, size, calls, rounds)
 
 
 def test_rounds_time_calls_alone(timing, clock):
@@ -76,9 +76,25 @@ def test_many_calls_of_a_round_count_by_their_median(timing, clock):
     np.testing.assert_array_equal(timings["a"].seconds, [2, 4])
 
 
+def test_slow_candidates_take_part_in_the_first_rounds_alone(timing, clock):
+    log = []
+    candidates = {
+        "slow": _candidate(timing, clock, [30, 8, 4], log, "slow", rounds=2),
+        "fast": _candidate(timing, clock, [8, 7, 1, 2, 3, 4], log, "fast"),
+    }
+    timings = timing.measure(candidates, rounds=4, clock=clock)
+    np.testing.assert_array_equal(timings["slow"].seconds, [8, 4, np.nan, np.nan])
+    np.testing.assert_array_equal(timings["fast"].seconds, [1, 2, 3, 4])
+    figures = timings["slow"].figures()
+    assert figures["rounds"] == 2 and figures["seconds"] == 6
+    assert figures["first_call_seconds"] == 30
+    # Ratios of the two rounds that both took part in: 1 / 8 and 2 / 4.
+    assert timing.ratio(timings["slow"], timings["fast"]) == pytest.approx(0.3125)
+
+
 @pytest.mark.parametrize(("seconds", "rounds"), [(1.0, 1), (100.0, 3), (220.0, 5), (1e9, 7)])
 def test_budget_ends_the_rounds(timing, clock, seconds, rounds):
-    # A round takes 51 s, its inputs included: what one waits for.
+    # A round takes 51 s, its inputs included.
     candidate = _candidate(timing, clock, [1] * 20, [], "a")
     timings = timing.measure({"a": candidate}, rounds=7, seconds=seconds, clock=clock)
     assert len(timings["a"].seconds) == rounds

@@ -12,21 +12,25 @@ def _views(prior, count, rng):
     return views.make_views(poses, rng).landmarks.astype(np.float64)
 
 
-@pytest.mark.parametrize("masked", [False, True])
-def test_every_candidate_is_that_of_the_reference(rng, masked):
+@pytest.mark.parametrize("kind", ["all", "masks", "weights"])
+def test_every_candidate_is_that_of_the_reference(rng, kind):
     from benchmarks.lift import brute_force
 
     prior = tf_lift.PosePrior.load("cmu")
     landmarks = _views(prior, 3, rng)
     visibility = np.ones([3, 17], bool)
-    if masked:
+    if kind != "all":
         visibility[0, [3, 9]] = visibility[2, [1, 5, 16]] = False
         landmarks[~visibility] = np.nan
+    if kind == "weights":
+        visibility = visibility * rng.uniform(0.1, 2.0, [3, 17])
     told = []
-    found = brute_force.lift(landmarks, prior, 6, visibility if masked else None, told.append)
+    found = brute_force.lift(
+        landmarks, prior, 6, visibility if kind != "all" else None, told.append
+    )
     for index in range(3):
         weights = visibility[index].astype(float)
-        seen = np.where(visibility[index][:, None], landmarks[index], 0.0)
+        seen = np.where(weights[:, None] > 0, landmarks[index], 0.0)
         solved = [
             reference.candidate(seen, prior, k, reference.rotation(angle), weights)
             for k in range(3)

@@ -72,19 +72,31 @@ def test_nothing_but_nan_is_not_exact(exactness, truth):
     assert found["energy_within_1e-4"] == 0 and found["joints_within_1_mm"] == 0
 
 
-def test_the_lift_is_exact_on_poses_of_a_file(exactness, poses_file, monkeypatch):
+@pytest.mark.parametrize("way", ["eager", pytest.param("compiled", marks=pytest.mark.slow)])
+def test_the_lift_is_exact_on_poses_of_a_file(exactness, poses_file, monkeypatch, way):
     monkeypatch.setattr(exactness, "_NUM_ROTATIONS", 16)
     shares = []
-    found = exactness.evaluate(
-        poses_file, 24, 6, seed=0, advance=lambda share, text: shares.append(share)
-    )
+
+    def advance(share, text):
+        shares.append(share)
+
+    found = exactness.evaluate(poses_file, 24, 20, seed=0, advance=advance, ways=(way,))
     assert found["poses"].startswith("24 poses of poses.npz")
-    assert found["all_visible"]["num_poses"] == 24 and found["masked"]["num_poses"] == 6
-    for run in ("all_visible", "masked"):
-        for way in ("eager", "compiled"):
-            its = found[run][way]
-            assert its["energy_largest"] <= 1e-4 and its["joints_largest_mm"] <= 0.1, (run, way)
-            assert its["other_candidate"] == 0
+    assert {run: its["num_poses"] for run, its in found["runs"].items()} == {
+        "all visible": 24,
+        "0 to 14 missing, bool masks": 20,
+        "0 to 14 missing, float masks": 20,
+        "0 to 14 missing, weights": 4,
+    }
+    for run, its in found["runs"].items():
+        most_mm = 0.1 if run == "all visible" else 1.0
+        assert list(its["ways"]) == [way]
+        figures = its["ways"][way]
+        assert figures["energy_largest"] <= 1e-4, run
+        assert figures["joints_largest_mm"] <= most_mm, run
+        assert figures["other_candidate"] == 0
+    by_missing = found["runs"]["0 to 14 missing, bool masks"]["ways"][way]["by_missing"]
+    assert list(by_missing) == [str(number) for number in range(15)]
     assert shares == sorted(shares) and shares[-1] <= 1
 
 

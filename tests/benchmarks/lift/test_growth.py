@@ -116,7 +116,7 @@ def test_calls_that_compile_again_are_told_by_their_time(growth, monkeypatch):
     compiled = {"forward": set(), "both": set()}
 
     def make(name):
-        def made(tables, is_compiled, unknown_batch):
+        def made(prior, is_compiled, unknown_batch):
             assert is_compiled and unknown_batch
 
             def call(landmarks, *upstreams):
