@@ -69,7 +69,7 @@ def test_pixels_and_landmarks_turn_together(angle, scale):
         "landmarks": landmarks[None],
         "joints_3d": np.zeros([1, 3, 3], np.float32),
     }
-    turned = augmentation.turn(batch, [angle], [scale], grey=0.0)
+    turned = augmentation.rotate_and_scale(batch, [angle], [scale], grey=0.0)
     np.testing.assert_allclose(dots(turned["image"][0].numpy()), turned["landmarks"][0], atol=0.05)
     moved = np.abs(turned["landmarks"][0] - landmarks).max()
     assert (moved > 1) == ((angle, scale) != (0.0, 1.0))
@@ -81,7 +81,7 @@ def test_outside_is_grey():
         "landmarks": np.zeros([1, 17, 2], np.float32),
         "joints_3d": np.zeros([1, 17, 3], np.float32),
     }
-    image = augmentation.turn(batch, [0.0], [0.5], grey=128.0)["image"].numpy()
+    image = augmentation.rotate_and_scale(batch, [0.0], [0.5], grey=128.0)["image"].numpy()
     assert (image[0, :3] == 128).all() and (image[0, 8:12, 8:12] == 255).all()
 
 
@@ -90,14 +90,14 @@ def test_turned_landmarks_are_the_projection_of_turned_joints(poses):
     person = people.person(4)
     batch = {name: person[name][None] for name in ("image", "landmarks", "joints_3d")}
     angle, scale = 0.4, 1.2
-    turned = augmentation.turn(batch, [angle], [scale])
+    turned = augmentation.rotate_and_scale(batch, [angle], [scale])
     # The same change made to the camera: rolled about its own optical axis, longer.
     camera = person["camera"]
     roll = np.array(
         [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
     )
     middle = 31.5
-    rolled = cameras.Camera(
+    rolled = cameras.CropCamera(
         focal_px=camera.focal_px * scale,
         principal_point_px=middle + scale * roll[:2, :2] @ (camera.principal_point_px - middle),
         ray_rotation=roll @ camera.ray_rotation @ roll.T,

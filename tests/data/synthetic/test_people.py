@@ -150,12 +150,12 @@ def test_bad_poses(poses, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"image_size": 8}, "`image_size` must be a whole number of at least 16 px"),
-        ({"image_size": 64.5}, "`image_size` must be a whole number"),
+        ({"image_size": 8}, "`image_size` must be an integer of at least 16 px"),
+        ({"image_size": 64.5}, "`image_size` must be an integer"),
         ({"distance_mm": (1000.0, 2000.0)}, "`distance_mm` must be at least 2000"),
         ({"pitch_degrees": (20.0, 10.0)}, r"`pitch_degrees` must be \(low, high\)"),
         ({"box_scale": (0.0, 1.0)}, "`box_scale` must be positive"),
-        ({"seed": -1}, "`seed` must be a whole number >= 0"),
+        ({"seed": -1}, "`seed` must be an integer >= 0"),
     ],
 )
 def test_bad_numbers(poses, arguments, message):
@@ -164,5 +164,5 @@ def test_bad_numbers(poses, arguments, message):
 
 
 def test_bad_index(people):
-    with pytest.raises(ValueError, match="`index` must be a whole number >= 0. Received: -1"):
+    with pytest.raises(ValueError, match="`index` must be an integer >= 0. Received: -1"):
         people.person(-1)

@@ -68,7 +68,7 @@ def test_a_failing_worker_is_reported(people, monkeypatch):
 
 @pytest.mark.parametrize("indices", [[], [0.5, 1.0], [-1, 2], [[1, 2]]])
 def test_bad_indices(people, indices):
-    with pytest.raises(ValueError, match="`indices` must be a non-empty list of whole numbers"):
+    with pytest.raises(ValueError, match="`indices` must be a non-empty list of integers"):
         pool.render_pool(people, indices)
 
 

@@ -1,4 +1,4 @@
-"""Augmentation of batches of people inside tf.data: stateless seeds, exact truth."""
+"""Augments batches of people in tf.data, with stateless seeds and exact truth."""
 
 import dataclasses
 
@@ -7,20 +7,24 @@ import tensorflow as tf
 from tf_lift.ops import shapes
 from tf_lift.skeletons import H36M_17, Skeleton
 
-__all__ = ["Augmentation", "flip", "jitter_colours", "turn"]
+__all__ = ["Augmentation", "flip", "jitter_colours", "rotate_and_scale"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Augmentation:
-    """How much to augment.
+    """Random changes of images and their truth.
 
     Attributes:
         flip: Probability of a mirror image.
-        rotation_degrees: Largest rotation in the image plane, either way (the paper: 10).
-        scale: Range of the scale about the image's middle (the paper: 0.7 to 1.2; the
-            default is narrower because the crops' boxes vary already).
+        rotation_degrees: Largest rotation in the image plane, in either direction (paper: 10).
+        scale: Range of the scale about the image's centre (paper: 0.7 to 1.2; the default is
+            narrower because the crops' boxes vary already).
         colour: Strength of the changes of brightness, contrast and white balance.
-        grey: Value that pads what was outside the image.
+        grey: Value of pixels outside the original image.
+
+    Raises:
+        ValueError: If `flip` is not a probability or `scale` is not a range of positive
+            numbers.
 
     >>> Augmentation(rotation_degrees=30.0).flip
     0.5
@@ -58,14 +62,14 @@ class Augmentation:
         scale = tf.random.stateless_uniform([count], seeds[2], *self.scale)
         batch = flip(batch, mirrored)
         if self.rotation_degrees or self.scale != (1.0, 1.0):
-            # Half of the work of it all: only where it changes something.
-            batch = turn(batch, angle, scale, self.grey)
+            # This is half of the total cost, so skip it where it changes nothing.
+            batch = rotate_and_scale(batch, angle, scale, self.grey)
         image = jitter_colours(batch["image"], seeds[3], self.colour)
         return {**batch, "image": image}
 
 
 def flip(batch: dict, mirrored: tf.Tensor, skeleton: Skeleton = H36M_17) -> dict:
-    """Mirrors the people for whom `mirrored` is True, left joints becoming right ones.
+    """Mirrors the people for whom `mirrored` is True, and exchanges left and right joints.
 
     Args:
         batch: As for `Augmentation`.
@@ -90,15 +94,16 @@ def flip(batch: dict, mirrored: tf.Tensor, skeleton: Skeleton = H36M_17) -> dict
     if "visibility" in batch:
         flipped["visibility"] = tf.gather(batch["visibility"], swap, axis=-1)
     original = {**batch, "image": image}
-    return {**batch, **{key: _choose(mirrored, flipped[key], original[key]) for key in flipped}}
+    chosen = {key: _where_example(mirrored, flipped[key], original[key]) for key in flipped}
+    return {**batch, **chosen}
 
 
-def turn(batch: dict, angle: tf.Tensor, scale: tf.Tensor, grey: float = 128.0) -> dict:
-    """Rotates and scales images about their middle, and their truth with them.
+def rotate_and_scale(batch: dict, angle: tf.Tensor, scale: tf.Tensor, grey: float = 128.0) -> dict:
+    """Rotates and scales images about their centre, together with their truth.
 
-    A landmark at offset d from the middle moves to `scale * R(angle) d`, and
-    `joints_3d` turn by the same `R` about the z axis, which is the ray through the
-    middle; scaling the image leaves them as they are (it is a longer focal length).
+    A landmark at offset d from the centre moves to `scale * R(angle) d`, and `joints_3d`
+    rotate by the same `R` about the z axis, which is the ray through the centre. Scaling
+    corresponds to another focal length, so it does not change `joints_3d`.
 
     Args:
         batch: As for `Augmentation`.
@@ -108,10 +113,10 @@ def turn(batch: dict, angle: tf.Tensor, scale: tf.Tensor, grey: float = 128.0) -
 
     >>> person = dict(image=tf.zeros([1, 5, 5, 3]), landmarks=tf.constant([[[3.0, 2.0]]]),
     ...     joints_3d=tf.constant([[[1.0, 0.0, 7.0]]]))
-    >>> turned = turn(person, angle=[np.pi / 2], scale=[2.0])
-    >>> turned["landmarks"].numpy().round(3).tolist()
+    >>> rotated = rotate_and_scale(person, angle=[np.pi / 2], scale=[2.0])
+    >>> rotated["landmarks"].numpy().round(3).tolist()
     [[[2.0, 4.0]]]
-    >>> turned["joints_3d"].numpy().round(3).tolist()
+    >>> rotated["joints_3d"].numpy().round(3).tolist()
     [[[-0.0, 1.0, 7.0]]]
     """
     image = tf.cast(batch["image"], tf.float32)
@@ -125,7 +130,7 @@ def turn(batch: dict, angle: tf.Tensor, scale: tf.Tensor, grey: float = 128.0) -
     landmarks = tf.matmul(batch["landmarks"] - middle, rotation * scale[:, None, None]) + middle
     joints_3d = batch["joints_3d"]
     joints_3d = tf.concat([tf.matmul(joints_3d[..., :2], rotation), joints_3d[..., 2:]], axis=-1)
-    # The operation asks for the way back: from a pixel of the output to the input.
+    # The operation takes the inverse transform, from a pixel of the output to the input.
     inverse = tf.stack([cosine, sine, -sine, cosine], axis=-1) / scale[:, None]
     shift_x = middle[0] - inverse[:, 0] * middle[0] - inverse[:, 1] * middle[1]
     shift_y = middle[1] - inverse[:, 2] * middle[0] - inverse[:, 3] * middle[1]
@@ -163,7 +168,7 @@ def jitter_colours(image: tf.Tensor, seed: tf.Tensor, strength: float) -> tf.Ten
     return tf.clip_by_value(image * gain[:, None, None] + offset[:, None, None], 0.0, 255.0)
 
 
-def _choose(condition, if_true, if_false):
+def _where_example(condition, if_true, if_false):
     condition = tf.convert_to_tensor(condition)
     ones = [1] * (len(if_true.shape) - 1)
     return tf.where(tf.reshape(condition, [-1, *ones]), if_true, if_false)

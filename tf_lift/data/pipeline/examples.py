@@ -1,4 +1,4 @@
-"""The tf.data pipeline: from people to batches of features and targets."""
+"""Builds tf.data pipelines from people to batches of features and targets."""
 
 import numpy as np
 import tensorflow as tf
@@ -13,7 +13,7 @@ TARGETS = ("stages", "landmarks", "joints_3d")
 
 
 def normalise(image: tf.Tensor) -> tf.Tensor:
-    """Maps pixels 0 to 255 to what the networks take, `(v - 128) / 256`.
+    """Maps pixels 0 to 255 to the networks' input range, `(v - 128) / 256`.
 
     >>> normalise(tf.constant([0, 128, 255], tf.uint8)).numpy()
     array([-0.5       ,  0.        ,  0.49609375], dtype=float32)
@@ -39,24 +39,22 @@ def dataset(
     cache_folder: str | None = None,
     progress: bool = False,
 ) -> tf.data.Dataset:
-    """Builds the dataset of `(features, targets)` that `model.fit` takes.
+    """Builds a dataset of `(features, targets)` for `model.fit`.
 
     Features: `image` `[batch, size, size, 3]` float32, `(v - 128) / 256`; with
     `centre_map`, also `centre_map` `[batch, size, size, 1]`. Targets: `stage_1` ...
     `stage_<num_stages>` `[batch, size / stride, size / stride, 18]`; `landmarks`
-    `[batch, 17, 2]`, px, NaN for joints outside the image (nobody could find them, so
-    metrics do not count them); `joints_3d` `[batch, 17, 3]`, mm, frame of the image's
+    `[batch, 17, 2]`, px, NaN for joints outside the image (so that metrics do not count
+    joints that no network can find); `joints_3d` `[batch, 17, 3]`, mm, frame of the image's
     central ray, origin at joint 0.
 
-    The people are rendered once, into memory; each epoch then draws new augmentations
-    of them. Everything is a function of the seeds; with `shuffle` or `augment`, each
-    pass over the dataset differs from the last.
+    The people are rendered once, into memory; each epoch draws new augmentations. Everything
+    is a function of the seeds; with `shuffle` or `augment`, passes over the dataset differ.
 
     Args:
-        people: `SyntheticPeople`, or what `pool.render_pool` returned for them (dict
-            of arrays), which saves rendering twice.
-        indices: Which people of a `SyntheticPeople`; of a pool, which rows (default:
-            all).
+        people: `SyntheticPeople`, or the pool that `pool.render_pool` returned for them
+            (dict of arrays), which avoids rendering twice.
+        indices: People of a `SyntheticPeople`, or rows of a pool (default: all rows).
         batch_size: People per batch.
         stride: Pixels per cell of the target belief maps.
         num_stages: Number of stage targets.
@@ -94,7 +92,7 @@ def dataset(
         indices = None
     image_size = people["image"].shape[1]
     _check_stride(image_size, stride)
-    # Tensors, captured by reference: constants in the graph would be copied.
+    # Eager tensors are captured by reference; NumPy arrays would be copied into the graph.
     pool = {name: tf.constant(people[name]) for name in ("image", "landmarks", "joints_3d")}
     rows = _rows(indices, len(people["image"]))
     examples = tf.data.Dataset.from_tensor_slices(rows)
@@ -122,12 +120,12 @@ def _features_and_targets(batch, image_size, stride, num_stages, target_names, c
     landmarks = batch["landmarks"]
     features = {"image": normalise(batch["image"])}
     if centre_map:
-        # The crop is around the person, as a detector's box is: the map tells so.
+        # The crop is centred on the person, like a detector's box.
         middle = tf.fill([tf.shape(landmarks)[0], 2], (image_size - 1) / 2)
         features["centre_map"] = targets.centre_maps(middle, image_size)
     wanted = {}
     if "stages" in target_names:
-        # All stages share one tensor: it is computed once.
+        # All stages share one tensor, which is computed once.
         maps = targets.belief_map_targets(landmarks, image_size, stride)
         wanted = {f"stage_{stage + 1}": maps for stage in range(num_stages)}
     if "landmarks" in target_names:

@@ -1,4 +1,4 @@
-"""Target belief maps of convolutional pose machines, from landmarks."""
+"""Computes target belief maps of convolutional pose machines from landmarks."""
 
 import tensorflow as tf
 
@@ -10,23 +10,23 @@ __all__ = ["belief_map_targets", "centre_maps"]
 _REFERENCE_SIZE_PX = 368.0
 _LANDMARK_STDDEV_PX = 7.0
 _CENTRE_STDDEV_PX = 21.0
-# The Gaussians are cut to 0 below 1 % of their peak.
+# Gaussians are set to 0 below 1 % of their peak.
 _CUT = 0.01
 
 
 def belief_map_targets(
     landmarks: tf.Tensor, image_size: int, stride: int, stddev_px: float | None = None
 ) -> tf.Tensor:
-    """Computes the belief maps that a stage should show.
+    """Computes the target belief maps of a stage.
 
-    A landmark at (x, y) has the Gaussian `exp(-distance**2 / (2 stddev_px**2))` at each
-    cell's centre, 0 where that is below 0.01; several people add up, clipped at 1. The
-    background is `max(0, 1 - max over landmarks)`.
+    The map of a landmark at (x, y) is `exp(-distance**2 / (2 stddev_px**2))` at each cell's
+    centre, 0 where that is below 0.01; several people add up, clipped at 1. The background is
+    `max(0, 1 - max over landmarks)`.
 
-    A landmark outside the image has a label like any other: what little of its Gaussian
-    reaches the image, mostly zeros. A landmark that is NaN has no label: its channel,
-    and with it the background, is NaN, which `losses.BeliefMapLoss` does not count. Of
-    several people, one whose landmark is NaN is left out; all of them NaN: no label.
+    A landmark outside the image is labelled like any other: its map holds the part of the
+    Gaussian that reaches the image, mostly zeros. A landmark that is NaN has no label: its
+    channel, and therefore the background, is NaN, which `losses.BeliefMapLoss` ignores. With
+    several people, those with NaN are left out of a channel; if all are NaN, so is the channel.
 
     Args:
         landmarks: Tensor of shape `[..., num_landmarks, 2]` (one person) or
@@ -35,7 +35,7 @@ def belief_map_targets(
         stride: Pixels per cell.
         stddev_px: Standard deviation of the Gaussians, px of the image; `None` for the
             paper's 7 px at 368 px, in proportion to `image_size`, but at least half a
-            cell: in small images a narrower peak would vanish between the cells.
+            cell, since a narrower peak would vanish between the cells.
 
     Returns:
         Tensor of shape `[batch, image_size / stride, image_size / stride,
@@ -66,7 +66,7 @@ def belief_map_targets(
         labelled = ~tf.math.is_nan(maps)
         total = tf.minimum(tf.reduce_sum(tf.where(labelled, maps, 0.0), axis=1), 1.0)
         maps = tf.where(tf.reduce_any(labelled, axis=1), total, float("nan"))
-    # `reduce_max` may lose a NaN; the sum keeps it.
+    # `reduce_max` may drop a NaN; the sum keeps it.
     missing = tf.reduce_sum(maps, axis=-1, keepdims=True) * 0.0
     background = tf.maximum(0.0, 1.0 - tf.reduce_max(maps, axis=-1, keepdims=True)) + missing
     return tf.concat([maps, background], axis=-1)
@@ -75,10 +75,10 @@ def belief_map_targets(
 def centre_maps(
     centres: tf.Tensor, image_size: int, stride: int = 1, stddev_px: float | None = None
 ) -> tf.Tensor:
-    """Computes the maps that tell a network which person is meant.
+    """Computes the maps that mark the person of interest for a network.
 
     Args:
-        centres: Tensor of shape `[batch, 2]`: (x, y) of the person's middle, px.
+        centres: Tensor of shape `[batch, 2]`: (x, y) of the person's centre, px.
         image_size: Side of the square image, px.
         stride: Pixels per cell.
         stddev_px: Standard deviation, px; `None` for the paper's 21 px at 368 px, in
@@ -107,11 +107,11 @@ def centre_maps(
 
 
 def _gaussians(landmarks, cell_centres, stddev_px):
-    """Gaussians [..., H, W, L] of landmarks [..., L, 2]; products of two in 1D."""
+    """Computes Gaussians [..., H, W, L] of landmarks [..., L, 2] as products of 1D ones."""
     offsets = cell_centres[:, None] - landmarks[..., None, :, :]
     profiles = tf.exp(-0.5 * (offsets / stddev_px) ** 2)
     maps = profiles[..., :, None, :, 1] * profiles[..., None, :, :, 0]
-    # `maps < cut` is False for NaN, so that NaN stays.
+    # `maps < _CUT` is False for NaN, so NaN stays.
     return tf.where(maps < _CUT, 0.0, maps)
 
 

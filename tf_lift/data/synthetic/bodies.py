@@ -1,13 +1,13 @@
-"""Bodies with volume around a Human3.6M skeleton: the control rings of lofts.
+"""Computes bodies with volume around a Human3.6M skeleton, as control rings of lofts.
 
 Every part of the body (torso, head, upper arm, ...) is a loft: elliptic rings along an
-axis, interpolated smoothly (`lofts`). A ring is the row `(centre, first, second, along)`:
-its middle and its two half axes, mm in the frame of the joints, and where it lies along
-its part (for limbs 0 at the upper joint and 1 at the lower one).
+axis, interpolated smoothly (`lofts`). A ring is the row `(centre, first, second, position)`:
+its centre and its two half axes, mm in the frame of the joints, and its position along its
+part (for limbs 0 at the upper joint and 1 at the lower one).
 
-Lengths are mm of a person whose leg and back together measure 1401 mm, the mean of the
-CMU motion capture; they are scaled with the skeleton at hand. There the joint called
-head top lies in the middle of the head, 95 mm above the neck's, and so it does here.
+Lengths in the tables are mm for a person whose leg and back together measure 1401 mm, the mean
+of the CMU motion capture; they are scaled to each skeleton. As in the CMU data, the joint
+"head top" is the middle of the head, 95 mm above the joint of the neck.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ import numpy as np
 
 __all__ = ["NUM_RINGS", "PARTS", "STANDING", "Figure", "control_rings"]
 
-# A person of mean size who stands with the arms stretched out: world frame, z up, mm.
+# A person of mean size who stands with outstretched arms: world frame, z up, mm.
 STANDING = np.array(
     [
         (0, 0, 0),
@@ -48,8 +48,8 @@ _THIGH = (90, 89, 81, 72, 63, 57)
 _SHIN = (55, 57, 56, 49, 41, 37)
 _NECK = (58, 53, 51, 50, 50, 50)
 
-# Torso rings: place along pelvis (0), spine (1), thorax (2); half width; half depth;
-# forward offset. Width is relative to hips (first four) or shoulders elsewhere.
+# Torso rings: position from pelvis (0) over spine (1) to thorax (2); half width; half depth;
+# forward offset. Widths are relative to the hips (first four rows) or the shoulders.
 _TORSO = np.array(
     [
         (-0.40, 10, 10, -15),
@@ -86,8 +86,8 @@ _HEAD = np.array(
     ],
     np.float32,
 )
-# Hair, as the head: below the hair line it lies behind the ears, above it all around. The
-# first two rings hang down by the hair's length.
+# Hair rings, as for the head: below the hairline they are behind the ears, above it all
+# around. The first two rings hang down by the hair's length.
 _HAIR = np.array(
     [
         (-72, 62, 44, -58),
@@ -117,7 +117,8 @@ _HAND = np.array(
     ],
     np.float32,
 )
-# Feet: distance in front of the ankle; half width; half height; middle below the ankle.
+# Feet: distance in front of the ankle; half width; half height; depth of the centre below the
+# ankle.
 _FOOT = np.array(
     [
         (-72, 4, 5, 48),
@@ -166,13 +167,13 @@ class Figure:
     """The build of one person, relative to the tables of this module.
 
     Attributes:
-        girth: Factor of all radii.
-        belly: Factor of the waist.
-        hips: Factor of the hips' width.
-        shoulders: Factor of the shoulders' width.
-        bust_mm: By how much the chest stands out, mm.
-        head_yaw: Angle of the head against the shoulders, rad.
-        hair_length_mm: How far the hair hangs down behind the head, mm.
+        girth: Factor for all radii.
+        belly: Factor for the waist.
+        hips: Factor for the hips' width.
+        shoulders: Factor for the shoulders' width.
+        bust_mm: Forward extent of the bust, mm.
+        head_yaw: Angle of the head relative to the shoulders, rad.
+        hair_length_mm: Length of the hair below the head, mm.
         hand_turn: Angle of the hands about the forearms, rad.
         skirt_length: Length of a skirt, from 0 at the hips to 1 at the knees.
     """
@@ -197,8 +198,8 @@ def control_rings(joints: np.ndarray, up: np.ndarray, figure: Figure) -> np.ndar
         figure: The person's build.
 
     Returns:
-        Array of shape `[NUM_RINGS, 10]`, float32: centre, first and second half axis,
-        mm, and the place along the part.
+        Array of shape `[NUM_RINGS, 10]`, float32: centre, first and second half axis, mm,
+        and position along the part.
     """
     legs = _length(joints[[2, 3, 5, 6]] - joints[[1, 2, 4, 5]]).sum() / 2
     back = _length(joints[[7, 8]] - joints[[0, 7]])
@@ -226,23 +227,23 @@ def control_rings(joints: np.ndarray, up: np.ndarray, figure: Figure) -> np.ndar
 
 
 def _torso(joints, pelvis, thorax, size, figure):
-    place, width, depth, forward = _TORSO.T
-    # Piecewise along pelvis, spine, thorax, and straight on beyond both ends.
-    low, high = np.clip(place, None, 1)[:, None], np.clip(place - 1, 0, None)[:, None]
+    position, width, depth, forward = _TORSO.T
+    # Piecewise linear from pelvis over spine to thorax, and extrapolated beyond both ends.
+    low, high = np.clip(position, None, 1)[:, None], np.clip(position - 1, 0, None)[:, None]
     centre = joints[0] + low * (joints[7] - joints[0]) + high * (joints[8] - joints[7])
-    turn = np.clip((place - 0.3) / 1.4, 0, 1)[:, None]
+    turn = np.clip((position - 0.3) / 1.4, 0, 1)[:, None]
     left = _unit(pelvis[0] + turn * (thorax[0] - pelvis[0]))
     front = _unit(pelvis[2] + turn * (thorax[2] - pelvis[2]))
-    hips = np.interp(place, (0.3, 0.7), (figure.hips, 1.0))
-    belly = np.interp(place, (0.0, 0.6, 1.1, 1.5), (1.0, figure.belly, figure.belly, 1.0))
-    # The shoulders' joints say how wide the upper body is.
+    hips = np.interp(position, (0.3, 0.7), (figure.hips, 1.0))
+    belly = np.interp(position, (0.0, 0.6, 1.1, 1.5), (1.0, figure.belly, figure.belly, 1.0))
+    # The joints of the shoulders give the width of the upper body.
     measured = _length(joints[11] - joints[14]) / (380 * size)
-    shoulders = np.interp(place, (1.1, 1.6), (1.0, figure.shoulders * measured))
-    bust = figure.bust_mm * np.exp(-(((place - 1.45) / 0.22) ** 2))
+    shoulders = np.interp(position, (1.1, 1.6), (1.0, figure.shoulders * measured))
+    bust = figure.bust_mm * np.exp(-(((position - 1.45) / 0.22) ** 2))
     first = left * (width * hips * belly * shoulders * figure.girth * size)[:, None]
     second = front * ((depth * belly * figure.girth + bust) * size)[:, None]
     centre = centre + front * ((forward + bust) * size)[:, None]
-    return _rings(centre, first, second, place)
+    return _rings(centre, first, second, position)
 
 
 def _skirt(joints, pelvis, size, figure):
@@ -259,7 +260,7 @@ def _skirt(joints, pelvis, size, figure):
 
 
 def _limbs(joints, pelvis, thorax, nape, size, figure):
-    """All capsule-like limbs at once: they differ in numbers only."""
+    """Returns the rings of all capsule-like limbs, which differ only in numbers."""
     names = ("neck", "left_upper_arm", "left_forearm", "right_upper_arm", "right_forearm")
     names += ("left_thigh", "left_shin", "right_thigh", "right_shin")
     arms = (_UPPER_ARM, _FOREARM) * 2
@@ -267,7 +268,7 @@ def _limbs(joints, pelvis, thorax, nape, size, figure):
     ends = np.concatenate([nape[None], joints[[12, 13, 15, 16, 5, 6, 2, 3]]])
     starts = joints[[8, 11, 12, 14, 15, 4, 5, 1, 2]]
     bones = ends - starts
-    # Axis of elbow or knee: across both bones, and the body's left where they are straight.
+    # Axis of elbow or knee: perpendicular to both bones; the body's left where they are straight.
     leg = _cross(bones[[5, 7]], bones[[6, 8]]) / 170e3 + 0.25 * pelvis[0]
     arm = _cross(bones[[1, 3]], bones[[2, 4]]) / 85e3 + 0.25 * thorax[2]
     hinge = np.stack([thorax[0], *arm[[0, 0, 1, 1]], *leg[[0, 0, 1, 1]]])
@@ -276,20 +277,20 @@ def _limbs(joints, pelvis, thorax, nape, size, figure):
     first = _unit(hinge - (hinge * axis).sum(-1, keepdims=True) * axis)
     second = _cross(axis, first)
     fraction = np.linspace(0.0, 1.0, 6)
-    along_mm = np.concatenate(
+    position_mm = np.concatenate(
         [-_CAP[:, 0] * radii[:, :1], length * fraction, length + _CAP[::-1, 0] * radii[:, -1:]],
         axis=1,
     )
     caps = (_CAP[:, 1] * radii[:, :1], _CAP[::-1, 1] * radii[:, -1:])
     radius = np.concatenate([caps[0], radii, caps[1]], axis=1)[..., None]
-    centre = starts[:, None] + axis[:, None] * along_mm[..., None]
+    centre = starts[:, None] + axis[:, None] * position_mm[..., None]
     # Calves stand out backwards, forearms are flatter than they are wide.
-    calf = 14 * size * np.exp(-(((along_mm / length - 0.28) / 0.25) ** 2))[..., None]
+    calf = 14 * size * np.exp(-(((position_mm / length - 0.28) / 0.25) ** 2))[..., None]
     centre -= np.where(np.isin(np.arange(9), (6, 8))[:, None, None], calf, 0) * second[:, None]
     flat = np.where(np.isin(np.arange(9), (2, 4)), 0.85, 1.0)[:, None, None]
     first, second = first[:, None] * radius, second[:, None] * radius * flat
-    along = (along_mm / np.maximum(length, 1e-6))[..., None]
-    rings = np.concatenate([centre, first, second, along], axis=-1)
+    position = (position_mm / np.maximum(length, 1e-6))[..., None]
+    rings = np.concatenate([centre, first, second, position], axis=-1)
     return dict(zip(names, rings, strict=True))
 
 
@@ -305,7 +306,7 @@ def _hand(forearm, turn, size):
 def _foot(joints, knee, ankle, shin, up, size):
     down = _unit(joints[ankle] - joints[knee])
     front = _unit(shin[5, 6:9])
-    # A foot that stands is level; one in the air is square to the shin.
+    # A standing foot is level; a raised foot is perpendicular to the shin.
     height = (joints[[3, 6]] @ up).min()
     standing = np.clip(1.2 - (joints[ankle] @ up - height) / (100 * size), 0, 1)
     standing *= np.clip(-2.0 * (down @ up) - 0.6, 0, 1)
@@ -321,31 +322,33 @@ def _foot(joints, knee, ankle, shin, up, size):
 
 def _hair(skull, head, thorax, size, length):
     rings = _stack(skull, head, _HAIR, size)
-    # The first two rings hang down the nape and on to the back.
-    for ring, share in ((0, 1.0), (1, 0.45)):
+    # The first two rings hang down the nape to the back.
+    for ring, fraction in ((0, 1.0), (1, 0.45)):
         drop = head[1] * 0.5 + thorax[1] * 0.5
-        rings[ring, :3] -= (drop * length * share + thorax[2] * 22 * share) * size
-        rings[ring, 3:9] *= 1.0 - 0.25 * share * min(length / 200, 1.0)
+        rings[ring, :3] -= (drop * length * fraction + thorax[2] * 22 * fraction) * size
+        rings[ring, 3:9] *= 1.0 - 0.25 * fraction * min(length / 200, 1.0)
     return rings
 
 
 def _pebble(centre, frame, half_axes, size):
-    across, deep, high = half_axes
-    table = [(-high, 0.2), (-0.55 * high, 0.85), (0.55 * high, 0.8), (high, 0.2)]
-    table = np.array([(h, across * f, deep * f, 0) for h, f in table], np.float32)
+    half_width, half_depth, half_height = half_axes
+    table = [(-1.0, 0.2), (-0.55, 0.85), (0.55, 0.8), (1.0, 0.2)]
+    table = np.array(
+        [(half_height * h, half_width * f, half_depth * f, 0) for h, f in table], np.float32
+    )
     return _stack(centre, frame, table, size)
 
 
 def _stack(origin, frame, table, size):
-    """Rings at heights along the frame's second axis, scaled; `along` in nominal mm."""
+    """Returns scaled rings at heights along the frame's second axis; positions in nominal mm."""
     height, width, depth, forward = table.T[:, :, None] * size
     left, up, front = frame
     centre = origin + up * height + front * forward
     return _rings(centre, left * width, front * depth, table[:, 0])
 
 
-def _rings(centre, first, second, along):
-    return np.concatenate([centre, first, second, np.asarray(along)[:, None]], axis=1)
+def _rings(centre, first, second, position):
+    return np.concatenate([centre, first, second, np.asarray(position)[:, None]], axis=1)
 
 
 def _head_frame(joints, thorax, yaw):
@@ -356,14 +359,14 @@ def _head_frame(joints, thorax, yaw):
 
 
 def _frame(left, up):
-    """Rows: left, up, front; `up` is kept, `left` made square to it."""
+    """Returns the rows left, up, front; `left` is made perpendicular to `up`."""
     up = _unit(up)
     left = _unit(left - (left @ up) * up)
     return np.stack([left, up, _cross(left, up)])
 
 
 def _cross(a, b):
-    """As `np.cross` along the last axis, several times faster on a few vectors."""
+    """Computes `np.cross` along the last axis, several times faster for a few vectors."""
     ax, ay, az = a[..., 0], a[..., 1], a[..., 2]
     bx, by, bz = b[..., 0], b[..., 1], b[..., 2]
     return np.stack([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx], axis=-1)

@@ -1,8 +1,8 @@
-"""From control rings to surface points, as dense as an image needs.
+"""Samples surface points from control rings, at the density that an image needs.
 
 A row of a loft is an ellipse `centre + cos(v) first + sin(v) second`. Rows are linear in
-the control rings (Catmull-Rom splines), with weights that are cached per density. Of each
-row only the arc that faces the camera is sampled.
+the control rings (Catmull-Rom splines), with weights that are cached per density. Only the
+arc of each row that faces the camera is sampled.
 """
 
 import dataclasses
@@ -15,8 +15,8 @@ from tf_lift.data.synthetic import bodies
 __all__ = ["PART_INDEX", "RowGrid", "Samples", "row_grid", "visible_samples"]
 
 PART_INDEX = {name: index for index, name in enumerate(bodies.PARTS)}
-# Parts sampled with the same number of points per row: fewer, larger array operations.
-# (`bodies.PARTS` keeps the parts of a group together.)
+# Parts of a group have the same number of points per row, for fewer and larger array
+# operations. (`bodies.PARTS` keeps the parts of a group together.)
 _GROUPS: tuple[tuple[str, ...], ...] = (
     ("skirt", "torso"),
     ("hair", "head", "thigh"),
@@ -26,12 +26,12 @@ _GROUPS: tuple[tuple[str, ...], ...] = (
 
 
 class RowGrid:
-    """How the rows of a set of parts follow from the control rings.
+    """Weights that interpolate the rows of a set of parts from the control rings.
 
     Attributes:
-        rings: Array of shape `[4, num_rows]`: the control rings of each row.
-        weights: Array of shape `[4, num_rows]`: their weights.
-        slopes: As `weights`, for the derivative along the part.
+        rings: Array of shape `[4, num_rows]`: indices of the control rings of each row.
+        weights: Array of shape `[4, num_rows]`: weights of these rings.
+        slopes: Like `weights`, for the derivative along the part.
         part: Array of shape `[num_rows]`: index of the part in `bodies.PARTS`.
         groups: List of (slice of rows, angles in [-1, 1] of the visible arc).
     """
@@ -48,14 +48,14 @@ class RowGrid:
         bounds: dict = {}
         first_ring = 0
         for index, (name, num_rings) in enumerate(bodies.PARTS.items()):
-            own = slice(first_ring, first_ring + num_rings)
+            ring_range = slice(first_ring, first_ring + num_rings)
             first_ring += num_rings
             if name in left_out:
                 continue
-            lengths, half_girth = _extent(nominal[own])
+            lengths, half_girth = _extent(nominal[ring_range])
             counts = np.maximum(1, np.ceil(lengths / spacing_mm)).astype(int)
             ring, weight, slope = _catmull_rom(counts)
-            columns.append(ring + own.start)
+            columns.append(ring + ring_range.start)
             weights.append(weight)
             slopes.append(slope)
             begin, end = len(parts), len(parts) + weights[-1].shape[1]
@@ -73,7 +73,7 @@ class RowGrid:
             self.groups.append((slice(begin, end), np.linspace(-1, 1, count, dtype=np.float32)))
 
     def rows(self, control_rings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns rows and their derivatives, both `[10, num_rows]`, from control rings."""
+        """Computes rows and their derivatives, both `[10, num_rows]`, from control rings."""
         rings = np.take(np.ascontiguousarray(control_rings.T), self.rings, axis=1)
         return (self.weights * rings).sum(1), (self.slopes * rings).sum(1)
 
@@ -106,22 +106,25 @@ def visible_samples(rows: np.ndarray, slopes: np.ndarray, groups: list) -> Sampl
     Args:
         rows: Array of shape `[9 or more, num_rows]`: centre, first, second, mm, camera
             frame.
-        slopes: Their derivatives along the part.
+        slopes: Derivatives of `rows` along the part.
         groups: From `RowGrid.groups`.
+
+    Returns:
+        `Samples` of all groups.
     """
-    centre, first, second, along = rows[:3], rows[3:6], rows[6:9], slopes[:3]
+    centre, first, second, tangent = rows[:3], rows[3:6], rows[6:9], slopes[:3]
     # The outward normal at angle v of a row of constant radius is
-    # cos(v) second x along + sin(v) along x first (rows are right-handed or `sign` is
-    # -1): it faces the camera on a half circle about the middle angle below.
-    to_first = -_dot(_cross(second, along), centre)
-    to_second = -_dot(_cross(along, first), centre)
-    sign = np.where(_dot(_cross(first, second), along) < 0, np.float32(-1), np.float32(1))
+    # cos(v) second x tangent + sin(v) tangent x first (`sign` is -1 for left-handed rows). It
+    # faces the camera on a half circle about the angle `middle`.
+    to_first = -_dot(_cross(second, tangent), centre)
+    to_second = -_dot(_cross(tangent, first), centre)
+    sign = np.where(_dot(_cross(first, second), tangent) < 0, np.float32(-1), np.float32(1))
     middle = np.arctan2(sign * to_second, sign * to_first)
-    # A radius that grows by r' per step tilts the normal by -r r' along the axis.
-    growth = 0.5 * (_dot(first, slopes[3:6]) + _dot(second, slopes[6:9]))
-    tilt = -growth * _dot(along, centre) / (np.sqrt(_dot(along, along)) + 1e-6)
+    # Where the radius r has the derivative r', the normal tilts by -r r' along the axis.
+    radius_times_slope = 0.5 * (_dot(first, slopes[3:6]) + _dot(second, slopes[6:9]))
+    tilt = -radius_times_slope * _dot(tangent, centre) / (np.sqrt(_dot(tangent, tangent)) + 1e-6)
     reach = np.sqrt(to_first * to_first + to_second * to_second) + 1e-6
-    # A margin for what this leaves out: ellipses that change shape, bent axes.
+    # The margin covers what this neglects: ellipses that change shape, bent axes.
     half = np.minimum(np.arccos(np.clip(tilt / reach, -1, 1)) + 0.12, np.float32(np.pi))
     counts = [(part.stop - part.start) * len(angles) for part, angles in groups]
     points = np.empty([3, sum(counts)], np.float32)
@@ -145,7 +148,7 @@ def visible_samples(rows: np.ndarray, slopes: np.ndarray, groups: list) -> Sampl
 
 
 def _extent(rings):
-    """Largest distances [num_rings - 1] between neighbouring rings, and half the girth."""
+    """Returns the largest distances [num_rings - 1] between rings, and half the girth."""
     steps = np.diff(rings[:, :9].reshape(-1, 3, 3), axis=0)
     centre, first, second = np.moveaxis(np.sqrt((steps**2).sum(-1)), 1, 0)
     radius = np.sqrt((rings[:, 3:9].reshape(-1, 2, 3) ** 2).sum(-1)).max()
@@ -153,14 +156,14 @@ def _extent(rings):
 
 
 def _catmull_rom(counts):
-    """Rings, and weights of values and derivatives, each [4, num_rows], of a spline."""
+    """Returns ring indices and weights of values and derivatives of a spline, [4, num_rows]."""
     num_rings = len(counts) + 1
     interval = np.append(np.repeat(np.arange(num_rings - 1), counts), num_rings - 2)
     t = np.concatenate([np.arange(count) / count for count in counts] + [np.ones(1)])
     value = [-t + 2 * t**2 - t**3, 2 - 5 * t**2 + 3 * t**3, t + 4 * t**2 - 3 * t**3, t**3 - t**2]
     slope = [-1 + 4 * t - 3 * t**2, -10 * t + 9 * t**2, 1 + 8 * t - 9 * t**2, 3 * t**2 - 2 * t]
     rings = interval + np.arange(-1, 3)[:, None]
-    # The rings before the first and after the last continue the straight lines there.
+    # Extrapolate linearly for the rings before the first and after the last.
     before, after = rings[0] < 0, rings[3] >= num_rings
     for terms in (value, slope):
         terms[1] = terms[1] + np.where(before, 2 * terms[0], 0) - np.where(after, terms[3], 0)

@@ -1,4 +1,4 @@
-"""Renders many people at once, on several processes, and keeps them for next time."""
+"""Renders many people on several processes and caches the result."""
 
 import dataclasses
 import hashlib
@@ -18,12 +18,12 @@ from tf_lift.io import atomic
 __all__ = ["FIELDS", "render_pool"]
 
 FIELDS = ("image", "landmarks", "joints_3d", "visibility", "person_height_px")
-# Raised whenever the pictures change, so that no stale cache is read.
+# Increased whenever the pictures change, so that no stale cache is read.
 _VERSION = 1
-# Below this many people, starting processes takes longer than rendering.
+# Below this number of people, starting processes takes longer than rendering.
 _FEW = 64
-# A bare package in the place of tf_lift, whose __init__ would import TensorFlow: seconds
-# and hundreds of megabytes that a worker has no use for.
+# A bare package replaces tf_lift, whose __init__ would import TensorFlow: seconds and hundreds
+# of megabytes that a worker does not need.
 WORKER = """
 import sys, types
 package = types.ModuleType("tf_lift")
@@ -44,23 +44,24 @@ def render_pool(
     """Renders people into arrays.
 
     The result does not depend on `num_workers`: each person is a function of seed and
-    index. The workers are processes of their own that import NumPy but not TensorFlow;
-    unlike forks, they are safe beside a running TensorFlow, and unlike `multiprocessing`'s
-    spawned ones they do not import the caller's main module, so no guard is needed there.
+    index. The workers are separate processes that import NumPy but not TensorFlow. Unlike
+    forks, they are safe while TensorFlow runs. Unlike `multiprocessing`'s spawned processes,
+    they do not import the caller's main module, so it needs no guard.
 
     Args:
-        people: Whom to render.
-        indices: Whole numbers >= 0.
-        num_workers: Number of processes; 1 renders in this one; `None` for one per core
-            where there are enough people.
-        cache_folder: Folder in which the pool is kept as an `.npz` and looked for.
+        people: The people to render.
+        indices: Integers >= 0.
+        num_workers: Number of processes; 1 renders in the calling process; `None` for one per
+            core if there are enough people.
+        cache_folder: Folder that caches the pool as an `.npz` file.
         progress: Whether to show a progress bar.
 
     Returns:
         Dict of the arrays `FIELDS`, each with one row per index.
 
     Raises:
-        ValueError: If `indices` is empty or holds something else than whole numbers.
+        ValueError: If `indices` is empty or holds anything but integers >= 0, or
+            `num_workers` is less than 1.
         RuntimeError: If a worker fails.
 
     >>> people = tf_lift.data.synthetic.people.SyntheticPeople(poses, image_size=32)
@@ -70,7 +71,7 @@ def render_pool(
     indices = np.asarray(indices)
     if indices.ndim != 1 or not indices.size or indices.dtype.kind not in "iu" or indices.min() < 0:
         raise ValueError(
-            "`indices` must be a non-empty list of whole numbers >= 0. "
+            "`indices` must be a non-empty list of integers >= 0. "
             f"Received: shape={indices.shape}, dtype={indices.dtype}"
         )
     path = None
@@ -115,8 +116,8 @@ def _render_in_processes(people, indices, num_workers, advance):
                 job.write_bytes(pickle.dumps((people, part)))
                 workers.append(_start(job))
             for worker in workers:
-                # One character per person; the shares are equal, so the first worker's
-                # progress stands for all of them.
+                # One character per person. The workers have equally many people and progress
+                # alike, so it does no harm to read from one after the other.
                 while worker.stdout.read(1):
                     advance(1)
                 if worker.wait():
@@ -134,7 +135,7 @@ def _render_in_processes(people, indices, num_workers, advance):
 
 
 def _start(job):
-    # One thread each: the arrays are small, more threads only get in each other's way.
+    # One thread per worker: the arrays are small, and more threads only compete for the cores.
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     package = str(pathlib.Path(__file__).parents[2])
     return subprocess.Popen(
@@ -145,7 +146,7 @@ def _start(job):
 
 
 def work(job):
-    """Renders the people of a job file: what a worker process does."""
+    """Renders the people of a job file; the entry point of a worker process."""
     job = pathlib.Path(job)
     people, part = pickle.loads(job.read_bytes())
 
@@ -169,9 +170,9 @@ def _fingerprint(people, indices):
 
 
 def _cached(path):
-    """The pool of a file, or None where there is none that can be read."""
+    """Returns the cached pool, or `None` if there is no readable one."""
     try:
-        # Opened here: `np.load` leaves a broken file open when it raises.
+        # Open the file here: `np.load` leaves a broken file open when it raises.
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             return {name: arrays[name] for name in FIELDS}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
@@ -185,7 +186,7 @@ def _save(path, pool):
 
 
 class _progress_bar:
-    """A progress bar of `rich`, or none; enters as a function `advance(count)`."""
+    """Context of a `rich` progress bar, if shown; yields a function `advance(count)`."""
 
     def __init__(self, total, shown):
         self._total, self._shown = total, shown

@@ -1,46 +1,45 @@
-"""Draws one person: z-buffered surface points, light, ground, background, camera noise."""
+"""Renders one person: z-buffered surface points, light, ground, background, camera noise."""
 
 import dataclasses
 
 import numpy as np
 
 from tf_lift.data.synthetic import bodies, lofts, painting, scenery, wardrobe
-from tf_lift.data.synthetic.views import Camera
+from tf_lift.data.synthetic.views import CropCamera
 
 __all__ = ["Body", "draw_body", "draw_light", "render"]
 
-# Each pixel is the mean of 2 x 2, which smooths the outlines.
+# Each pixel is the mean of 2 x 2 samples, which smooths the outlines.
 _OVERSAMPLING = 2
-# Points per (oversampled) pixel along each direction; `_fill_holes` closes what is left.
+# Points per (oversampled) pixel in each direction; `_fill_holes` closes remaining gaps.
 _POINTS_PER_PIXEL = 1.0
-# A pixel this much farther than both its neighbours is a gap between points, mm.
+# A pixel farther than both its neighbours by this distance (mm) is a gap between points.
 _HOLE_MM = np.float32(40.0)
-# How far in front of a joint its own flesh may lie, mm at nominal size: half the depth of
-# the part of the body around it, plus room for clothes.
+# Largest distance (mm at nominal size) from a joint to its own surface in front: half the depth
+# of the body part around it, plus room for clothes.
 _FLESH_MM = np.array([150, 130, 95, 85, 130, 95, 85, 150, 130, 95, 130, 90, 75, 65, 90, 75, 65])
 
 
 def render(
     joints: np.ndarray,
     up: np.ndarray,
-    camera: Camera,
+    camera: CropCamera,
     image_size: int,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Renders one person.
 
     Args:
-        joints: Array of shape `[17, 3]`, mm, camera frame (`camera`'s own, origin at the
-            camera).
+        joints: Array of shape `[17, 3]`, mm, camera frame, origin at the camera.
         up: Array of shape `[3]`: unit vector against gravity, camera frame.
         camera: Focal length and principal point of the crop.
         image_size: Side of the image, px.
-        rng: Source of everything random: clothes, light, background, noise.
+        rng: Random generator for clothes, light, background and noise.
 
     Returns:
         Tuple of the image, uint8 `[image_size, image_size, 3]`, and the visibility, bool
-        `[17]`: False where a surface other than the joint's own flesh lies in front of
-        it. A joint outside the image has no pixel to test and counts as visible here.
+        `[17]`: False where a surface other than the joint's own lies in front of it. A joint
+        outside the image has no pixel to test and counts as visible here.
     """
     outfit = wardrobe.suited(wardrobe.draw_outfit(rng), joints)
     light = draw_light(rng, up)
@@ -56,14 +55,14 @@ def render(
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Body:
-    """A drawn body, in the smallest window of the image that holds it.
+    """A drawn body, in the smallest window of the image that contains it.
 
     Attributes:
         corner: Row and column, px, of the window's first pixel.
         layer: Array of shape `[4, height, width]`: colours, 0 to 255, times coverage;
             coverage, 0 to 1.
         depth: Array of shape `[2 * height, 2 * width]`: z of the nearest surface, mm,
-            infinite where there is none, for the four quarters of each pixel.
+            infinity where there is none, for the four quarters of each pixel.
         points: Array of shape `[3, num_points]`: the surface, mm, camera frame.
     """
 
@@ -76,19 +75,28 @@ class Body:
 def draw_body(
     joints: np.ndarray,
     up: np.ndarray,
-    camera: Camera,
+    camera: CropCamera,
     image_size: int,
     outfit: wardrobe.Outfit,
     light: dict,
 ) -> Body:
-    """Draws one body, without background; arguments as for `render`."""
+    """Draws one body without background.
+
+    Args:
+        joints: As for `render`.
+        up: As for `render`.
+        camera: As for `render`.
+        image_size: As for `render`.
+        outfit: The person's outfit.
+        light: What `draw_light` returned.
+    """
     rings = bodies.control_rings(joints, up, outfit.figure)
     focal = camera.focal_px * _OVERSAMPLING
     pixel_mm = joints[:, 2].mean() / focal / _POINTS_PER_PIXEL
     level = int(np.floor(np.log(pixel_mm) / np.log(1.15)))
     grid = lofts.row_grid(level, outfit.left_out)
     rows, slopes = grid.rows(rings)
-    rows[3:9] *= painting.loosened(outfit, grid.part, rows[9])
+    rows[3:9] *= painting.widening_factors(outfit, grid.part, rows[9])
     samples = lofts.visible_samples(rows, slopes, grid.groups)
     offset = ((camera.principal_point_px + 0.5) * _OVERSAMPLING - 0.5).astype(np.float32)
     scale = np.float32(focal) / samples.points[2]
@@ -99,37 +107,37 @@ def draw_body(
     x -= left * _OVERSAMPLING
     y -= top * _OVERSAMPLING
     height, width = height * _OVERSAMPLING, width * _OVERSAMPLING
-    # As unsigned numbers, negative ones are large: one comparison for both borders.
+    # Viewed as unsigned, negative numbers are large: one comparison covers both borders.
     inside = np.flatnonzero((x.view(np.uint32) < width) & (y.view(np.uint32) < height))
     distance = samples.points[2, inside]
     nearest = _nearest(y[inside] * width + x[inside], distance, height * width)
-    # The extra last point stands for "nothing", infinitely far away.
+    # The extra last point stands for no surface, infinitely far away.
     depth = np.append(distance, np.float32(np.inf))[nearest].reshape(height, width)
     _fill_holes(nearest.reshape(height, width), depth)
-    seen = np.flatnonzero(nearest >= 0)
+    covered = np.flatnonzero(nearest >= 0)
     layer = np.zeros([4, height * width], np.float32)
-    winners = inside[nearest[seen]]
+    winners = inside[nearest[covered]]
     shaded = _light_up(light, rows, slopes, samples, winners)
     shaded *= _paint(outfit, grid.part, rows[9], samples, winners).T
     for channel in range(3):
-        layer[channel, seen] = shaded[channel]
-    layer[3, seen] = 1.0
+        layer[channel, covered] = shaded[channel]
+    layer[3, covered] = 1.0
     layer = _halved(layer.reshape(4, height, width))
     return Body((top, left), layer, depth, samples.points)
 
 
-def _window(places, size):
-    """First pixel and number of pixels that (oversampled) places cover, inside the image."""
-    first = min(max(int(places.min()) // _OVERSAMPLING, 0), size - 1)
-    last = min(max(int(places.max()) // _OVERSAMPLING, first), size - 1)
+def _window(pixels, size):
+    """Returns first pixel and number of pixels in the image that oversampled pixels cover."""
+    first = min(max(int(pixels.min()) // _OVERSAMPLING, 0), size - 1)
+    last = min(max(int(pixels.max()) // _OVERSAMPLING, first), size - 1)
     return first, last - first + 1
 
 
 def _nearest(pixel, depth, num_pixels):
-    """Index of the nearest point of each pixel, -1 for none."""
+    """Returns the index of the nearest point of each pixel, -1 where there is none."""
     if not depth.size:
         return np.full(num_pixels, -1, np.int32)
-    # Far to near by 16 bits of depth (0.05 mm): radix sort, and the last assignment wins.
+    # Radix sort from far to near by 16 bits of depth (0.05 mm); the last assignment wins.
     low, high = depth.min(), depth.max()
     keys = ((high - depth) * np.float32(65535.0 / max(high - low, 1e-3))).astype(np.uint16)
     order = np.argsort(keys, kind="stable")
@@ -139,7 +147,7 @@ def _nearest(pixel, depth, num_pixels):
 
 
 def _fill_holes(nearest, depth):
-    """Gives single pixels that lie far behind both neighbours the first one's point."""
+    """Fills single pixels far behind both neighbours with the first neighbour's point."""
     for axis in (1, 0):
         flat = np.moveaxis(depth, axis, 1)
         points = np.moveaxis(nearest, axis, 1)
@@ -151,42 +159,42 @@ def _fill_holes(nearest, depth):
 
 
 def _halved(layer):
-    """Means of 2 x 2 pixels of [channels, size, size]."""
+    """Averages 2 x 2 pixels of [channels, height, width]."""
     rows = layer[:, ::2] + layer[:, 1::2]
     return (rows[..., ::2] + rows[..., 1::2]) * np.float32(0.25)
 
 
-def _paint(outfit, part, along, samples, winners):
-    """Colours [num_seen, 3] of the points that are seen, without light, 0 to 255."""
+def _paint(outfit, part, position, samples, winners):
+    """Returns colours [num_covered, 3] of the visible points before lighting, 0 to 255."""
     row = samples.row[winners]
-    colours, kind = painting.row_colours(outfit, part, along)
+    colours, kind = painting.row_colours(outfit, part, position)
     colours = colours[row]
     angles = samples.cosine[winners], samples.sine[winners]
-    painting.paint_points(outfit, colours, kind[row], along[row], *angles)
+    painting.paint_points(outfit, colours, kind[row], position[row], *angles)
     return colours
 
 
 def _light_up(light, rows, slopes, samples, winners):
-    """Factors [3, num_seen] by which light scales the colours of the points seen."""
+    """Computes the factors [3, num_covered] by which light scales the points' colours."""
     row, cosine, sine = samples.row[winners], samples.cosine[winners], samples.sine[winners]
     first, second = np.take(rows[3:9], row, axis=1).reshape(2, 3, -1)
     slope = np.take(slopes[:9], row, axis=1).reshape(3, 3, -1)
-    step = slope[0] + cosine * slope[1] + sine * slope[2]
-    around = cosine * second - sine * first
+    axial = slope[0] + cosine * slope[1] + sine * slope[2]
+    tangent = cosine * second - sine * first
     normal = np.stack(
         [
-            around[1] * step[2] - around[2] * step[1],
-            around[2] * step[0] - around[0] * step[2],
-            around[0] * step[1] - around[1] * step[0],
+            tangent[1] * axial[2] - tangent[2] * axial[1],
+            tangent[2] * axial[0] - tangent[0] * axial[2],
+            tangent[0] * axial[1] - tangent[1] * axial[0],
         ]
     )
-    # Only what faces the camera is seen, so that the sign need not be computed.
+    # Visible surfaces face the camera, which decides the sign of the normal.
     point = samples.points[:, winners]
     away = normal[0] * point[0] + normal[1] * point[1] + normal[2] * point[2] > 0
     length = np.sqrt(normal[0] ** 2 + normal[1] ** 2 + normal[2] ** 2) + np.float32(1e-9)
     normal *= np.where(away, np.float32(-1), np.float32(1)) / length
     diffuse = np.maximum(light["direction"] @ normal, 0.0)
-    # Light from the sky, and less of it where a surface turns away from the camera.
+    # Ambient light from the sky, with less on surfaces that turn away from the camera.
     ambient = (np.float32(0.775) + np.float32(0.225) * (light["up"] @ normal)) * (
         np.float32(0.7) - np.float32(0.3) * normal[2]
     )

@@ -1,4 +1,4 @@
-"""What surrounds a person: background, floor and shadow; and what a camera adds."""
+"""Draws the surroundings of a person (background, floor, shadow), and adds camera noise."""
 
 import dataclasses
 
@@ -9,12 +9,12 @@ __all__ = ["Ground", "background", "degrade"]
 
 @dataclasses.dataclass(frozen=True)
 class Ground:
-    """The floor under a person, and the shadow on it.
+    """The floor below a person, and the shadow on it.
 
     Attributes:
-        height: Distance of the floor below the camera along the vertical, mm.
-        shadow: Array of shape `[3, num_points]`: points of the floor in the shade.
-        darkness: How much light the shadow takes, 0 to 1.
+        height: Vertical distance of the floor below the camera, mm.
+        shadow: Array of shape `[3, num_points]`: points of the floor in the shadow.
+        darkness: Fraction of light that the shadow removes, 0 to 1.
     """
 
     height: float
@@ -33,7 +33,7 @@ class Ground:
 
 
 def background(camera, size, up, ground, rng):
-    """Returns a background [3, size, size], float32: walls, floor, clutter, shadow."""
+    """Draws a background [3, size, size], float32: walls, floor, clutter, shadow."""
     x = np.arange(size, dtype=np.float32) - np.float32(camera.principal_point_px[0])
     y = np.arange(size, dtype=np.float32) - np.float32(camera.principal_point_px[1])
     x, y = x / np.float32(camera.focal_px), (y / np.float32(camera.focal_px))[:, None]
@@ -48,8 +48,8 @@ def background(camera, size, up, ground, rng):
         _add_box(image, size, rng)
     for _ in range(rng.integers(0, 4)):
         _add_blob(image, size, rng)
-    # A ray (x, y, 1) meets the floor where it goes down; the wall stands on the floor at
-    # some distance behind the person.
+    # A ray (x, y, 1) that points down meets the floor. The wall stands on the floor at a random
+    # distance behind the person.
     up = up.astype(np.float32)
     down = -(up[0] * x + up[1] * y + up[2])
     person = np.median(ground.shadow[2])
@@ -75,7 +75,7 @@ def _colour(rng):
 
 
 def _noise(size, rng):
-    """Smooth noise of a few octaves, about -1 to 1, [size, size]."""
+    """Draws smooth noise of a few octaves, about -1 to 1, [size, size]."""
     image = np.zeros([size, size], np.float32)
     for cells in (3, 7, 17, 43):
         grid = rng.normal(0, 1, [cells, cells]).astype(np.float32)
@@ -88,70 +88,70 @@ _WEIGHTS: dict = {}
 
 
 def _upsampling(size, cells):
-    """Matrix [size, cells] of linear interpolation."""
+    """Returns the matrix [size, cells] of linear interpolation."""
     if (size, cells) not in _WEIGHTS:
-        place = np.linspace(0, cells - 1, size)[:, None]
-        weights = np.clip(1 - np.abs(place - np.arange(cells)), 0, 1)
+        position = np.linspace(0, cells - 1, size)[:, None]
+        weights = np.clip(1 - np.abs(position - np.arange(cells)), 0, 1)
         _WEIGHTS[size, cells] = weights.astype(np.float32)
     return _WEIGHTS[size, cells]
 
 
 def _stripes(size, rng):
-    """Panels, shelves, bricks: lines at even distances, horizontal, vertical or both."""
-    place = np.arange(size, dtype=np.float32) * np.float32(128 / size)
-    lines = [np.sin(place * rng.uniform(0.15, 1.2) + rng.uniform(0, 6)) > 0.9 for _ in range(2)]
+    """Draws evenly spaced lines, horizontal, vertical or both: panels, shelves, bricks."""
+    position = np.arange(size, dtype=np.float32) * np.float32(128 / size)
+    lines = [np.sin(position * rng.uniform(0.15, 1.2) + rng.uniform(0, 6)) > 0.9 for _ in range(2)]
     kind = rng.integers(3)
     rows, columns = (lines[0] * float(kind != 1))[:, None], lines[1] * float(kind != 0)
     return (np.maximum(rows, columns) * rng.normal(0, 40)).astype(np.float32)
 
 
 def _tiles(x, down, ground, rng):
-    """A chequered or planked floor in perspective."""
+    """Draws a chequered or planked floor in perspective."""
     away = ground.height / np.maximum(down, 0.02)
     turn, period = rng.uniform(0, np.pi), rng.uniform(200, 900) / np.pi
     cosine, sine = np.float32(np.cos(turn) / period), np.float32(np.sin(turn) / period)
     pattern = np.sin(away * (x * cosine + sine)) > 0
     if rng.random() < 0.6:
         pattern ^= np.sin(away * (cosine - x * sine)) > 0
-    # Far away the tiles blur into each other.
+    # Fade distant tiles, which would be smaller than a pixel.
     fade = np.clip(2.0 - away / 9000, 0, 1)
     return pattern * fade * np.float32(rng.uniform(8, 60) * rng.choice([-1, 1]))
 
 
 def _add_box(image, size, rng):
-    """A rectangle: window, door, picture, furniture."""
+    """Draws a rectangle: window, door, picture, furniture."""
     left, top = rng.integers(-size // 4, size, 2)
     width, height = (rng.uniform(0.05, 0.5, 2) * size).astype(int) + 2
     region = image[:, max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
     if not region.size:
         return
-    share = np.float32(rng.uniform(0.5, 1.0))
+    opacity = np.float32(rng.uniform(0.5, 1.0))
     slope = np.linspace(1, rng.uniform(0.6, 1.2), region.shape[1], dtype=np.float32)[:, None]
-    colour = (share * _colour(rng))[:, None, None]
+    colour = (opacity * _colour(rng))[:, None, None]
     if rng.random() < 0.35:
         region[:, :2] *= np.float32(0.5)
         region[:, :, :2] *= np.float32(0.5)
         region = region[:, 2:, 2:]
         slope = slope[2:]
-    region *= 1 - share
+    region *= 1 - opacity
     region += colour * slope
 
 
 def _add_blob(image, size, rng):
-    """A soft ellipse: foliage, lamps, distant things."""
+    """Draws a soft ellipse: foliage, lamps, distant objects."""
     middle = rng.uniform(0, size, 2).astype(np.float32)
     radius = (rng.uniform(0.04, 0.25, 2) * size).astype(np.float32)
     low = np.maximum(middle - radius, 0).astype(int)
     high = np.minimum(middle + radius + 1, size).astype(int)
     x = (np.arange(low[0], high[0], dtype=np.float32) - middle[0]) / radius[0]
     y = (np.arange(low[1], high[1], dtype=np.float32) - middle[1]) / radius[1]
-    share = np.clip((1 - x * x - (y * y)[:, None]) * rng.uniform(1, 8), 0, 1).astype(np.float32)
+    opacity = np.clip((1 - x * x - (y * y)[:, None]) * rng.uniform(1, 8), 0, 1).astype(np.float32)
     region = image[:, low[1] : high[1], low[0] : high[0]]
-    region += share * (_colour(rng)[:, None, None] - region)
+    region += opacity * (_colour(rng)[:, None, None] - region)
 
 
 def _add_line(image, size, rng):
-    """A straight line of two pixels' width: cable, pole, edge."""
+    """Draws a straight line two pixels wide: cable, pole, edge."""
     start, end = rng.uniform(0, size, [2, 2])
     if rng.random() < 0.7:
         end[rng.integers(2)] = start[rng.integers(2)]
@@ -164,7 +164,7 @@ def _add_line(image, size, rng):
 
 
 def _shadow_mask(size, camera, ground):
-    """Coverage [size, size] by the shadow, blurred, from a grid of 1/4 the size."""
+    """Computes the blurred coverage [size, size] by the shadow, from a grid of 1/4 the size."""
     coarse = -(-size // 4)
     x, y, z = ground.shadow[:, ground.shadow[2] > 500]
     scale = np.float32(camera.focal_px * coarse / size) / z
@@ -181,7 +181,7 @@ _SOFTENING: dict = {}
 
 
 def _softening(size, coarse):
-    """Interpolation from the coarse grid after two three-tap blurs."""
+    """Returns the matrix of interpolation from the coarse grid after two three-tap blurs."""
     if (size, coarse) not in _SOFTENING:
         blur = np.eye(coarse) / 2 + (np.eye(coarse, k=1) + np.eye(coarse, k=-1)) / 4
         _SOFTENING[size, coarse] = (_upsampling(size, coarse) @ blur @ blur).astype(np.float32)
@@ -192,7 +192,8 @@ def degrade(image, rng):
     """Adds blur, exposure and noise to [3, size, size]; returns uint8 [size, size, 3]."""
     if rng.random() < 0.35:
         image = _blur(image, np.float32(rng.uniform(0.05, 0.25)))
-    # The sum of two bytes: triangular, of standard deviation 104; faster than a normal.
+    # The sum of two random bytes has a triangular distribution with standard deviation 104, and
+    # is faster to draw than normal noise.
     pairs = np.frombuffer(rng.bytes(2 * image.size), np.uint8).reshape(2, *image.shape)
     noise = pairs[0].astype(np.float32)
     noise += pairs[1]
@@ -204,10 +205,12 @@ def degrade(image, rng):
     return np.ascontiguousarray(np.moveaxis(image.astype(np.uint8), 0, -1))
 
 
-def _blur(image, share):
-    """Three-tap blur along both axes; `share` is the weight of each neighbour."""
+def _blur(image, neighbour_weight):
+    """Blurs both axes with three taps; `neighbour_weight` applies to each neighbour."""
     result = image.copy()
-    result[:, 1:-1] += share * (image[:, :-2] + image[:, 2:] - 2 * image[:, 1:-1])
+    result[:, 1:-1] += neighbour_weight * (image[:, :-2] + image[:, 2:] - 2 * image[:, 1:-1])
     image = result.copy()
-    result[:, :, 1:-1] += share * (image[:, :, :-2] + image[:, :, 2:] - 2 * image[:, :, 1:-1])
+    result[:, :, 1:-1] += neighbour_weight * (
+        image[:, :, :-2] + image[:, :, 2:] - 2 * image[:, :, 1:-1]
+    )
     return result

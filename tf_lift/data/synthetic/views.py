@@ -1,26 +1,25 @@
-"""Perspective cameras that look at one person through a square crop.
+"""Perspective cameras that view one person through a square crop.
 
-A `Camera` is the exact relation between the 3D truth and the landmarks of a synthetic
-image. Its 3D frame is the one a weak-perspective lift can recover: the camera frame
-rotated (by the smallest rotation) so that the ray through the crop's centre becomes the
-z axis, with its origin at joint 0.
+A `CropCamera` relates the 3D truth of a synthetic image exactly to its landmarks. Its 3D frame
+is the one that a weak-perspective lift can recover: the camera frame, rotated by the smallest
+rotation that makes the ray through the crop's centre the z axis, with origin at joint 0.
 """
 
 import dataclasses
 
 import numpy as np
 
-__all__ = ["Camera", "crop_camera", "ray_rotation", "view_rotation"]
+__all__ = ["CropCamera", "crop_camera", "ray_rotation", "view_rotation"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Camera:
-    """A pinhole camera and the crop that its image was cut to.
+class CropCamera:
+    """A pinhole camera whose image is cropped to a square.
 
     Attributes:
         focal_px: Focal length in pixels of the crop.
-        principal_point_px: Array of shape `[2]`: where the optical axis meets the
-            crop's plane, pixels of the crop (outside the crop for most people).
+        principal_point_px: Array of shape `[2]`: the principal point in pixels of the crop;
+            for most people it is outside the crop.
         ray_rotation: Array of shape `[3, 3]`: from the camera frame to the frame of
             the crop's central ray.
         root_mm: Array of shape `[3]`: joint 0 in the camera frame, mm.
@@ -32,7 +31,7 @@ class Camera:
     root_mm: np.ndarray
 
     def to_camera_frame(self, joints_3d: np.ndarray) -> np.ndarray:
-        """Returns joints `[..., 3]` (mm, ray frame, from joint 0) in the camera frame."""
+        """Converts joints `[..., 3]` (mm, ray frame, origin at joint 0) to the camera frame."""
         return joints_3d @ self.ray_rotation + self.root_mm
 
     def project(self, joints_3d: np.ndarray) -> np.ndarray:
@@ -44,7 +43,7 @@ class Camera:
         Returns:
             Array of shape `[..., 2]`: (x, y), pixels.
 
-        >>> camera = Camera(100.0, np.array([3.0, 4.0]), np.eye(3), np.array([0, 0, 1000.0]))
+        >>> camera = CropCamera(100.0, np.array([3.0, 4.0]), np.eye(3), np.array([0, 0, 1000.0]))
         >>> camera.project(np.array([[0.0, 0.0, 0.0], [500.0, 0.0, 0.0]])).tolist()
         [[3.0, 4.0], [53.0, 4.0]]
         """
@@ -80,11 +79,11 @@ def view_rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
 def ray_rotation(ray: np.ndarray) -> np.ndarray:
     """Returns the smallest rotation that takes a ray to the z axis.
 
-    The smallest one, because it commutes with rotations about the optical axis: turning
-    the crop in its plane then turns `joints_3d` about z and does nothing else.
+    The smallest rotation commutes with rotations about the optical axis, so rotating the crop
+    in its plane only rotates `joints_3d` about z.
 
     Args:
-        ray: Array of shape `[3]` with a positive z; its length does not matter.
+        ray: Array of shape `[3]` with a positive z, of any length.
 
     Returns:
         Array of shape `[3, 3]`.
@@ -104,22 +103,21 @@ def ray_rotation(ray: np.ndarray) -> np.ndarray:
     )
 
 
-def crop_camera(root_mm: np.ndarray, box: np.ndarray, image_size: int) -> Camera:
+def crop_camera(root_mm: np.ndarray, box: np.ndarray, image_size: int) -> CropCamera:
     """Returns the camera of a square crop.
 
     Args:
         root_mm: Array of shape `[3]`: joint 0 in the camera frame, mm.
-        box: Array (centre x, centre y, side) of the crop in normalised image
-            coordinates, that is at a focal length of 1.
-        image_size: Side of the crop, px; the crop reaches from -0.5 to
-            `image_size - 0.5`.
+        box: Array (centre x, centre y, side) of the crop in normalised image coordinates
+            (focal length 1).
+        image_size: Side of the crop, px; the crop extends from -0.5 to `image_size - 0.5`.
 
     >>> camera = crop_camera(np.array([0, 0, 4000.0]), np.array([0.1, 0.0, 0.5]), 128)
     >>> camera.focal_px, camera.principal_point_px.round(2).tolist()
     (256.0, [37.9, 63.5])
     """
     focal_px = image_size / float(box[2])
-    return Camera(
+    return CropCamera(
         focal_px=focal_px,
         principal_point_px=(image_size - 1) / 2 - focal_px * box[:2],
         ray_rotation=ray_rotation(np.array([box[0], box[1], 1.0])),

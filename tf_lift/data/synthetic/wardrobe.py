@@ -1,4 +1,4 @@
-"""Who wears what: build, skin, hair and clothes of one person (`painting` puts them on)."""
+"""Draws the build, skin, hair and clothes of a person; `painting` paints them."""
 
 import colorsys
 import dataclasses
@@ -27,21 +27,21 @@ _PATTERNS = ("plain", "plain", "plain", "hoops", "stripes", "checks", "blocks", 
 
 @dataclasses.dataclass(frozen=True)
 class Outfit:
-    """Colours (RGB, 0 to 255) and cuts; places are fractions along a limb.
+    """Colours (RGB, 0 to 255) and cuts; positions are fractions of a limb.
 
     Attributes:
         figure: The person's build.
         skin, hair, top, accent, bottom, shoes, sole, socks: Colours.
-        pattern: How `accent` lies on the top.
-        period_mm: Period of a pattern.
-        sleeve: Where sleeves end: 0 to 1 on the upper arm, 1 to 2 on the forearm.
-        leg: Where trousers end: 0 to 1 on the thigh, 1 to 2 on the shin.
-        sock: Where socks begin on the shin.
-        waist: Where top and bottom meet, along the torso.
-        neckline: How deep it is at the front.
+        pattern: Pattern of `accent` on the top.
+        period_mm: Period of the pattern.
+        sleeve: End of the sleeves: 0 to 1 on the upper arm, 1 to 2 on the forearm.
+        leg: End of the trousers: 0 to 1 on the thigh, 1 to 2 on the shin.
+        sock: Upper end of the socks on the shin.
+        waist: Border of top and bottom on the torso.
+        neckline: Depth of the neckline at the front.
         looseness: Relative width that clothes add.
-        skirt, belt, beard, glasses, cap, bald: What there is.
-        phase: Random numbers that place folds and patterns.
+        skirt, belt, beard, glasses, cap, bald: Whether the person has them or is bald.
+        phase: Random phases of folds and patterns.
     """
 
     figure: Figure
@@ -71,7 +71,7 @@ class Outfit:
 
     @property
     def left_out(self) -> frozenset:
-        """Names of the parts that this person does not show."""
+        """Returns the names of the body parts that are not drawn."""
         left_out = set() if self.skirt else {"skirt"}
         return frozenset(left_out | ({"hair"} if self.bald else set()))
 
@@ -126,7 +126,7 @@ def draw_outfit(rng: np.random.Generator) -> Outfit:
 
 
 def suited(outfit: Outfit, joints: np.ndarray) -> Outfit:
-    """Returns the outfit, a skirt exchanged for shorts where the legs would burst it."""
+    """Returns the outfit with shorts instead of a skirt if the legs do not fit into it."""
     thighs = joints[[5, 2]] - joints[[4, 1]]
     thighs = thighs / (np.linalg.norm(thighs, axis=1, keepdims=True) + 1e-6)
     back = joints[7] - joints[0]
@@ -138,7 +138,7 @@ def suited(outfit: Outfit, joints: np.ndarray) -> Outfit:
 
 
 def _cloth(rng):
-    """A colour of clothes: often dark, grey or white, sometimes bright."""
+    """Draws a colour of clothes: often dark, grey or white, sometimes bright."""
     kind = rng.random()
     if kind < 0.3:
         return np.full(3, rng.uniform(18, 75)) + rng.normal(0, 5, 3)
