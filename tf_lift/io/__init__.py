@@ -1,1 +1,4 @@
-"""Files and optional packages: whole-or-nothing writing, npz, imports at first use."""
+"""Files and packages: atomic writing, npz, optional packages, lazy imports.
+
+All modules are internal to `tf_lift`, and import nothing else of it.
+"""

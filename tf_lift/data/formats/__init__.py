@@ -1,6 +1,22 @@
 """File formats of motion capture: readers, writers, and maps of their joints.
 
-Public: `readers.read` and `readers.find_files` (any format), the `read` and `write` functions
-of `asf_amc`, `bvh`, `c3d`, `h36m_cdf`, `pose_csv` and `videopose3d`, `mocap` (npz files of
-poses) and `skeleton_maps`. The other modules are internal to `tf_lift`.
+Public modules: `readers` (files of any format), `asf_amc`, `bvh`, `c3d`, `h36m_cdf`, `pose_csv`
+and `videopose3d` (one format each), `mocap` (npz files of poses) and `skeleton_maps`. The other
+modules are internal to `tf_lift`.
 """
+
+from tf_lift.io import lazy
+
+__all__ = [
+    "asf_amc",
+    "bvh",
+    "c3d",
+    "h36m_cdf",
+    "mocap",
+    "pose_csv",
+    "readers",
+    "skeleton_maps",
+    "videopose3d",
+]
+
+__getattr__, __dir__ = lazy.attach(__name__, modules=__all__)
