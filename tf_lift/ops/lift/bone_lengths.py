@@ -1,18 +1,19 @@
-"""Poses of known bone lengths: the scale and the depths that these lengths imply."""
+"""Poses of known bone lengths: their size and depths follow from the lengths."""
 
 import numpy as np
 import tensorflow as tf
 
 __all__ = ["apply", "check"]
 
-# How far the depth along a bone goes from the lifted one to the one that its length implies,
-# and, in mm, the lifted depth below which the side, towards the camera or away, is not
-# trusted. Of the values 0.3, 0.5, 0.7, 1 and 0, 50, 100 mm those with the least error on
-# two sets of people that the prior has not seen; neighbours are within 1 mm.
-_SHARE = 0.6
-_SOFTNESS = 50.0
+# Fraction of the way that the depth of a bone moves from its lifted value to the one implied
+# by the bone's length. Of 0.3, 0.5, 0.7 and 1, values around 0.6 had the least error on two
+# sets of people that the prior has not seen; neighbours are within 1 mm.
+_DEPTH_STEP = 0.6
+# Lifted depth, mm, below which the bone's direction, towards the camera or away, is uncertain.
+# Chosen in the same way among 0, 50 and 100 mm.
+_UNCERTAIN_DEPTH = 50.0
 
-# Each turn brings the sum of the lengths nearer to the known one; a fourth changes 0.1 mm.
+# Each step brings the sum of the lengths nearer to the known one; a fourth changes 0.1 mm.
 _NUM_STEPS = 3
 
 
@@ -20,12 +21,13 @@ def check(bone_lengths, parents, num_joints):
     """Checks the static shapes of bone lengths and their skeleton.
 
     Args:
-        bone_lengths: `[..., L - 1]`, mm: of each joint but the root, in order, to its parent.
+        bone_lengths: `[..., L - 1]`, mm: from each joint but the root, in order, to its
+            parent.
         parents: Parent of each of the L joints, -1 for the root.
         num_joints: L.
 
     Raises:
-        ValueError: If the lengths do not fit, or the joints are no tree.
+        ValueError: If the shape does not fit, or there is not exactly one root.
     """
     if parents is None or len(parents) != num_joints or list(parents).count(-1) != 1:
         raise ValueError(
@@ -41,12 +43,12 @@ def check(bone_lengths, parents, num_joints):
 
 
 def apply(joints_3d, bone_lengths, parents):
-    """Brings poses nearer to known bone lengths, what the image shows of them kept.
+    """Scales poses and changes their depths to bring them nearer to known bone lengths.
 
     A pose lifted in weak perspective has the right directions but an uncertain size. It is
-    scaled so that its bones have the known lengths in sum. Then each bone's depth moves
-    towards the one with which it would have its known length, root(length^2 - seen^2), on
-    the side where the lift has it; x and y stay.
+    scaled so that the sum of its bone lengths is the known one. Then the depth of each bone
+    moves towards root(length^2 - projected length^2), with the sign of the lifted depth;
+    its x and y stay.
 
     Args:
         joints_3d: `[B, L, 3]`, mm, camera frame.
@@ -54,14 +56,15 @@ def apply(joints_3d, bone_lengths, parents):
         parents: Parent of each joint, -1 for the root.
 
     Returns:
-        Poses `[B, L, 3]`, relative to the root, and the factor `[B]` of their size.
+        Poses `[B, L, 3]`, relative to the root, and the factor `[B]` by which they were
+        scaled.
 
     References:
-        docs/method.md, equation 23.
+        docs/method.md, M23.
 
     >>> pose = tf.constant([[[0.0, 0.0, 0.0], [3.0, 0.0, 40.0], [6.0, 0.0, 80.0]]])
-    >>> joints, factor = apply(pose, tf.constant([80.0, 80.0]), (-1, 0, 1))
-    >>> round(float(factor[0]), 1), joints.numpy().round()[0, 1]
+    >>> joints, size_factor = apply(pose, tf.constant([80.0, 80.0]), (-1, 0, 1))
+    >>> round(float(size_factor[0]), 1), joints.numpy().round()[0, 1]
     (2.3, array([ 7.,  0., 79.], dtype=float32))
     """
     children = [joint for joint, parent in enumerate(parents) if parent >= 0]
@@ -72,24 +75,26 @@ def apply(joints_3d, bone_lengths, parents):
     bone_lengths = tf.broadcast_to(bone_lengths, tf.shape(bones)[:2])
     total = tf.reduce_sum(bone_lengths, -1)
 
-    def rescale(bones, factor):
+    def rescale(bones, size_factor):
         length = tf.reduce_sum(_length(bones), -1)
-        return factor * tf.math.divide_no_nan(total, length)
+        return size_factor * tf.math.divide_no_nan(total, length)
 
-    factor = rescale(bones, tf.ones_like(total))
+    def deepen(size_factor):
+        return _deepen(size_factor[:, tf.newaxis, tf.newaxis] * bones, bone_lengths)
+
+    size_factor = rescale(bones, tf.ones_like(total))
     for _ in range(_NUM_STEPS):
-        factor = rescale(_deepen(factor[:, tf.newaxis, tf.newaxis] * bones, bone_lengths), factor)
-    bones = _deepen(factor[:, tf.newaxis, tf.newaxis] * bones, bone_lengths)
-    return tf.einsum("ln,bnc->blc", ancestors, bones), factor
+        size_factor = rescale(deepen(size_factor), size_factor)
+    return tf.einsum("ln,bnc->blc", ancestors, deepen(size_factor)), size_factor
 
 
 def _deepen(bones, bone_lengths):
-    """Moves the depth of bones towards that of their known length."""
+    """Moves the depths of bones towards those that their known lengths imply."""
     flat, depth = bones[..., :2], bones[..., 2]
-    # At least 1 mm, so that the root has a derivative where a bone is seen in full length.
-    left = tf.maximum(bone_lengths**2 - tf.reduce_sum(flat**2, -1), 1)
-    target = tf.sqrt(left) * depth / tf.sqrt(depth**2 + _SOFTNESS**2)
-    depth += _SHARE * (target - depth)
+    # At least 1 mm, so that the root has a derivative for a bone parallel to the image.
+    squared_depth = tf.maximum(bone_lengths**2 - tf.reduce_sum(flat**2, -1), 1)
+    target = tf.sqrt(squared_depth) * depth / tf.sqrt(depth**2 + _UNCERTAIN_DEPTH**2)
+    depth += _DEPTH_STEP * (target - depth)
     return tf.concat([flat, depth[..., tf.newaxis]], -1)
 
 
@@ -100,7 +105,7 @@ def _length(bones):
 
 
 def _ancestors(parents):
-    """Returns `[L, L - 1]`: which bones lead from the root to each joint."""
+    """Returns `[L, L - 1]`: 1 for the bones on the way from the root to each joint, else 0."""
     children = [joint for joint, parent in enumerate(parents) if parent >= 0]
     ancestors = np.zeros([len(parents), len(children)])
     for joint in range(len(parents)):

@@ -1,4 +1,4 @@
-"""Landmarks that are not exact: how far to trust them, and what of them is the pose."""
+"""Noisy landmarks: their weights in the fit, and their residuals as part of the pose."""
 
 import tensorflow as tf
 
@@ -9,18 +9,18 @@ __all__ = ["add_residuals", "trust", "trust_landmarks"]
 
 
 def trust(noise_stddev, landmark_stddev, inverse_scale):
-    """Returns the weight of landmarks whose own noise adds to that of the prior.
+    """Computes the weights of landmarks whose own noise adds to the prior's.
 
     Args:
-        noise_stddev: mm; the prior's, `[B, 1]`.
+        noise_stddev: The prior's noise, `[B, 1]`, mm.
         landmark_stddev: Standard deviation of each coordinate, `[B, L]`, pixels.
         inverse_scale: mm per pixel, `[B, 1]`.
 
     Returns:
-        `[B, L]`, of (0, 1]: prior's variance / (prior's + landmarks' variance in mm^2).
+        `[B, L]`, in (0, 1]: the prior's variance over the sum of both variances, mm^2.
 
     References:
-        docs/method.md, equation 21.
+        docs/method.md, M21.
 
     >>> float(trust(tf.constant(12.0), tf.constant(4.0), tf.constant(3.0)))
     0.5
@@ -30,67 +30,70 @@ def trust(noise_stddev, landmark_stddev, inverse_scale):
 
 
 def trust_landmarks(landmarks, weights, batch, tables):
-    """Returns the weights of landmarks that have noise, without a gradient.
+    """Computes the weights of noisy landmarks, without a gradient.
 
-    The noise is that of pixels, so its size in mm takes the scale. A fit that takes noise
-    for pose has the wrong one, so it is estimated from second moments: the visible
-    landmarks' squared spread, less that of their noise, is on average that of the
-    prior's poses.
+    The noise is given in pixels, and its size in mm depends on the scale. A fit would take
+    noise for pose and find a wrong scale, so the scale is estimated from second moments: on
+    average, the squared spread of the visible landmarks, less that of their noise, is the
+    squared spread of the prior's poses.
 
     Args:
         landmarks: `[B, L, 2]`, pixels.
         weights: `[B, L]` or `None`.
-        batch: Dict of `noise` `[B, L]`, pixels, and `scale` `[B]` where it is given.
+        batch: Dict of `noise`, the standard deviations `[B, L]` in pixels, and at a given
+            scale `scale` `[B]`.
         tables: `LiftTables`.
 
     Returns:
-        `[B, L]`.
+        `[B, L]`: `weights` times those of `trust`.
+
+    References:
+        docs/method.md, M21.
     """
-    seen = tf.ones_like(landmarks[..., 0]) if weights is None else weights
+    weights = tf.ones_like(landmarks[..., 0]) if weights is None else weights
     noise = tf.where(tf.math.is_finite(batch["noise"]), batch["noise"], 0)
     variance = tf.reduce_mean(tf.convert_to_tensor(tables.noise_stddev) ** 2)
-    frame = lift_input.find_frame(tf.stop_gradient(landmarks), seen, batch.get("scale"))
+    frame = lift_input.find_frame(tf.stop_gradient(landmarks), weights, batch.get("scale"))
     inverse_scale = 1 / frame.unit
     if tables.free_scale:
-        mean = ppca.mean_weights(tf.cast(seen > 0, noise.dtype), True)
+        mean = ppca.mean_weights(tf.cast(weights > 0, noise.dtype), True)
         centre = tf.einsum("bl,blc->bc", mean, frame.landmarks)[:, tf.newaxis]
         spread = tf.einsum("bl,blc->b", mean, (frame.landmarks - centre) ** 2)
-        of_noise = 2 * tf.reduce_sum(mean * noise**2, -1) / frame.unit**2
+        noise_spread = 2 * tf.reduce_sum(mean * noise**2, -1) / frame.unit**2
         moments = _second_moments(tables)
-        of_poses = tf.einsum("bl,l->b", mean, tf.linalg.diag_part(moments)) + 2 * variance
-        of_poses -= tf.einsum("bl,lm,bm->b", mean, moments, mean)
-        # Where noise is all there is, a tenth of the spread.
-        spread = tf.maximum(spread - of_noise, 0.1 * spread)
-        inverse_scale *= tf.sqrt(tf.math.divide_no_nan(of_poses, spread))
+        pose_spread = tf.einsum("bl,l->b", mean, tf.linalg.diag_part(moments)) + 2 * variance
+        pose_spread -= tf.einsum("bl,lm,bm->b", mean, moments, mean)
+        # At least a tenth of the spread is pose, even where noise explains all of it.
+        spread = tf.maximum(spread - noise_spread, 0.1 * spread)
+        inverse_scale *= tf.sqrt(tf.math.divide_no_nan(pose_spread, spread))
     trusted = trust(tf.sqrt(variance), noise, inverse_scale[:, tf.newaxis])
-    return tf.stop_gradient(seen * trusted)
+    return tf.stop_gradient(weights * trusted)
 
 
 def _second_moments(tables):
-    """Returns `[L, L]`, mm^2: mean products of two joints' places in the image."""
+    """Returns `[L, L]`, mm^2: mean products of two joints' image positions."""
     flat = tf.convert_to_tensor(tables.directions)[:, :, :2]
-    share = tf.exp(-tf.convert_to_tensor(tables.mixture_cost) / 2)
-    share /= tf.reduce_sum(share)
-    return tf.einsum("m,mlcj,mncj->ln", share, flat, flat)
+    probability = tf.nn.softmax(-tf.convert_to_tensor(tables.mixture_cost) / 2)
+    return tf.einsum("m,mlcj,mncj->ln", probability, flat, flat)
 
 
 def add_residuals(joints_3d, landmarks, weights, free_scale):
-    """Adds to a fitted pose what the landmarks show of it beyond the bases.
+    """Adds to a fitted pose the residuals of its landmarks.
 
-    The prior's noise is part of the pose: what landmarks, less their own noise, differ
-    from the fit is where the joints are. Depth and joints that are not seen stay.
+    The prior's noise is part of the pose: residuals beyond the landmarks' own noise are
+    displacements of the joints. Depths and the joints of missing landmarks stay.
 
     Args:
         joints_3d: `[..., L, 3]`, mm, the fit.
         landmarks: `[..., L, 2]`, mm.
-        weights: `[..., L]`, see `trust`, at most 1 is used; 0 for a missing one.
+        weights: `[..., L]`, see `trust`, clipped to 1; 0 for a missing landmark.
         free_scale: Whether the position is free.
 
     Returns:
         `[..., L, 3]`.
 
     References:
-        docs/method.md, equation 22.
+        docs/method.md, M22.
     """
     residuals = landmarks - joints_3d[..., :2]
     centre = tf.einsum("...l,...lc->...c", ppca.mean_weights(weights, free_scale), residuals)

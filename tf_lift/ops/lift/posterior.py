@@ -1,4 +1,4 @@
-"""What the candidates of a lift say together: mean, deviation, distinct hypotheses."""
+"""Statistics over the candidates of a lift: mean, deviation, distinct hypotheses."""
 
 import tensorflow as tf
 
@@ -11,24 +11,28 @@ __all__ = [
     "stddev",
 ]
 
-# The deviation of the tempered mixture, times this, covers 66 and 70 % of the joints of two
-# sets of people that a prior of three components has not seen; 74 and 56 % with a tuned one
-# of sixteen. Chosen on these very people.
+# Factor of the deviation of the tempered mixture. With it, the deviation covers 66 and 70 % of
+# the joints of two sets of people that a prior of three components has not seen, and 74 and
+# 56 % with a tuned prior of sixteen. It was chosen on the same people.
 CALIBRATION = 0.86
 
-# Bone lengths take out part of the error; this much is left, known or those of the prior.
+# Factor of the deviation with bone lengths, the person's or the prior's, which remove part of
+# the error.
 BONES_CALIBRATION = 0.9
 
-# Hypotheses differ by this on average over the joints, mm: more than the deviation within
-# one, less than a limb pointing the other way makes.
+# Least mean distance of the joints of two hypotheses, mm: more than the deviation within one,
+# less than the difference of a limb that points the other way.
 MIN_DISTANCE = 100.0
 
 
 def probabilities(costs, temperature):
     """Returns the probabilities `[B, N]` of candidates: softmax(-costs / (2 temperature)).
 
-    A temperature above 1 allows for what the prior does not know: its Gaussians are too
-    sure of themselves for people they were not learnt from.
+    A temperature above 1 allows for differences between people: the prior's Gaussians are
+    too narrow for people whom it was not learnt from.
+
+    References:
+        docs/method.md, M20.
 
     >>> probabilities(tf.constant([[0.0, 2.0]]), 1.0).numpy().round(3)
     array([[0.731, 0.269]], dtype=float32)
@@ -37,20 +41,21 @@ def probabilities(costs, temperature):
 
 
 def expectation(values, probability):
-    """Returns the mean over candidates of `[B, N, ...]`, weighted by `[B, N]`."""
+    """Returns the mean of `[B, N, ...]` over candidates, weighted by probabilities `[B, N]`."""
     flat = tf.reshape(values, tf.concat([tf.shape(values)[:2], [-1]], 0))
     mean = tf.linalg.matvec(flat, probability, transpose_a=True)
     return tf.reshape(mean, tf.concat([tf.shape(values)[:1], tf.shape(values)[2:]], 0))
 
 
 def stddev(candidates, probability, joints_3d):
-    """Returns the posterior standard deviation of each joint about a pose.
+    """Computes the posterior standard deviation of each joint about a pose.
 
-    The variance within each candidate, of its latents and its scale, and the squared
-    distances of the candidates from the pose (law of total variance).
+    By the law of total variance: the mean variance within the candidates, of their latents
+    and their scale, plus the mean squared distance of the candidates from the pose.
 
     Args:
-        candidates: `candidates.Candidates`, `[B, N, ...]`.
+        candidates: Candidates `[B, N, ...]` with `poses`, a `ppca.PPCAPose`, and `variance`,
+            see `ppca.PPCAFit`; the first axis of `variance` may be 1.
         probability: `[B, N]`.
         joints_3d: `[B, L, 3]`, mm, relative to joint 0.
 
@@ -58,7 +63,7 @@ def stddev(candidates, probability, joints_3d):
         `[B, L]`, mm, without gradient: root of the variance summed over the three axes.
 
     References:
-        docs/method.md, section 10.
+        docs/method.md, sections 4 and 10, "Uncertainty".
     """
     poses = candidates.poses
     rooted, per_inverse_scale = (
@@ -73,10 +78,10 @@ def stddev(candidates, probability, joints_3d):
 
 
 def find_hypotheses(joints_3d, probability, num_hypotheses):
-    """Groups candidates to distinct poses, most probable first.
+    """Groups candidates into distinct poses, most probable first.
 
-    Greedily: the most probable candidate that is left and all that are nearer to it than
-    `MIN_DISTANCE` make one hypothesis, their weighted mean.
+    The grouping is greedy: the most probable remaining candidate and all remaining ones
+    nearer to it than `MIN_DISTANCE` form one hypothesis, their weighted mean.
 
     Args:
         joints_3d: `[B, N, L, 3]`, mm, relative to joint 0.
@@ -84,25 +89,25 @@ def find_hypotheses(joints_3d, probability, num_hypotheses):
         num_hypotheses: Number of hypotheses.
 
     Returns:
-        Probabilities `[B, num_hypotheses]`, of all candidates of each together, and
-        `[B, num_hypotheses, N]`: the share of each candidate in a hypothesis, summing to
-        one. Where there are fewer distinct ones, the rest repeat the first with
-        probability 0.
+        Probabilities `[B, num_hypotheses]`, each the sum over the candidates of a
+        hypothesis, and weights `[B, num_hypotheses, N]` of the candidates in the mean of a
+        hypothesis, which sum to one. Where there are fewer distinct poses, the others repeat
+        the first with probability 0.
 
     References:
         docs/method.md, section 10.
     """
-    left = probability
-    shares, masses = [], []
+    remaining = probability
+    weights, totals = [], []
     for _ in range(num_hypotheses):
-        leader = tf.gather(joints_3d, tf.argmax(left, -1), batch_dims=1)[:, tf.newaxis]
+        leader = tf.gather(joints_3d, tf.argmax(remaining, -1), batch_dims=1)[:, tf.newaxis]
         distance = tf.reduce_mean(tf.norm(tf.stop_gradient(joints_3d - leader), axis=-1), -1)
-        mine = tf.where(distance < MIN_DISTANCE, left, 0)
-        mass = tf.reduce_sum(mine, -1, keepdims=True)
-        shares.append(tf.math.divide_no_nan(mine, mass))
-        masses.append(mass[:, 0])
-        left -= mine
-    shares, masses = tf.stack(shares, 1), tf.stack(masses, 1)
-    order = tf.argsort(masses, direction="DESCENDING", stable=True)
-    shares, masses = (tf.gather(part, order, batch_dims=1) for part in (shares, masses))
-    return masses, tf.where((masses > 0)[..., tf.newaxis], shares, shares[:, :1])
+        members = tf.where(distance < MIN_DISTANCE, remaining, 0)
+        total = tf.reduce_sum(members, -1, keepdims=True)
+        weights.append(tf.math.divide_no_nan(members, total))
+        totals.append(total[:, 0])
+        remaining -= members
+    weights, totals = tf.stack(weights, 1), tf.stack(totals, 1)
+    order = tf.argsort(totals, direction="DESCENDING", stable=True)
+    weights, totals = (tf.gather(part, order, batch_dims=1) for part in (weights, totals))
+    return totals, tf.where((totals > 0)[..., tf.newaxis], weights, weights[:, :1])

@@ -1,20 +1,20 @@
-"""Newton's method for the rotation between the angles of the search."""
+"""Refinement of the rotation between the searched angles, by Newton's method."""
 
 from typing import NamedTuple
 
 import tensorflow as tf
 
 from tf_lift.ops.lift import component as ppca
-from tf_lift.ops.lift.scale_estimation import most_likely_inverse_scale
+from tf_lift.ops.lift import scale_estimation
 
 __all__ = ["refine"]
 
-# From a grid of 80 angles four steps reach 1e-6 rad; more are for coarse grids.
+# From a grid of 80 angles four steps reach 1e-6 rad; coarser grids need more.
 _NUM_STEPS = 6
 
 
 class _Point(NamedTuple):
-    """The cost along the angle at one turn, its solution and how that follows the turn."""
+    """Cost at one turn, its derivatives by the turn, the solution and its derivatives."""
 
     cost: tf.Tensor
     slope: tf.Tensor
@@ -26,28 +26,28 @@ class _Point(NamedTuple):
 
 
 def refine(landmarks, directions, weights, noise_stddev, axis, max_turn, free_scale):
-    """Turns poses about the vertical to where their cost has its minimum.
+    """Turns poses about the vertical to a minimum of their cost.
 
-    Newton's method on the cost of one component, latents and scale at their best for every
-    angle, with exact first and second derivatives. A step that does not lower the cost is
-    shortened, so the result is never worse than the start. Gradient: that of the minimum,
-    by the implicit function theorem; where none was found within `max_turn`, the angle is
-    held fixed.
+    Newton's method minimises the cost of one component over the angle, with the best latents
+    and scale at each angle and exact first and second derivatives. A step that does not lower
+    the cost is shortened, so the result is never worse than the start. The gradient is that of
+    the minimum, by the implicit function theorem; where there is no minimum within `max_turn`,
+    the angle is held fixed.
 
     Args:
         landmarks: `[B, L, 2]`, as `ppca.lift_pose` takes them.
         directions: `[B, L, 3, J + 1]`, mm, at the starting angle.
         weights: `[B, L]`.
         noise_stddev: `[B]`, mm.
-        axis: `[B, 3]`; the vertical, upwards, in the camera frame.
-        max_turn: Largest turn either way, rad.
+        axis: `[B, 3]`; unit vector upwards along the vertical, in the camera frame.
+        max_turn: Largest turn in either direction, rad.
         free_scale: Whether scale and translation are free.
 
     Returns:
-        The turn `[B]`, rad, and a `ppca.PPCAPose` there.
+        The turn `[B]`, rad, and the `ppca.PPCAPose` after it.
 
     References:
-        docs/method.md, equations 24 and 25.
+        docs/method.md, M24 and M25.
     """
     # A turn by t about the axis, with K x = axis x x: X + sin(t) K X + (1 - cos(t)) K K X.
     cross = _cross_matrix(axis)
@@ -71,7 +71,7 @@ def refine(landmarks, directions, weights, noise_stddev, axis, max_turn, free_sc
 
     fixed = tf.stop_gradient(flat)
     angle = tf.zeros_like(noise_stddev)
-    share = tf.ones_like(angle)
+    step_fraction = tf.ones_like(angle)
     point = evaluate(angle, fixed)
     for _ in range(_NUM_STEPS):
         convex = point.curvature > 0
@@ -80,11 +80,11 @@ def refine(landmarks, directions, weights, noise_stddev, axis, max_turn, free_sc
             tf.math.divide_no_nan(point.slope, point.curvature),
             tf.sign(point.slope) * max_turn / 2,
         )
-        trial = tf.clip_by_value(angle + share * step, -max_turn, max_turn)
+        trial = tf.clip_by_value(angle + step_fraction * step, -max_turn, max_turn)
         tried = evaluate(trial, fixed)
         lower = tried.cost < point.cost
         angle = tf.where(lower, trial, angle)
-        share = tf.where(lower, tf.ones_like(share), share / 4)
+        step_fraction = tf.where(lower, tf.ones_like(step_fraction), step_fraction / 4)
         point = _Point(
             *(
                 tf.where(tf.reshape(lower, [-1] + [1] * (len(old.shape) - 1)), new, old)
@@ -92,7 +92,7 @@ def refine(landmarks, directions, weights, noise_stddev, axis, max_turn, free_sc
             )
         )
 
-    # One more step, whose derivative is that of the minimum; its size is rounding.
+    # One more step, of the size of rounding errors, whose derivative is that of the minimum.
     angle = tf.stop_gradient(angle)
     held = _Point(*(tf.stop_gradient(part) for part in point))
     point = evaluate(angle, flat)
@@ -112,17 +112,20 @@ def _pose(directions, latents, inverse_scale, problem, averaging):
     residuals = inverse_scale[:, tf.newaxis] * flat - fitted
     energy = tf.reduce_sum(row_weights * residuals**2, -1)
     energy += noise_variance * tf.reduce_sum(latents**2, -1)
-    # Variance and growth are those of the candidates of the search.
+    # The deviation is computed from the searched candidates, not from this pose.
     unused = tf.zeros_like(inverse_scale)
     return ppca.PPCAPose(joints_3d, tf.zeros_like(joints_3d), inverse_scale, unused, energy)
 
 
 def _solve(designs, landmarks, row_weights, noise_variance, dimensions, free_scale):
-    """Returns the `_Point` of `[W, mu]` projected, with its two derivatives, `[B, 2L, J + 1]`.
+    """Returns the `_Point` of the projected `[W, mu]` and its derivatives, `[B, 2L, J + 1]` each.
 
-    g = |u y - p - D z|^2_V + n^2 |z|^2 - 2 n^2 d log u + n^2 log |G|, over z and u at its
-    minimum, is n^2 times the cost; its second derivative along the angle is the Schur
-    complement of its Hessian.
+    At its minimum over z and u, g = |u y - p - D z|^2_V + n^2 |z|^2 - 2 n^2 d log u +
+    n^2 log |G| is n^2 times the cost. The second derivative of the minimum along the angle is
+    a Schur complement of the Hessian of g.
+
+    References:
+        docs/method.md, M12, M24 and M25.
     """
     (loadings, loadings_1, loadings_2), (mean, mean_1, mean_2) = (
         [design[..., part] for design in designs] for part in (slice(None, -1), -1)
@@ -146,7 +149,7 @@ def _solve(designs, landmarks, row_weights, noise_variance, dimensions, free_sca
     mean_latents = tf.linalg.matvec(inverse, times(loadings, row_weights * mean))
     if free_scale:
         unexplained = landmarks - tf.linalg.matvec(loadings, landmark_latents)
-        inverse_scale = most_likely_inverse_scale(
+        inverse_scale = scale_estimation.most_likely_inverse_scale(
             dot(row_weights * landmarks, unexplained),
             dot(row_weights * mean, unexplained),
             noise_variance,
@@ -158,9 +161,10 @@ def _solve(designs, landmarks, row_weights, noise_variance, dimensions, free_sca
     residuals = inverse_scale[:, tf.newaxis] * landmarks - mean
     residuals -= tf.linalg.matvec(loadings, latents)
     weighted = row_weights * residuals
-    cost = dot(weighted, residuals) / noise_variance + dot(latents, latents)
-    cost += 2 * tf.reduce_sum(tf.math.log(tf.linalg.diag_part(factor)), -1)
-    cost -= 2 * dimensions * tf.math.log(inverse_scale)
+    energy = dot(weighted, residuals) + noise_variance * dot(latents, latents)
+    # All else of the cost is the same for all angles.
+    normaliser = 2 * tf.reduce_sum(tf.math.log(tf.linalg.diag_part(factor)), -1)
+    cost = scale_estimation.cost(energy, inverse_scale, noise_variance, normaliser, dimensions)
 
     change_1 = mean_1 + tf.linalg.matvec(loadings_1, latents)
     change_2 = mean_2 + tf.linalg.matvec(loadings_2, latents)
@@ -173,7 +177,7 @@ def _solve(designs, landmarks, row_weights, noise_variance, dimensions, free_sca
     log_2 = tf.reduce_sum(inverse * normal_2, [1, 2])
     log_2 -= tf.reduce_sum(relative * tf.linalg.matrix_transpose(relative), [1, 2])
 
-    # Halves of the derivatives of g; z is eliminated first, then u.
+    # Half the derivatives of g; z is eliminated first, then u.
     slope = -dot(weighted, change_1) + noise_variance * log_1 / 2
     curvature = dot(row_weights * change_1, change_1) - dot(weighted, change_2)
     curvature += noise_variance * log_2 / 2
@@ -182,11 +186,11 @@ def _solve(designs, landmarks, row_weights, noise_variance, dimensions, free_sca
     curvature += dot(by_latents, latents_slope)
     inverse_scale_slope = tf.zeros_like(inverse_scale)
     if free_scale:
-        toward = -times(loadings, row_weights * landmarks)
-        by_scale = -dot(row_weights * landmarks, change_1) + dot(toward, latents_slope)
-        own = dot(row_weights * landmarks, landmarks) + dot(toward, landmark_latents)
-        own += noise_variance * dimensions / inverse_scale**2
-        inverse_scale_slope = -tf.math.divide_no_nan(by_scale, own)
+        mixed = -times(loadings, row_weights * landmarks)
+        by_scale = -dot(row_weights * landmarks, change_1) + dot(mixed, latents_slope)
+        by_scale_twice = dot(row_weights * landmarks, landmarks) + dot(mixed, landmark_latents)
+        by_scale_twice += noise_variance * dimensions / inverse_scale**2
+        inverse_scale_slope = -tf.math.divide_no_nan(by_scale, by_scale_twice)
         curvature += by_scale * inverse_scale_slope
         latents_slope += landmark_latents * inverse_scale_slope[:, tf.newaxis]
     return _Point(
@@ -195,7 +199,7 @@ def _solve(designs, landmarks, row_weights, noise_variance, dimensions, free_sca
 
 
 def _centred_rows(directions, averaging):
-    """Returns the projection of `[B, L, 3, J]`, less its mean, as `[B, 2L, J]`."""
+    """Returns the centred projection of `[B, L, 3, J]` as `[B, 2L, J]`."""
     design = directions[:, :, :2]
     design -= tf.einsum("bl,blcj->bcj", averaging, design)[:, tf.newaxis]
     return tf.reshape(design, [-1, 2 * directions.shape[1], directions.shape[3]])

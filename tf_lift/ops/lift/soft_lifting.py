@@ -1,4 +1,4 @@
-"""The lift as one smooth function of landmarks and prior: a prior that can learn."""
+"""The lift as a smooth function of landmarks and prior, for training the prior."""
 
 from typing import NamedTuple
 
@@ -7,16 +7,16 @@ import tensorflow as tf
 
 from tf_lift.ops import shapes
 from tf_lift.ops.geometry import rotations
-from tf_lift.ops.lift.scale_estimation import most_likely_inverse_scale
+from tf_lift.ops.lift import scale_estimation
 
 __all__ = ["SoftTables", "lift", "tables"]
 
 
 class SoftTables(NamedTuple):
-    """What every candidate, a component at a rotation, makes of landmarks in mm.
+    """Linear maps and constants of each candidate, a component at a rotation.
 
-    Landmarks here are 2L - 2 coordinates in an orthonormal basis of all that no
-    translation changes. Tensors, differentiable by the parameters of the prior.
+    Landmarks here are 2L - 2 coordinates, mm, in an orthonormal basis of the space that no
+    translation changes. The tensors are differentiable by the parameters of the prior.
 
     Attributes:
         precision: `[M, 2L - 2, 2L - 2]`: inverse covariance of the landmarks.
@@ -39,14 +39,14 @@ class SoftTables(NamedTuple):
 def tables(mean_pose, loadings, noise_stddev, log_mixture_weights, num_rotations, name="tables"):
     """Builds the tables of a mixture of PPCA models, in the graph.
 
-    Where `prior.build_tables` makes constants of a fixed prior, gradients flow through
-    these to every parameter. The landmarks' covariance is factored, not the latents':
-    the bases may be as many as one likes.
+    Gradients flow through them to every parameter, unlike those of `prior.build_tables`,
+    which are constants. The covariance of the landmarks is factored, not that of the
+    latents, so its size does not depend on the number of bases.
 
     Args:
         mean_pose: `[K, L, 3]`, mm, world frame, z up.
-        loadings: `[K, J, L, 3]`, mm: bases times their standard deviations. They need not
-            be orthogonal.
+        loadings: `[K, J, L, 3]`, mm: bases times their standard deviations, not necessarily
+            orthogonal.
         noise_stddev: `[K]`, mm, positive.
         log_mixture_weights: `[K]`.
         num_rotations: Number of angles about the vertical, evenly spaced from 0.
@@ -106,10 +106,10 @@ def tables(mean_pose, loadings, noise_stddev, log_mixture_weights, num_rotations
 def lift(landmarks, tables, temperature=1.0, name="soft_lift"):
     """Lifts landmarks to the mean over all candidates, weighted by their probability.
 
-    The probability of a candidate is softmax(-cost / (2 temperature)), cost being minus
-    twice its log posterior at its most likely scale: at temperature 1 the mean is the
-    pose of least expected squared error under the mixture. Smooth in the landmarks and in
-    everything the tables were built from; all landmarks must be visible.
+    The probability of a candidate is softmax(-cost / (2 temperature)), where the cost is
+    minus twice its log posterior at its most likely scale. At temperature 1 the mean is the
+    pose of least expected squared error under the mixture. It is smooth in the landmarks and
+    in the parameters of the tables. All landmarks must be visible.
 
     Args:
         landmarks: `[B, L, 2]`, (x right, y down), any unit, not all equal.
@@ -124,7 +124,7 @@ def lift(landmarks, tables, temperature=1.0, name="soft_lift"):
         ValueError: If static shapes do not fit.
 
     References:
-        docs/method.md, section 11.
+        docs/method.md, M10, M12, M20 and M26.
 
     >>> prior = tf_lift.PosePrior.load()
     >>> loadings = prior.basis * prior.stddev[..., np.newaxis, np.newaxis]
@@ -140,20 +140,23 @@ def lift(landmarks, tables, temperature=1.0, name="soft_lift"):
         shapes.check_shape(landmarks, "landmarks", num_joints, 2)
         free = tf.constant(_free_coordinates(num_joints), landmarks.dtype)
         flat = tf.matmul(tf.reshape(landmarks, [-1, 2 * num_joints]), free)
-        # Of size 1: so the products of float32 landmarks stay in range.
+        # Scale to size 1, so that products of float32 landmarks stay in range.
         flat /= tf.sqrt(tf.reduce_mean(flat**2, -1, keepdims=True))
 
         outer = tf.reshape(flat[:, :, tf.newaxis] * flat[:, tf.newaxis], [-1, num_rows**2])
         square = tf.matmul(outer, tf.reshape(tables.precision, [-1, num_rows**2]), transpose_b=True)
         product = tf.matmul(flat, tables.linear, transpose_b=True)
-        # Rounding may leave no positive square of a precise candidate in float32.
+        # In float32, rounding may make the square of a precise candidate negative.
         square = tf.maximum(square, float(np.finfo(square.dtype.as_numpy_dtype).tiny))
-        inverse_scale = most_likely_inverse_scale(square, product, 1.0, float(num_rows))
-        cost = inverse_scale * (inverse_scale * square - 2 * product) + tables.constant
-        cost += tables.normaliser - 2 * num_rows * tf.math.log(inverse_scale)
+        inverse_scale = scale_estimation.most_likely_inverse_scale(
+            square, product, 1.0, float(num_rows)
+        )
+        # The precision has the noise in it, so the energy is in units of the noise variance.
+        energy = inverse_scale * (inverse_scale * square - 2 * product) + tables.constant
+        cost = scale_estimation.cost(energy, inverse_scale, 1.0, tables.normaliser, num_rows)
         probabilities = tf.nn.softmax(-cost / (2 * tf.cast(temperature, cost.dtype)))
 
-        # The mean of affine maps: average the maps first, then apply one.
+        # The candidates' maps are affine: average the maps first, then apply their mean.
         regression = tf.matmul(
             probabilities * inverse_scale,
             tf.reshape(tables.regression, [-1, num_rows * 3 * num_joints]),
@@ -165,7 +168,7 @@ def lift(landmarks, tables, temperature=1.0, name="soft_lift"):
 
 
 def _free_coordinates(num_joints):
-    """Returns `[2L, 2L - 2]`: an orthonormal basis of what no translation changes."""
+    """Returns `[2L, 2L - 2]`: an orthonormal basis of the space that no translation changes."""
     ones = np.ones([num_joints, 1])
     basis, _ = np.linalg.qr(np.concatenate([ones, np.eye(num_joints)[:, 1:]], axis=1))
     return np.kron(basis[:, 1:], np.eye(2))
