@@ -9,7 +9,6 @@ from tf_lift.ops.geometry import rotations
 from tf_lift.ops.lift import component as ppca
 from tf_lift.ops.lift.fast import visible_forms
 from tf_lift.ops.lift.tables import LiftTables
-from tf_lift.prior.gaussian import products
 
 __all__ = ["build_tables"]
 
@@ -170,7 +169,7 @@ def _component(prior, k, rotation, axes, free_scale):
         growth = (growth - growth[:, :, :1])[:, :, 1:]
         rest = (rest - rest[:, :1])[:, 1:]
     rows = np.swapaxes(seen, 1, 2).reshape(-1, 2 * num_axes)
-    moments = products.inner(rows, rows) + np.sum(noise_stddev**2) * np.eye(2 * num_axes)
+    moments = _eagerly(tf.matmul, rows.T, rows) + np.sum(noise_stddev**2) * np.eye(2 * num_axes)
     return {
         "form": form,
         "moments": moments,

@@ -2,28 +2,11 @@ import numpy as np
 import pytest
 
 from tf_lift import skeletons
-from tf_lift.prior.gaussian import alignment, products
+from tf_lift.prior.gaussian import alignment
 from tf_lift.prior.learning import statistics
 from tf_lift.prior.learning.statistics import Moments, PoseData
 
 SKELETON = skeletons.H36M_17
-
-
-@pytest.mark.parametrize("num_rows", [0, 1, 63, 64, 65, 200])
-def test_products_in_blocks_are_products(rng, num_rows):
-    left, right = rng.standard_normal([num_rows, 5]), rng.standard_normal([num_rows, 4])
-    matrix = rng.standard_normal([5, 3])
-
-    np.testing.assert_allclose(products.product(left, matrix), left @ matrix, atol=1e-12)
-    np.testing.assert_allclose(products.inner(left, right), left.T @ right, atol=1e-12)
-
-
-def test_products_take_views(rng):
-    matrix = rng.standard_normal([6, 150])
-
-    np.testing.assert_allclose(
-        products.product(matrix.T, np.ones([6, 2])), matrix.T @ np.ones([6, 2]), atol=1e-12
-    )
 
 
 def test_moments_are_weighted_mean_and_covariance(rng):

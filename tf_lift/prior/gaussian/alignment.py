@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tf_lift.prior.gaussian import products
-
 __all__ = ["best_angles", "distance_harmonics", "facing_angles", "mirror", "rotate"]
 
 # Angles tried before the refinement. The distance has two harmonics, so at most two
@@ -110,12 +108,12 @@ def distance_harmonics(poses, mean, basis, stddev, noise_stddev) -> NDArray[np.f
     x, y, z = (np.ascontiguousarray(part) for part in np.moveaxis(poses, -1, 0))
     z = z - mean_z
     horizontal = np.concatenate([basis_x, basis_y, [mean_x, mean_y]]).T
-    of_x, of_y = products.product(x, horizontal), products.product(y, horizontal)
+    of_x, of_y = x @ horizontal, y @ horizontal
     size = len(basis)
     # What the bases take off the products of A, B and v.
     a = of_x[:, :size] + of_y[:, size:-2]
     b = of_x[:, size:-2] - of_y[:, :size]
-    v = products.product(z, basis_z.T) - (basis_x @ mean_x + basis_y @ mean_y)
+    v = z @ basis_z.T - (basis_x @ mean_x + basis_y @ mean_y)
     # A and B have one length and are at right angles.
     length = precision * (_products(x, x) + _products(y, y))
     aa, bb, ab = length - _products(a, a), length - _products(b, b), -_products(a, b)
@@ -156,7 +154,7 @@ def best_angles(
         return np.einsum("hn,hn->n", _waves(angle), harmonics[1:])
 
     grid = 2.0 * np.pi * np.arange(NUM_ANGLES) / NUM_ANGLES
-    from_grid = grid[np.argmin(products.product(harmonics[1:].T, _waves(grid)), axis=1)]
+    from_grid = grid[np.argmin(harmonics[1:].T @ _waves(grid), axis=1)]
     best, lowest = _keep_lower(current, distance(current), from_grid, distance)
     for _ in range(NUM_NEWTON_STEPS):
         cosine, sine, cosine_2, sine_2 = _waves(best)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tf_lift.prior.gaussian import alignment, ppca, products
+from tf_lift.prior.gaussian import alignment, blas, ppca
 from tf_lift.prior.storage import files
 
 __all__ = ["log_density", "sample"]
@@ -12,6 +12,7 @@ __all__ = ["log_density", "sample"]
 _CHUNK = 2048
 
 
+@blas.single_thread()
 def sample(prior, num_poses, seed=0, noise=False) -> NDArray[np.float64]:
     """Draws poses, see `PosePrior.sample`.
 
@@ -44,6 +45,7 @@ def sample(prior, num_poses, seed=0, noise=False) -> NDArray[np.float64]:
     return poses
 
 
+@blas.single_thread()
 def log_density(prior, poses, num_rotations=1) -> NDArray[np.float64]:
     """Computes the log density of poses, see `PosePrior.log_likelihood`.
 
@@ -82,6 +84,6 @@ def _rotated_density(prior, poses, angles):
         basis = prior.basis[k].reshape(prior.num_bases, -1)
         deviations = basis, prior.stddev[k], prior.noise_stddev[k]
         harmonics = alignment.distance_harmonics(poses, prior.mean_pose[k].ravel(), *deviations)
-        density = ppca.log_density_at(products.product(harmonics.T, waves).T, *deviations)
+        density = ppca.log_density_at((harmonics.T @ waves).T, *deviations)
         total = np.logaddexp(total, density + np.log(prior.mixture_weights[k]))
     return np.logaddexp.reduce(total, axis=0) - np.log(len(angles))

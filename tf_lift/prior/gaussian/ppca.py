@@ -3,8 +3,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tf_lift.prior.gaussian import products
-
 __all__ = [
     "MIN_STDDEV",
     "log_density",
@@ -84,7 +82,7 @@ def squared_distance(residuals, basis, stddev, noise_stddev) -> NDArray[np.float
     """
     shape = np.shape(residuals)
     residuals = np.reshape(residuals, [-1, shape[-1]])
-    coefficients = products.product(residuals, np.transpose(basis))
+    coefficients = residuals @ np.transpose(basis)
     # What the basis does not span is weighed by the noise alone.
     shrink = 1.0 / noise_stddev**2 - 1.0 / (np.square(stddev) + noise_stddev**2)
     total = np.einsum("nd,nd->n", residuals, residuals) / noise_stddev**2

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tf_lift.prior.gaussian import alignment, products
+from tf_lift.prior.gaussian import alignment
 from tf_lift.prior.learning.statistics import Moments, PoseData
 
 __all__ = ["cluster_moments", "find_centres"]
@@ -48,7 +48,7 @@ def cluster_moments(
         shares = data.weights[rows] / len(sides)
         moments = [Moments.zero(len(mean))] * mixture_size
         for side in sides:
-            nearest = _nearest(products.product(side - mean, basis.T), centres)
+            nearest = _nearest((side - mean) @ basis.T, centres)
             for k in range(mixture_size):
                 chosen = nearest == k
                 moments[k] += Moments.of(side[chosen], shares[chosen])
@@ -72,7 +72,7 @@ def _points_to_cluster(data, angles, mean, basis, rng):
         sides = [vectors]
         if data.mirror:
             sides.append(_mirrored(vectors, data.skeleton))
-        return [products.product(side - mean, basis.T) for side in sides]
+        return [(side - mean) @ basis.T for side in sides]
 
     sides = zip(*data.map(coefficients), strict=True)
     points = np.concatenate([part for side in sides for part in side])
@@ -127,17 +127,13 @@ def find_centres(points, weights, num_centres: int, rng) -> NDArray[np.float64]:
         members = weights[:, None] * (nearest[:, None] == np.arange(num_centres))
         sizes = members.sum(axis=0)[:, None]
         # A centre that nobody is nearest to stays where it is.
-        centres = np.where(
-            sizes > 0.0, products.inner(members, points) / np.maximum(sizes, 1e-300), centres
-        )
+        centres = np.where(sizes > 0.0, members.T @ points / np.maximum(sizes, 1e-300), centres)
     return centres
 
 
 def _nearest(points, centres):
     # Squared distances but for those to the origin, which all centres share.
-    return np.argmin(
-        np.square(centres).sum(axis=1) - 2.0 * products.product(points, centres.T), axis=1
-    )
+    return np.argmin(np.square(centres).sum(axis=1) - 2.0 * points @ centres.T, axis=1)
 
 
 def _squared_distances(points, centre):

@@ -10,6 +10,7 @@ import numpy as np
 
 from tf_lift import skeletons
 from tf_lift.prior import arguments
+from tf_lift.prior.gaussian import blas
 from tf_lift.prior.learning import em as learning
 from tf_lift.prior.learning.statistics import PoseData, poses_array
 from tf_lift.prior.pose_prior import DEFAULT_MAX_ITERATIONS, DEFAULT_NOISE_STDDEV, PosePrior
@@ -69,6 +70,7 @@ class Selection:
     complete: bool
 
 
+@blas.single_thread()
 def select(
     poses,
     subjects,

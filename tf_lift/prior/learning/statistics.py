@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tf_lift import skeletons
-from tf_lift.prior.gaussian import products
 
 __all__ = ["CHUNK", "Moments", "PoseData", "poses_array"]
 
@@ -46,7 +45,7 @@ class Moments:
     def of(cls, vectors, weights) -> "Moments":
         """Returns the moments of vectors `[N, D]` with weights `[N]`."""
         weighted = vectors * weights[:, None]
-        return cls(float(weights.sum()), weighted.sum(axis=0), products.inner(weighted, vectors))
+        return cls(float(weights.sum()), weighted.sum(axis=0), weighted.T @ vectors)
 
     def __add__(self, other: "Moments") -> "Moments":
         return Moments(

@@ -9,6 +9,7 @@ import time
 import numpy as np
 
 from tf_lift.io import npz
+from tf_lift.prior.gaussian import blas
 from tf_lift.prior.learning.em import Settings, State, is_worth_a_report, steps
 from tf_lift.prior.learning.statistics import CHUNK, Moments, PoseData
 from tf_lift.prior.storage import files
@@ -100,6 +101,7 @@ class Checkpoint:
         return self._fingerprint
 
 
+@blas.single_thread()
 def learn(
     data: PoseData, settings: Settings, max_iterations: int, path=None, on_progress=None
 ) -> State:
