@@ -54,8 +54,8 @@ def test_every_skeleton_but_the_32_is_checked():
 
 def test_the_17_of_human36m_in_its_32():
     """The indices that the paper's training code picks; the rest are not among the 17."""
-    chosen = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
-    assert [H36M_32.joint_names[index] for index in chosen] == list(H36M_17.joint_names)
+    indices = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
+    assert [H36M_32.joint_names[index] for index in indices] == list(H36M_17.joint_names)
     # Toes and ends of chains hang where they belong.
     parents = dict(zip(H36M_32.joint_names, H36M_32.parents, strict=True))
     for child, parent in {

@@ -1,4 +1,4 @@
-"""Maps against a body whose every point is known, and what conversions tell."""
+"""Maps, checked with a body whose points are all known, and their reports."""
 
 import dataclasses
 import itertools
@@ -127,7 +127,7 @@ def test_the_documented_counts():
             assert cell == f"{there}+{on_demand}".removesuffix("+0"), (source, target)
 
 
-def test_report_tells_what_is_made_of_what():
+def test_report_lists_the_kinds_of_joints():
     report = skeletons.report("mpii16", "h36m17")
     assert report.combined == ("head_top",)
     assert report.same[0] == "pelvis"
@@ -137,10 +137,10 @@ def test_report_tells_what_is_made_of_what():
     )
     report = skeletons.report("mpi_inf_3dhp17", "h36m17", approximate=True)
     assert report.approximate == ("spine", "thorax", "neck_nose")
-    # The middle of the hips is known, so its own pelvis, somewhere near, is not taken.
+    # The middle of the hips is known, so the approximate pelvis is not used.
     assert report.combined == ("pelvis", "head_top")
     assert str(report).endswith("joints of h36m17; approximate: spine, thorax, neck_nose")
-    # Its hip in the middle is the pelvis itself, and is seen without the hips.
+    # OpenPose's mid_hip is the pelvis itself, and is visible without the hips.
     assert skeletons.report("openpose25", "h36m17").combined == ("head_top",)
     assert skeletons.report("openpose25", "mpii16").same[6:8] == ("pelvis", "thorax")
     assert str(skeletons.report("mpii16", "lsp14")) == "mpii16 has 14 of the 14 joints of lsp14"
@@ -238,8 +238,8 @@ def test_parts_of_negative_weight_must_be_visible_too(rng):
     converted = skeletons.convert(points, "h36m17", "mpii16", visibility)
     hidden = {
         name
-        for name, seen in zip(MPII_16.joint_names, converted.visibility, strict=True)
-        if not seen
+        for name, visible in zip(MPII_16.joint_names, converted.visibility, strict=True)
+        if not visible
     }
     assert hidden == {"right_shoulder", "thorax", "upper_neck", "head_top"}
 

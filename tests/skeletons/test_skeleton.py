@@ -25,8 +25,8 @@ def test_bones_swap_and_points():
         ({"parents": (-1, 0, 3)}, r"`parents` must lead.*\(-1, 0, 3\)"),
         ({"parents": (-2, 0, 0)}, r"`parents` must lead.*\(-2, 0, 0\)"),
         ({"parents": (-1, 0, -2)}, r"`parents` must lead.*\(-1, 0, -2\)"),
-        ({"sources": {"tail": (("hub",),)}}, r"`sources` must be of joints.*\['tail'\]"),
-        ({"points": {"tail": "hub"}}, r"`points` must be of joints.*\['tail'\]"),
+        ({"sources": {"tail": (("hub",),)}}, r"`sources` must name joints.*\['tail'\]"),
+        ({"points": {"tail": "hub"}}, r"`points` must name joints.*\['tail'\]"),
         (
             {"sources": {"hub": (("a", "b"), {"a": 0.5, "b": 0.4})}},
             r"`sources` must have weights that sum to 1.*'hub', a sum of 0.9",

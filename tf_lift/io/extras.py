@@ -1,4 +1,4 @@
-"""Optional packages: imported when first used, with one form of message where absent."""
+"""Imports optional packages when first used, with one error message if they are missing."""
 
 import importlib
 from typing import Any
@@ -11,14 +11,15 @@ def require(module: str, purpose: str, extra: str = "mocap") -> Any:
 
     Args:
         module: Name to import.
-        purpose: What it is needed for, the subject of the message.
-        extra: Name of the extra of this library that brings it.
+        purpose: The task that needs it, such as "reading .c3d files": the subject of the
+            message.
+        extra: Name of this library's extra that installs it.
 
     Returns:
         The module.
 
     Raises:
-        ImportError: If it is not installed, with the command that installs it.
+        ImportError: If it is not installed; the message gives the command that installs it.
 
     >>> require("no_such_reader", "reading .xyz files")
     Traceback (most recent call last):

@@ -1,4 +1,4 @@
-"""Reads npz files, with one form of message for those that cannot be read; writes them whole."""
+"""Reads npz files, with one error message for damaged ones, and writes them atomically."""
 
 import zipfile
 import zlib
@@ -13,7 +13,7 @@ __all__ = ["read", "write"]
 
 
 def read(path) -> dict[str, NDArray]:
-    """Reads all arrays of an npz file; objects that would need unpickling are refused.
+    """Reads all arrays of an npz file, without pickle.
 
     Args:
         path: The file.
@@ -22,13 +22,12 @@ def read(path) -> dict[str, NDArray]:
         Dictionary from name to array.
 
     Raises:
-        ValueError: If the file is damaged or no npz.
+        ValueError: If the file is damaged, not an npz, or holds objects.
         FileNotFoundError: If there is no such file.
     """
     with open(path, "rb") as stream:
         try:
-            # Asked first, since NumPy takes what is no archive for a pickle and advises
-            # to trust it.
+            # Check first: NumPy takes any other file for a pickle, and advises to trust it.
             if not zipfile.is_zipfile(stream):
                 raise ValueError("not an npz, or truncated")
             stream.seek(0)
@@ -39,11 +38,11 @@ def read(path) -> dict[str, NDArray]:
 
 
 def write(path, arrays: dict[str, Any]) -> None:
-    """Writes arrays as a compressed npz file, which is whole or absent.
+    """Writes arrays as a compressed npz file that is whole or absent.
 
     Args:
         path: File to write; its folder must exist.
-        arrays: Dictionary from name to array, number or text; no objects.
+        arrays: Dictionary from name to array, number or text.
 
     Raises:
         ValueError: If an array would need pickling.

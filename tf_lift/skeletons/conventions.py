@@ -1,4 +1,4 @@
-"""The conventions: joints in their published orders, and which of them are the same points.
+"""Defines the skeletons: joints in published orders, and the points that they share.
 
 References:
     Ionescu, Papava, Olaru and Sminchisescu. Human3.6M. PAMI 2014.
@@ -37,11 +37,12 @@ _HIPS = ("left_hip", "right_hip")
 _SHOULDERS = ("left_shoulder", "right_shoulder")
 _EARS = ("left_ear", "right_ear")
 
-# The top of the head, `crown`, from the marks of the prior that ships, and back. In the 19
-# subjects that it is learnt from, upright, `head_top` is 0.133 of the stature over the middle of
-# the shoulders, stature being leg length / 0.491 (Drillis and Contini), and the shoulders
-# 0.302 over the hips, that is at 0.832 of it. So the crown is 0.168 of the stature over the
-# shoulders, 0.182 by Drillis and Contini's: `head_top` is at 0.79 or 0.73 of the way. We take 3/4.
+# Conversion between the top of the head, `crown`, and the shipped prior's `head_top`. In the 19
+# subjects that the prior is learnt from, standing upright, `head_top` is 0.133 of the stature
+# above the middle of the shoulders, where stature is leg length / 0.491 (Drillis and Contini).
+# The shoulders are 0.302 of the stature above the hips, that is at 0.832 of it. So the crown is
+# 0.168 of the stature above the shoulders (0.182 by Drillis and Contini's table), and `head_top`
+# is at 0.79 or 0.73 of this distance. We use 3/4.
 _HEAD_TOP = 0.75
 _HEAD_TOP_OF_CROWN = {"crown": _HEAD_TOP, **dict.fromkeys(_SHOULDERS, (1 - _HEAD_TOP) / 2)}
 _CROWN_OF_HEAD_TOP = {
@@ -62,16 +63,17 @@ H36M_17 = Skeleton(
         "right_wrist"
     ),
     parents=(-1, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15),
-    # By the marks of the prior that ships, learnt from CMU's motion capture: its `head_top`
-    # is at the height of the ears, 191 mm over the thorax, its `neck_nose` the middle of the
-    # neck, 97 mm over the thorax and not in front of it, its thorax 36 mm over the middle of
-    # the shoulders, which detectors call neck. So nose and neck stand for none of them: on
-    # 3,000 of those poses, seen with an anatomical nose and ears, lifting has an MPJPE of
-    # 57 mm with these sources, 58 mm with the neck as thorax as well, and 69 mm with nose as
-    # `neck_nose` and neck as thorax (head joints: 64, 66 and 110 mm).
+    # These sources fit the marks of the shipped prior, learnt from CMU's motion capture:
+    # `head_top` is at the height of the ears, 191 mm above the thorax; `neck_nose` is the middle
+    # of the neck, 97 mm above the thorax and not in front of it; the thorax is 36 mm above the
+    # middle of the shoulders, which detectors call neck. So a detector's nose and neck replace
+    # none of them. On 3,000 of those poses, viewed with an anatomical nose and ears, lifting
+    # has an MPJPE of 57 mm with these sources, 58 mm if the neck also serves as thorax, and
+    # 69 mm if the nose serves as `neck_nose` and the neck as thorax (head joints: 64, 66 and
+    # 110 mm).
     sources={
         "pelvis": (_HIPS,),
-        # Human3.6M's own head_top is the same joint by definition, though higher than CMU's.
+        # Human3.6M's original head_top is the same joint by definition, though above CMU's.
         "head_top": (("h36m_head_top",), _EARS, _HEAD_TOP_OF_CROWN),
     },
     approximations={
@@ -81,8 +83,8 @@ H36M_17 = Skeleton(
     },
 )
 
-# The 32 joints of Human3.6M's files. Fifteen are not among the 17: toes, hands, ends of the
-# chains, and joints that lie on another one (offset 0 in the data set's own skeleton).
+# The 32 joints of Human3.6M's files. Fifteen are not among the 17: toes, hands, ends of chains,
+# and joints that coincide with another one (offset 0 in the data set's skeleton).
 H36M_32 = Skeleton(
     name="h36m32",
     joint_names=_names(
@@ -96,8 +98,8 @@ H36M_32 = Skeleton(
         *(-1, 0, 1, 2, 3, 4, 0, 6, 7, 8, 9, 0, 11, 12, 13, 14),
         *(12, 16, 17, 18, 19, 20, 19, 22, 12, 24, 25, 26, 27, 28, 27, 30),
     ),
-    # The joint of the 17 by definition, but a point of its own: CMU's is lower (see H36M_17),
-    # and no ear stands for this one.
+    # By definition the joint of the 17, but another point: CMU's is lower (see H36M_17), and
+    # the ears do not give this one.
     points={"head_top": "h36m_head_top"},
     sources={
         "pelvis": (_HIPS,),
@@ -152,8 +154,8 @@ OPENPOSE_25 = Skeleton(
     sources={"neck": (_SHOULDERS,), "mid_hip": (_HIPS,)},
 )
 
-# MPII's annotators marked the head by a line from the upper neck to the crown; its pelvis and
-# thorax are the middles of the hips and of the shoulders, to the pixel.
+# MPII's annotators marked the head by a line from the upper neck to the crown. Its pelvis and
+# thorax are exactly the midpoints of the hips and of the shoulders.
 MPII_16 = Skeleton(
     name="mpii16",
     joint_names=_names(
@@ -170,7 +172,7 @@ MPII_16 = Skeleton(
     },
 )
 
-# Leeds Sports Pose; its neck is the lower end of the head, MPII's upper neck.
+# Leeds Sports Pose. Its neck is the lower end of the head, MPII's upper neck.
 LSP_14 = Skeleton(
     name="lsp14",
     joint_names=_names(
@@ -186,8 +188,8 @@ LSP_14 = Skeleton(
     },
 )
 
-# MediaPipe Pose (BlazePose). `thumb`, `index` and `pinky` are knuckles of the hand, `foot_index`
-# is the tip of the foot between OpenPose's toes.
+# MediaPipe Pose (BlazePose). `thumb`, `index` and `pinky` are knuckles of the hand; `foot_index`
+# is the tip of the foot, between OpenPose's toes.
 MEDIAPIPE_33 = Skeleton(
     name="mediapipe33",
     joint_names=_names(
@@ -204,9 +206,9 @@ MEDIAPIPE_33 = Skeleton(
 )
 
 # The 17 of MPI-INF-3DHP's 28 joints that its evaluation uses. They are joints of a capture
-# system's own skeleton: spine, neck, head and pelvis play the parts of Human3.6M's spine,
-# thorax, neck_nose and pelvis, but where they sit in the body is not documented, so they stand
-# for each other on demand alone. The middle of the hips is known without them.
+# system's skeleton. Its spine, neck, head and pelvis correspond to Human3.6M's spine, thorax,
+# neck_nose and pelvis, but their positions in the body are not documented, so they are
+# approximations, used on demand. The middle of the hips is known without them.
 MPI_INF_3DHP_17 = Skeleton(
     name="mpi_inf_3dhp17",
     joint_names=_names(
@@ -249,13 +251,13 @@ SKELETONS = {
 
 
 def get(name: str | Skeleton) -> Skeleton:
-    """Returns the skeleton of a given name, or a skeleton itself.
+    """Returns the skeleton with the given name.
 
     Args:
-        name: One of `SKELETONS`, or a `Skeleton`.
+        name: One of `SKELETONS`, or a `Skeleton`, which is returned unchanged.
 
     Raises:
-        ValueError: If there is no such skeleton.
+        ValueError: If there is no skeleton with this name.
 
     >>> get("openpose18").num_joints
     18

@@ -1,4 +1,4 @@
-"""Maps between skeletons: matrices, converted points, and what is missing."""
+"""Maps between skeletons: matrices, converted points, and reports of missing joints."""
 
 import dataclasses
 from typing import NamedTuple
@@ -14,17 +14,17 @@ __all__ = ["Converted", "MapReport", "convert", "joint_map", "report"]
 
 @dataclasses.dataclass(frozen=True)
 class MapReport:
-    """What a map between two skeletons does, by names of joints.
+    """A summary of the map between two skeletons, by names of joints.
 
     Attributes:
-        source: Name of the skeleton of the joints at hand.
-        target: Name of the skeleton that is wanted.
+        source: Name of the skeleton of the given joints.
+        target: Name of the wanted skeleton.
         same: Joints of the target that the source has.
-        combined: Joints of the target that are made of several joints of the source.
-        approximate: Joints of the target for which the source has one that is some
-            centimetres off (with `approximate=True` alone).
+        combined: Joints of the target that combine several joints of the source.
+        approximate: Joints of the target replaced by joints of the source that are some
+            centimetres off (only with `approximate=True`).
         missing: Joints of the target that the source does not have.
-        unused: Joints of the source that play no part in the target.
+        unused: Joints of the source that the target does not need.
 
     >>> print(report("coco17", "h36m17"))
     coco17 has 14 of the 17 joints of h36m17; missing: spine, thorax, neck_nose
@@ -54,7 +54,7 @@ class Converted(NamedTuple):
     Attributes:
         points: `[..., target joints, D]`, NaN where a joint is missing or not visible.
         visibility: `[..., target joints]`, bool, or weights where weights were given.
-        report: Which joints the source has at all.
+        report: The `MapReport` of the two skeletons.
     """
 
     points: NDArray[np.floating]
@@ -71,15 +71,16 @@ def joint_map(
     zeros marks a target joint that the source does not have.
 
     Args:
-        source: Skeleton of the joints at hand, or its name.
-        target: Skeleton of the joints that are wanted, or its name.
-        approximate: Whether joints that play the same part a few centimetres away stand in.
+        source: Skeleton of the given joints, or its name.
+        target: Wanted skeleton, or its name.
+        approximate: Whether to replace missing joints by corresponding ones that are some
+            centimetres off.
 
     Returns:
         Array of shape `[target.num_joints, source.num_joints]`, float32.
 
     Raises:
-        ValueError: If there is no skeleton of such a name.
+        ValueError: If there is no skeleton with this name.
 
     >>> joints = tf_lift.skeletons.H36M_17
     >>> weights = joint_map("openpose18", joints)
@@ -92,15 +93,15 @@ def joint_map(
 def report(
     source: Skeleton | str, target: Skeleton | str, *, approximate: bool = False
 ) -> MapReport:
-    """Returns what the map between two skeletons does, and what is missing.
+    """Summarises the map between two skeletons, missing joints included.
 
     Args:
-        source: Skeleton of the joints at hand, or its name.
-        target: Skeleton of the joints that are wanted, or its name.
+        source: Skeleton of the given joints, or its name.
+        target: Wanted skeleton, or its name.
         approximate: As for `joint_map`.
 
     Raises:
-        ValueError: If there is no skeleton of such a name.
+        ValueError: If there is no skeleton with this name.
 
     >>> report("mpii16", "h36m17").missing
     ('spine', 'thorax', 'neck_nose')
@@ -136,22 +137,22 @@ def convert(
 ) -> Converted:
     """Converts landmarks or 3D joints of one skeleton to another.
 
-    A joint of the target is visible where every joint that it is made of is.
+    A target joint is visible if all source joints that it combines are visible.
 
     Args:
-        points: Array of shape `[..., source joints, D]` in any unit and frame: landmarks of
-            D = 2 or joints of D = 3. NaN marks a joint that is not known.
+        points: Array of shape `[..., source joints, D]` in any unit and frame: landmarks with
+            D = 2 or joints with D = 3. NaN marks an unknown joint.
         source: Skeleton of the points, or its name.
-        target: Skeleton that is wanted, or its name.
+        target: Wanted skeleton, or its name.
         visibility: Array of shape `[..., source joints]`: bool, or weights >= 0 (confidence);
-            `None` for all that are not NaN. Weights become the least of those that a joint
-            is made of.
+            `None` if all joints that are not NaN are visible. The weight of a target joint is
+            the least weight of the source joints that it combines.
         approximate: As for `joint_map`.
 
     Returns:
-        `(points, visibility, report)`: float64 of shape `[..., target joints, D]` with NaN
-        where invisible, their visibility `[..., target joints]`, and a `MapReport`.
-        `tf_lift.lift(points, prior, visibility)` takes them as they are.
+        `Converted`: the points, float64 of shape `[..., target joints, D]` with NaN where
+        invisible; their visibility `[..., target joints]`; and a `MapReport`. Points and
+        visibility are valid arguments of `tf_lift.lift`.
 
     Raises:
         ValueError: If a shape does not fit, or a weight is negative.
@@ -178,27 +179,27 @@ def convert(
         raise ValueError(
             f"`visibility` must be bool or weights of at least 0. Received: {visibility.min():g}"
         )
-    # NaN compares false, so a weight of NaN is not visible either.
-    seen = (visibility > 0) & np.isfinite(points).all(-1)
+    # NaN compares false, so a joint with the weight NaN is invisible too.
+    source_visible = (visibility > 0) & np.isfinite(points).all(-1)
     weights, _ = _weights(source, target, approximate)
     uses = weights != 0
-    # Rows of joints that are not there use no joint, of which "all" would be seen.
-    visible = uses.any(1) & (seen[..., np.newaxis, :] | ~uses).all(-1)
-    mapped = weights @ np.where(seen[..., np.newaxis], points, 0.0)
+    # `all` is True for the empty rows of missing joints, hence `any`.
+    target_visible = uses.any(1) & (source_visible[..., np.newaxis, :] | ~uses).all(-1)
+    mapped = weights @ np.where(source_visible[..., np.newaxis], points, 0.0)
     if visibility.dtype != bool:
         least = np.where(uses, visibility[..., np.newaxis, :], np.inf).min(-1)
-        visibility = np.where(visible, least, 0.0)
+        visibility = np.where(target_visible, least, 0.0)
     else:
-        visibility = visible
+        visibility = target_visible
     return Converted(
-        np.where(visible[..., np.newaxis], mapped, np.nan),
+        np.where(target_visible[..., np.newaxis], mapped, np.nan),
         visibility,
         report(source, target, approximate=approximate),
     )
 
 
 def _weights(source, target, approximate):
-    """Returns the matrix in float64, and which of its rows are approximations."""
+    """Returns the matrix in float64, and a mask of the rows that are approximations."""
     column = {point: index for index, point in enumerate(source.point_names)}
     weights = np.zeros([target.num_joints, source.num_joints])
     is_approximate = np.zeros(target.num_joints, bool)

@@ -1,11 +1,11 @@
-"""What a skeleton is: the joints of one convention, and what each can be made of."""
+"""A skeleton as data: the joints of one convention, and how other conventions give them."""
 
 import dataclasses
 from collections.abc import Mapping
 
 __all__ = ["Combination", "Skeleton", "weights_of"]
 
-# Points and their weights, which sum to 1; a tuple of points stands for their mean.
+# Points with weights that sum to 1; a tuple of points means their mean.
 Combination = tuple[str, ...] | Mapping[str, float]
 
 
@@ -14,22 +14,23 @@ class Skeleton:
     """Names and relations of the joints of one convention.
 
     Joints of two conventions are the same point of the body if they have the same name,
-    unless `points` of one of them says that it marks another point by that name: OpenPose's
-    neck is the middle of the shoulders, that of Leeds Sports Pose the top of the neck.
+    unless `points` maps the name to another point: OpenPose's neck is the middle of the
+    shoulders, that of Leeds Sports Pose the top of the neck.
 
     Attributes:
         name: Name of the convention, as on the command line.
         joint_names: Name of each joint, in order.
-        parents: Index of each joint's parent, -1 for a root: the bones to draw.
-        sources: For each joint, what else it can be made of: alternatives in order of
-            preference, each a combination of points of the other conventions - a tuple of
-            names whose mean is taken, or a dict of weights that sum to 1.
-        points: The point that a joint marks, where that is not its name.
-        approximations: As `sources`, for points that play the same part but are some
-            centimetres off; used on demand alone.
+        parents: Index of each joint's parent, -1 for a root. These are the bones to draw.
+        sources: For each joint, alternatives to derive it from points of other conventions,
+            in order of preference. Each is a tuple of points, for their mean, or a dict of
+            weights that sum to 1.
+        points: For joints whose name is not the point that they mark, this point.
+        approximations: As `sources`, for corresponding points that are some centimetres off;
+            used only on demand.
 
     Raises:
-        ValueError: If names repeat, parents are no forest, or weights do not sum to 1.
+        ValueError: If names repeat, the parents do not form a forest, or weights do not sum
+            to 1.
 
     >>> joints = tf_lift.skeletons.H36M_17
     >>> joints.num_joints, joints.joint_names[joints.swap[13]]
@@ -55,7 +56,7 @@ class Skeleton:
             unknown = set(getattr(self, field)) - set(self.joint_names)
             if unknown:
                 raise ValueError(
-                    f"`{field}` must be of joints of the skeleton. Received: {sorted(unknown)}"
+                    f"`{field}` must name joints of the skeleton. Received: {sorted(unknown)}"
                 )
         for field in ("sources", "approximations"):
             for joint, combinations in getattr(self, field).items():
@@ -69,27 +70,27 @@ class Skeleton:
 
     @property
     def num_joints(self) -> int:
-        """Number of joints."""
+        """Returns the number of joints."""
         return len(self.joint_names)
 
     @property
     def swap(self) -> tuple[int, ...]:
-        """Index of each joint's mirror image: left for right, itself on the axis."""
+        """Returns the index of each joint's mirror image, its own index for central joints."""
         return tuple(self.joint_names.index(_mirrored(name)) for name in self.joint_names)
 
     @property
     def bones(self) -> tuple[tuple[int, int], ...]:
-        """Pairs (parent, child) of joint indices."""
+        """Returns the pairs (parent, child) of joint indices."""
         return tuple((parent, child) for child, parent in enumerate(self.parents) if parent >= 0)
 
     @property
     def point_names(self) -> tuple[str, ...]:
-        """The point of the body that each joint marks, in order."""
+        """Returns the point of the body that each joint marks, in order."""
         return tuple(self.points.get(name, name) for name in self.joint_names)
 
     def _is_forest(self):
         for joint in range(len(self.parents)):
-            # A path to the root passes each joint once at most.
+            # A path to the root has at most as many steps as there are joints.
             for _ in self.parents:
                 joint = self.parents[joint]
                 if not -1 <= joint < len(self.parents):
