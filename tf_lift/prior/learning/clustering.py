@@ -133,7 +133,7 @@ def find_centres(points, weights, num_centres: int, rng) -> NDArray[np.float64]:
 
 def _nearest(points, centres):
     # Squared distances but for those to the origin, which all centres share.
-    return np.argmin(np.square(centres).sum(axis=1) - 2.0 * points @ centres.T, axis=1)
+    return np.argmin(np.square(centres).sum(axis=1) - 2.0 * (points @ centres.T), axis=1)
 
 
 def _squared_distances(points, centre):
