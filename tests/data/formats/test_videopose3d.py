@@ -1,7 +1,6 @@
-"""VideoPose3D's files: dictionaries in a pickle, which may hold anything."""
+"""VideoPose3D's files: dictionaries of arrays in a pickle."""
 
 import os
-import pathlib
 import pickle
 import zipfile
 
@@ -42,7 +41,7 @@ def test_clips_by_subject_and_action(tmp_path):
     np.testing.assert_allclose(motions[2].positions[:, wrist], POSES[:, 16], atol=1e-3)
 
 
-def test_unit_axis_and_rate_can_be_told(tmp_path):
+def test_unit_axis_and_rate_can_be_given(tmp_path):
     path = write(tmp_path / "a.npz", {"S1": {"Walking": POSES[:, :, [0, 2, 1]] * [1, 1, -1] / 10}})
     (motion,) = videopose3d.read(path, unit_mm=10.0, up="y", fps=25.0)
     np.testing.assert_allclose(motion.positions, POSES, atol=1e-6)
@@ -57,7 +56,7 @@ def test_missing_joints_are_gaps(tmp_path):
 
 
 class Program:
-    """Its pickle, once opened, makes a folder."""
+    """An object whose pickle makes a folder when it is loaded."""
 
     def __init__(self, path):
         self.path = path
@@ -77,14 +76,7 @@ def test_programs_in_the_pickle_do_not_run(tmp_path, depth):
     assert not (tmp_path / "harm").exists()
     with np.load(path, allow_pickle=True) as archive:
         assert archive["positions_3d"] is not None
-    assert (tmp_path / "harm").exists()  # So the test would see it.
-
-
-@pytest.mark.parametrize("function", [eval, getattr, pathlib.Path, np.save, np.load, pickle.loads])
-def test_functions_in_the_pickle_are_refused(tmp_path, function):
-    path = write(tmp_path / "a.npz", {"S1": {"Walking": function}})
-    with pytest.raises(ValueError, match="arrays in dictionaries only"):
-        videopose3d.read(path)
+    assert (tmp_path / "harm").exists()  # The pickle is dangerous indeed.
 
 
 @pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
@@ -128,12 +120,12 @@ def test_what_numpy_1_wrote_is_read(tmp_path):
         ({"S1": {"Eating": POSES[:0]}}, "S1_Eating: `positions` must have shape.*T > 0"),
     ],
 )
-def test_other_contents_are_named(tmp_path, content, message):
+def test_other_contents_are_errors(tmp_path, content, message):
     with pytest.raises(ValueError, match=message):
         videopose3d.read(write(tmp_path / "a.npz", content))
 
 
-def test_files_that_are_none(tmp_path):
+def test_other_files_are_errors(tmp_path):
     np.savez(tmp_path / "a.npz", positions_2d=np.zeros(3))
     with pytest.raises(ValueError, match="must hold `positions_3d`.*positions_2d.npy"):
         videopose3d.read(tmp_path / "a.npz")
@@ -144,32 +136,10 @@ def test_files_that_are_none(tmp_path):
         videopose3d.read(tmp_path / "none.npz")
 
 
-def test_damage_anywhere_is_named(tmp_path, rng):
+def test_damage_anywhere_is_an_error(tmp_path, rng):
     path = write(tmp_path / "a.npz", {"S1": {"Walking": POSES[:2]}})
     content = path.read_bytes()
     for length in range(0, len(content), 37):
         path.write_bytes(content[:length])
         with pytest.raises(ValueError, match=r"a.npz: "):
             videopose3d.read(path)
-
-
-def test_damaged_pickles_are_named(tmp_path, rng):
-    # Without the archive's checksum, which finds all damage but that of who wrote it.
-    original = pickle.dumps(np.array({"S1": {"Walking": POSES[:2] / 1000}}), protocol=4)
-    failures = 0
-    for _ in range(300):
-        damaged = bytearray(original)
-        for place in rng.integers(0, 250, 2):
-            damaged[place] = rng.integers(256)
-        path = tmp_path / "a.npz"
-
-        with zipfile.ZipFile(path, "w") as archive, archive.open("positions_3d.npy", "w") as file:
-            np.lib.format.write_array_header_1_0(
-                file, {"descr": "|O", "fortran_order": False, "shape": ()}
-            )
-            file.write(damaged)
-        try:
-            videopose3d.read(path)
-        except ValueError:
-            failures += 1
-    assert failures > 100

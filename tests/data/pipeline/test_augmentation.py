@@ -5,7 +5,7 @@ import tensorflow as tf
 from tf_lift import skeletons
 from tf_lift.data.pipeline import augmentation
 from tf_lift.data.synthetic import people as synthetic
-from tf_lift.data.synthetic import views as cameras
+from tf_lift.data.synthetic import views
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_turned_landmarks_are_the_projection_of_turned_joints(poses):
         [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]
     )
     middle = 31.5
-    rolled = cameras.CropCamera(
+    rolled = views.CropCamera(
         focal_px=camera.focal_px * scale,
         principal_point_px=middle + scale * roll[:2, :2] @ (camera.principal_point_px - middle),
         ray_rotation=roll @ camera.ray_rotation @ roll.T,

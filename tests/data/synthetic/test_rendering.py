@@ -1,21 +1,22 @@
+"""Rendered people: coverage, visibility, faces, randomness."""
+
 import dataclasses
 
 import numpy as np
 import pytest
 
 from tf_lift import skeletons
-from tf_lift.data.synthetic import bodies, lofts, rendering, wardrobe
-from tf_lift.data.synthetic import views as cameras
+from tf_lift.data.synthetic import bodies, rendering, views, wardrobe
 
 UP = np.array([0.0, -1.0, 0.0])
 FACING_US, FACING_AWAY = -np.pi / 2, np.pi / 2
 
 
 def view(pose, yaw, size=96, distance=4000.0):
-    """A person in the middle of a level camera's image: joints and camera."""
-    joints = pose.astype(np.float64) @ cameras.view_rotation(yaw, 0.0, 0.0).T
+    """Returns joints and camera of a person in the middle of a level camera's image."""
+    joints = pose.astype(np.float64) @ views.view_rotation(yaw, 0.0, 0.0).T
     joints = joints + [0.0, 100.0, distance]
-    return joints, cameras.crop_camera(joints[0], np.array([0.0, 0.0, 0.6]), size)
+    return joints, views.crop_camera(joints[0], np.array([0.0, 0.0, 0.6]), size)
 
 
 def draw(pose, yaw, size=96, seed=0):
@@ -27,15 +28,15 @@ def draw(pose, yaw, size=96, seed=0):
 
 
 def pixels(joints, camera, body):
-    """Places of joints in the window of a drawn body, px."""
-    places = camera.focal_px * joints[:, :2] / joints[:, 2:] + camera.principal_point_px
-    return places - body.corner[::-1]
+    """Projects joints to the window of a drawn body, px."""
+    positions = camera.focal_px * joints[:, :2] / joints[:, 2:] + camera.principal_point_px
+    return positions - body.corner[::-1]
 
 
-def with_right_hand_at(place):
-    """The standing person with the right wrist somewhere in front or behind."""
+def with_right_hand_at(position):
+    """Returns the standing person with the right wrist at a position."""
     pose = bodies.STANDING.copy()
-    pose[16] = place
+    pose[16] = position
     pose[15] = [0, -330, 300]
     return pose
 
@@ -47,10 +48,10 @@ def test_the_body_covers_its_joints(poses, yaw, seed):
     x, y = np.rint(pixels(joints, camera, body)).astype(int).T
     assert (body.layer[3, y, x] == 1).all()
     depth = body.depth[2 * y + 1, 2 * x + 1]
-    # Flesh lies in front of every joint: no surface starts behind its joint.
+    # The surface is in front of every joint.
     assert (depth < joints[:, 2]).all()
     assert (depth > joints[:, 2].min() - 300).all()
-    # And its bones, but for those of the trunk, which the flesh goes around.
+    # The same holds for the limbs' bones; those of the trunk are off its middle.
     upper_ends = (1, 2, 4, 5, 11, 12, 14, 15)
     limbs = np.array([bone for bone in skeletons.H36M_17.bones if bone[0] in upper_ends])
     x, y = np.rint(pixels(joints[limbs].mean(1), camera, body)).astype(int).T
@@ -90,15 +91,15 @@ def test_a_hand_behind_the_body_is_hidden():
         for seed in range(4):
             _, visibility = rendering.render(joints, UP, camera, 96, np.random.default_rng(seed))
             assert visibility[16] == expected
-            # The joints of head and legs are in plain view on all of them.
+            # Head and legs are visible in all of them.
             assert visibility[[2, 3, 5, 6, 10]].all()
 
 
 def test_the_face_is_in_front_and_the_hair_behind():
-    """Left and right can be told apart: by the face, as in photos."""
+    """The face distinguishes left and right, as in photos."""
     for yaw, facing in ((FACING_US, True), (FACING_AWAY, False)):
         joints, camera = view(bodies.STANDING, yaw, size=200)
-        # Whoever faces us has the left hip on the right of the image.
+        # A person who faces the camera has the left hip on the right of the image.
         assert (joints[4, 0] > joints[1, 0]) == facing
         rng = np.random.default_rng(1)
         outfit = dataclasses.replace(
@@ -122,52 +123,3 @@ def test_image_depends_on_the_generator_only(poses):
     np.testing.assert_array_equal(first[0], second[0])
     other, _ = rendering.render(joints, UP, camera, 96, np.random.default_rng(9))
     assert np.abs(first[0].astype(int) - other).mean() > 10
-
-
-def test_control_rings_follow_the_pose(poses):
-    """Turning the joints turns the rings; no ring is NaN, even with straight limbs."""
-    turn = cameras.view_rotation(0.4, 0.2, -0.3)
-    figure = bodies.Figure(hair_length_mm=100.0, bust_mm=20.0, head_yaw=0.2)
-    for pose in (poses[0], bodies.STANDING):
-        up = np.array([0.0, 0.0, 1.0])
-        rings = bodies.control_rings(pose, up, figure)
-        turned = bodies.control_rings(pose @ turn.T, turn @ up, figure)
-        assert np.isfinite(rings).all() and rings.shape == (bodies.NUM_RINGS, 10)
-        expected = rings[:, :9].reshape(-1, 3, 3) @ turn.T
-        np.testing.assert_allclose(turned[:, :9].reshape(-1, 3, 3), expected, atol=0.5)
-
-
-def test_all_parts_face_the_same_way():
-    """The standing person faces x: so do chest, nose and feet; hair and calves do not."""
-    places = {}
-    for bust in (0.0, 100.0):
-        figure = bodies.Figure(bust_mm=bust, hair_length_mm=200.0)
-        rings = bodies.control_rings(bodies.STANDING, np.array([0.0, 0.0, 1.0]), figure)
-        ends = np.cumsum(list(bodies.PARTS.values()))[:-1]
-        for name, part in zip(bodies.PARTS, np.split(rings[:, 0], ends), strict=True):
-            places.setdefault(name, []).append(part)
-    without, with_bust = places["torso"]
-    assert (with_bust - without).max() > 60 and (with_bust - without).min() > -1
-    assert places["nose"][0].mean() > 80 and places["hair"][0].min() < -50
-    for side in ("left", "right"):
-        assert places[f"{side}_foot"][0].max() > 150
-        assert places[f"{side}_shin"][0].min() < -8
-
-
-def test_rows_pass_through_the_control_rings():
-    grid = lofts.RowGrid(12.0, frozenset({"skirt"}))
-    rings = np.random.default_rng(0).normal(size=[bodies.NUM_RINGS, 10]).astype(np.float32)
-    rows, slopes = (values.T for values in grid.rows(rings))
-    first_ring = 0
-    for index, (name, num_rings) in enumerate(bodies.PARTS.items()):
-        own = rows[grid.part == index]
-        if name == "skirt":
-            assert not len(own)
-        else:
-            for ring in rings[first_ring : first_ring + num_rings]:
-                assert np.abs(own - ring).max(1).min() < 1e-5
-        first_ring += num_rings
-    # The slopes are the derivative: the differences of neighbouring rows have their sign.
-    steps = np.diff(rows[:, 0])
-    same = grid.part[1:] == grid.part[:-1]
-    assert np.corrcoef(np.sign(steps[same]), np.sign(slopes[:-1, 0][same]))[0, 1] > 0.8
