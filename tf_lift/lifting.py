@@ -6,7 +6,7 @@ from tf_lift import skeletons
 from tf_lift.ops.geometry import joint_maps
 from tf_lift.ops.lift import lift as lifting
 from tf_lift.ops.lift.options import merge
-from tf_lift.prior import limbs
+from tf_lift.prior import bone_lengths as prior_bone_lengths
 from tf_lift.prior.tables import build_tables
 
 __all__ = ["lift"]
@@ -79,7 +79,7 @@ def lift(
         weights = skeletons.joint_map(skeleton, prior.skeleton, approximate=approximate)
         landmarks, visibility = joint_maps.convert(landmarks, weights, visibility)
     dtype = "float64" if landmarks.dtype == tf.float64 else "float32"
-    lengths = limbs.bone_lengths(prior, options.bone_lengths, options.height)
+    lengths = prior_bone_lengths.resolve(prior, options.bone_lengths, options.height)
     return lifting.lift(
         landmarks,
         build_tables(prior, options.num_rotations, options.pitches, scale is None, dtype),

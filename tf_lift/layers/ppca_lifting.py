@@ -7,7 +7,8 @@ import tensorflow as tf
 from tf_lift import skeletons
 from tf_lift.ops.lift import lift as lifting
 from tf_lift.ops.lift.options import LiftOptions, merge
-from tf_lift.prior import PosePrior, build_tables, limbs
+from tf_lift.prior import PosePrior, build_tables
+from tf_lift.prior import bone_lengths as prior_bone_lengths
 
 __all__ = ["PPCALifting"]
 
@@ -83,7 +84,7 @@ class PPCALifting(tf.keras.layers.Layer):
         self.lift_gradient = lift_gradient
         self.jit_compile = jit_compile
         self.prior = _share(prior)
-        self._bone_lengths = limbs.bone_lengths(
+        self._bone_lengths = prior_bone_lengths.resolve(
             self.prior, self.options.bone_lengths, self.options.height
         )
         self._find_tables()  # Reports bad arguments here, not at the first call.

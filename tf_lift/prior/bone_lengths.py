@@ -1,20 +1,20 @@
-"""Bone lengths of a prior's people, and of one of them whose height is known."""
+"""Bone lengths of a prior's people, and of a person of known height. Internal."""
 
 import numpy as np
 import tensorflow as tf
 
 from tf_lift import skeletons
 
-__all__ = ["bone_lengths", "typical_bone_lengths"]
+__all__ = ["resolve", "typical_bone_lengths", "typical_height"]
 
 # A person's height over the length of the longest chain of bones, from the end of a leg to the
-# top of the head: what is below the ankle and above the last joint. 1600 mm of chain in the
-# motion capture that the prior is learnt from.
-_HEIGHT_OF_CHAIN = 1.08
+# top of the head: the rest is below the ankle and above the last joint. The chain is 1600 mm in
+# the motion capture that the prior is learnt from.
+_HEIGHT_PER_CHAIN = 1.08
 
 
-def bone_lengths(prior, lengths=None, height=None):
-    """Returns the bone lengths that a lift is told of, or `None` for none.
+def resolve(prior, lengths=None, height=None):
+    """Resolves the options `bone_lengths` and `height` of a lift to lengths in mm.
 
     Args:
         prior: `PosePrior` of L joints.
@@ -22,13 +22,13 @@ def bone_lengths(prior, lengths=None, height=None):
         height: Standing height, mm, a number or `[...]`, or `None`.
 
     Returns:
-        `[..., L - 1]`, mm, or `None`.
+        `[..., L - 1]`, mm, or `None` where neither is given.
 
     Raises:
-        ValueError: If both are given, or `lengths` is another word.
+        ValueError: If both are given, or `lengths` is a string other than "prior".
 
     >>> prior = tf_lift.PosePrior.load("cmu")
-    >>> bone_lengths(prior, height=1700.0).shape
+    >>> resolve(prior, height=1700.0).shape
     TensorShape([16])
     """
     if lengths is not None and height is not None:
@@ -56,14 +56,13 @@ def bone_lengths(prior, lengths=None, height=None):
 def typical_bone_lengths(prior):
     """Returns the root mean square bone lengths under a prior.
 
-    Not the lengths of its mean poses, which are shorter: the mean of bones that point
-    different ways.
+    Bones of the mean poses are shorter: they are means of bones that point different ways.
 
     Args:
         prior: `PosePrior` of L joints.
 
     Returns:
-        NumPy array `[L - 1]`, mm: of each joint but the root, in order, to its parent.
+        NumPy array `[L - 1]`, mm: from each joint but the root, in order, to its parent.
 
     >>> lengths = typical_bone_lengths(tf_lift.PosePrior.load("cmu"))
     >>> bool(380 < lengths[1] < 480)  # From the right hip to the knee.
@@ -79,7 +78,7 @@ def typical_bone_lengths(prior):
 
 
 def typical_height(prior) -> float:
-    """Returns the standing height of a prior's typical person, mm.
+    """Returns the standing height of a prior's typical person, in mm.
 
     Args:
         prior: `PosePrior`.
@@ -90,10 +89,11 @@ def typical_height(prior) -> float:
     parents = skeletons.get(prior.skeleton).parents
     joints = [joint for joint, parent in enumerate(parents) if parent >= 0]
     lengths = dict(zip(joints, typical_bone_lengths(prior), strict=True))
-    # Standing, what is farthest below the root and above it, along the mean pose's vertical.
+    # The longest chain runs between the lowest and the highest joint of the mean pose.
     mean = np.tensordot(prior.mixture_weights, prior.mean_pose, 1)
 
-    def chain(joint):
-        return lengths[joint] + chain(parents[joint]) if joint in lengths else 0.0
+    def length_to_root(joint):
+        return lengths[joint] + length_to_root(parents[joint]) if joint in lengths else 0.0
 
-    return _HEIGHT_OF_CHAIN * (chain(int(mean[:, 2].argmin())) + chain(int(mean[:, 2].argmax())))
+    lowest, highest = int(mean[:, 2].argmin()), int(mean[:, 2].argmax())
+    return _HEIGHT_PER_CHAIN * (length_to_root(lowest) + length_to_root(highest))
