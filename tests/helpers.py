@@ -208,38 +208,6 @@ def _check_mixed_precision(make_layer, inputs):
         tf.keras.mixed_precision.set_global_policy("float32")
 
 
-def lift(
-    landmarks,
-    tables,
-    visibility=None,
-    scale=None,
-    estimator="map",
-    *,
-    bone_lengths=None,
-    parents=None,
-    jit_compile=False,
-    **fields,
-):
-    """Lifts with tables; options are given by name.
-
-    `jit_compile="form"` runs the compiled form of the lift without XLA.
-    """
-    compiles = tracing.is_compiled_as_a_whole
-    if jit_compile == "form":
-        compiles, jit_compile = (lambda: True), False
-    with mock.patch.object(tracing, "is_compiled_as_a_whole", compiles):
-        return lifting.lift(
-            landmarks,
-            tables,
-            LiftOptions(estimator, **fields),
-            visibility=visibility,
-            scale=scale,
-            bone_lengths=bone_lengths,
-            parents=parents,
-            jit_compile=jit_compile,
-        )
-
-
 def assert_same_lift(
     actual,
     expected,
@@ -287,3 +255,32 @@ def assert_same_lift(
             continue
         values = (np.asarray(each)[rows] for each in (value, expected[name]))
         np.testing.assert_allclose(*values, **{"rtol": 0, **tolerances[name]}, err_msg=name)
+
+
+def lift(
+    landmarks,
+    tables,
+    visibility=None,
+    scale=None,
+    estimator="map",
+    *,
+    bone_lengths=None,
+    parents=None,
+    jit_compile=False,
+    **fields,
+):
+    """Lifts with tables; options are given by name.
+
+    `jit_compile="form"` runs the compiled form of the lift, but without XLA.
+    """
+    arguments = {"visibility": visibility, "scale": scale, "bone_lengths": bone_lengths}
+    arguments |= {"parents": parents, "jit_compile": jit_compile}
+    options = LiftOptions(estimator, **fields)
+    if jit_compile != "form":
+        return lifting.lift(landmarks, tables, options, **arguments)
+    tf.config.run_functions_eagerly(True)
+    try:
+        with mock.patch.object(tracing, "is_compiled_as_a_whole", lambda: True):
+            return lifting.lift(landmarks, tables, options, **arguments | {"jit_compile": False})
+    finally:
+        tf.config.run_functions_eagerly(False)

@@ -5,6 +5,8 @@ import pytest
 import tensorflow as tf
 
 import tf_lift
+from tf_lift.ops.lift import lift as lifting
+from tf_lift.ops.lift.options import ReadOut
 
 
 def make_landmarks(num_poses):
@@ -63,3 +65,85 @@ def test_landmarks_of_another_skeleton(tiny_prior, rng):
     assert not np.asarray(seen).all()
     with pytest.raises(ValueError, match="skeleton"):
         tf_lift.lift(landmarks, tiny_prior, skeleton="nobody")
+
+
+def test_fields_replace_options(tiny_prior):
+    landmarks = np.random.default_rng(0).uniform(0, 300, [2, 17, 2])
+    options = tf_lift.LiftOptions("map", num_rotations=8)
+    lifted = tf_lift.lift(landmarks, tiny_prior, options=options, num_hypotheses=2)
+    expected = tf_lift.lift(
+        landmarks, tiny_prior, estimator="map", num_rotations=8, num_hypotheses=2
+    )
+    tf.nest.map_structure(np.testing.assert_array_equal, lifted, expected)
+    assert lifted["hypotheses"]["joints_3d"].shape == (2, 2, 17, 3)
+    with pytest.raises(ValueError, match=r"among \['estimator', .*'selection'"):
+        tf_lift.lift(landmarks, tiny_prior, selection="energy")
+    with pytest.raises(ValueError, match="`landmark_stddev` must have shape .* 17"):
+        tf_lift.lift(landmarks, tiny_prior, landmark_stddev=[1.0, 2.0])
+    with pytest.raises(ValueError, match="`jit_compile` must be True or False.*'caller'"):
+        tf_lift.lift(landmarks, tiny_prior, jit_compile="caller")
+
+
+def test_visibility_as_bool_and_as_weights(tiny_prior):
+    landmarks = np.random.default_rng(0).uniform(0, 300, [3, 17, 2])
+    visible = np.arange(17) % np.array([[3], [4], [5]]) != 1
+    lifted = tf_lift.lift(landmarks, tiny_prior, visible, num_rotations=8)
+    for dtype in ("float32", "float64", "int64"):
+        weighted = tf_lift.lift(landmarks, tiny_prior, visible.astype(dtype), num_rotations=8)
+        np.testing.assert_allclose(weighted["joints_3d"], lifted["joints_3d"], atol=1e-4)
+    halved = tf_lift.lift(landmarks, tiny_prior, 0.5 * visible, num_rotations=8)
+    assert np.abs(halved["joints_3d"] - lifted["joints_3d"]).max() > 0.1
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_form_is_that_of_the_enclosing_function(tiny_prior, monkeypatch, jit_compile):
+    """Also of one that encloses it from afar: nothing has to be said."""
+    forms = []
+
+    def record(*arguments, compiled, **options):
+        forms.append(compiled)
+        return ReadOut(*arguments, compiled=compiled, **options)
+
+    monkeypatch.setattr(lifting, "ReadOut", record)
+    landmarks = tf.constant(make_landmarks(3), tf.float32)
+    options = {"num_rotations": 8, "estimator": "map"}
+
+    def lift(landmarks):
+        return tf_lift.lift(landmarks, tiny_prior, **options)["joints_3d"]
+
+    expected = lift(landmarks)
+    assert forms == [False]
+    forms.clear()
+    nested = tf.function(lambda landmarks: tf.function(lift)(landmarks), jit_compile=jit_compile)
+    np.testing.assert_allclose(nested(landmarks), expected, atol=0.1)
+    assert forms == [jit_compile]
+    points = tf.keras.Input([17, 2])
+    layer = tf_lift.layers.PPCALifting(tiny_prior, jit_compile=False, **options)
+    model = tf.keras.Model(points, layer(points)["joints_3d"])
+    model.compile(jit_compile=jit_compile)
+    forms.clear()
+    np.testing.assert_allclose(model.predict(landmarks, verbose=0), expected, atol=0.1)
+    assert forms[-1] == jit_compile
+
+
+def test_large_eager_batch_is_traced_once_for_all_sizes(tiny_prior, monkeypatch):
+    traced, lift_tensors = [], lifting._lift_tensors
+
+    def record(tables, read_out, arguments):
+        traced.append(arguments["landmarks"].shape.as_list())
+        return lift_tensors(tables, read_out, arguments)
+
+    monkeypatch.setattr(lifting, "_lift_tensors", record)
+    landmarks = np.float32(make_landmarks(70))
+    visible = np.arange(17) != 3
+    options = {"num_rotations": 6, "height": 1700.0, "landmark_stddev": 2.0}
+    lifted = tf_lift.lift(landmarks, tiny_prior, visible, **options)
+    again = tf_lift.lift(landmarks[:65], tiny_prior, visible, **options)
+    nested = tf_lift.lift(landmarks.reshape(7, 10, 17, 2), tiny_prior, visible, **options)
+    assert traced == [[None, 17, 2], [None, None, 17, 2]]
+    assert nested["joints_3d"].shape == (7, 10, 17, 3)
+    alone = tf_lift.lift(landmarks[:3], tiny_prior, visible, **options)
+    assert traced[2:] == [[3, 17, 2]]
+    for other in (again["joints_3d"], tf.reshape(nested["joints_3d"], [70, 17, 3])[:65]):
+        np.testing.assert_allclose(other, lifted["joints_3d"][:65], atol=1e-2)
+    np.testing.assert_allclose(alone["joints_3d"], lifted["joints_3d"][:3], atol=1e-2)

@@ -32,16 +32,16 @@ def test_layer_contract(tiny_prior, tmp_path, scale):
         tmp_path,
         # Of the pose nothing depends on the gain that this check trains, at a free scale.
         fit_output="landmarks",
-        rtol=1e-4,
-        atol=1e-3,
+        rtol=1e-3,
+        atol=2e-2,
     )
 
 
 OPTIONS = {
-    "selection": "mean",
     "temperature": 2.0,
     "num_hypotheses": 2,
-    "landmark_noise": 0.0,
+    "landmark_stddev": 3.0,
+    "add_residuals": True,
     "bone_lengths": "prior",
 }
 
@@ -65,6 +65,27 @@ def test_options_equal_function(tiny_prior):
     tf.nest.map_structure(np.testing.assert_array_equal, result, expected)
     plain = tf_lift.lift(landmarks, tiny_prior, num_rotations=8)
     assert np.max(np.abs(plain["joints_3d"] - expected["joints_3d"])) > 1
+
+
+@pytest.mark.parametrize("given", ["object", "dict", "fields", "both"])
+def test_options_are_given_as_object_dict_or_fields(tiny_prior, given):
+    options = tf_lift.LiftOptions("map", num_rotations=8, height=1700.0)
+    arguments = {
+        "object": {"options": options},
+        "dict": {"options": dataclasses.asdict(options)},
+        "fields": dataclasses.asdict(options),
+        "both": {
+            "options": tf_lift.LiftOptions(num_rotations=8, height=1700.0),
+            "estimator": "map",
+        },
+    }[given]
+    layer = PPCALifting(tiny_prior, name="lift", **arguments)
+    assert layer.options == options
+    config = json.loads(json.dumps(layer.get_config()))
+    assert config["name"] == "lift" and PPCALifting.from_config(config).options == options
+    landmarks = make_landmarks(tiny_prior, 2)
+    expected = tf_lift.lift(landmarks, tiny_prior, options=options)
+    tf.nest.map_structure(np.testing.assert_array_equal, layer(landmarks), expected)
 
 
 def test_equals_function(tiny_prior):
@@ -129,34 +150,6 @@ def test_keras_file_is_small_and_lifts_alike(tiny_prior, tmp_path):
     )
 
 
-def test_weights_of_earlier_versions_are_read_but_for_their_tables(tiny_prior, tmp_path):
-    class Earlier(tf.keras.layers.Layer):
-        def build(self, input_shape):
-            self.table = self.add_weight(name="table", shape=[3], trainable=False)
-            super().build(input_shape)
-
-        def call(self, landmarks):
-            return landmarks
-
-    Earlier.__name__ = "PPCALifting"  # By which a file names its layers.
-    landmarks = make_landmarks(tiny_prior, 2)
-    earlier = helpers._functional(Earlier(name="lift"), landmarks, gains=True)
-    earlier.set_weights([np.float32(weight + 0.5) for weight in earlier.get_weights()])
-    earlier.save_weights(tmp_path / "earlier.weights.h5")
-    layer = PPCALifting(tiny_prior, num_rotations=8, name="lift")
-    model = helpers._functional(layer, landmarks, gains=True)
-    model.load_weights(tmp_path / "earlier.weights.h5")
-    assert [float(weight) for weight in model.get_weights()] == [1.5]
-
-
-def test_config_of_earlier_versions_is_explained(tiny_prior):
-    config = PPCALifting(tiny_prior, num_rotations=8).get_config()
-    del config["prior"]
-    config |= {"mixture_size": 2, "num_bases": 4, "num_joints": 17}
-    with pytest.raises(ValueError, match="`prior` must be in the config.*Earlier versions.*size"):
-        PPCALifting.from_config(config)
-
-
 @pytest.mark.parametrize("lift_gradient", [True, False])
 def test_lift_gradient(tiny_prior, lift_gradient):
     layer = PPCALifting(tiny_prior, num_rotations=8, lift_gradient=lift_gradient)
@@ -188,11 +181,12 @@ def test_compiled_equals_plain(tiny_prior):
         ({"prior": {"class_name": "PosePrior"}}, "`prior` must be a PosePrior.*dict"),
         ({"num_rotations": 0}, "`num_rotations` must be a positive integer"),
         ({"pitches": ()}, "`pitches` must be finite angles"),
-        ({"selection": "best"}, "`selection` must be one of"),
+        ({"estimator": "best"}, "`estimator` must be one of"),
         ({"scale": -1.0}, "`scale` must be positive"),
         ({"jit_compile": "always"}, "`jit_compile` must be"),
-        ({"temperature": -1.0}, "`temperature` must be positive"),
-        ({"landmark_noise": -1.0}, "`landmark_noise` must not be negative"),
+        ({"temperature": -1.0}, "`temperature` must be a positive number"),
+        ({"landmark_stddev": -1.0}, "`landmark_stddev` must be"),
+        ({"options": "map"}, "`options` must be a LiftOptions"),
         ({"bone_lengths": "mine"}, "`bone_lengths` must be lengths"),
     ],
 )

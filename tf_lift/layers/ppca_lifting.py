@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tf_lift import skeletons
 from tf_lift.ops.lift import lift as lifting
+from tf_lift.ops.lift import outputs
 from tf_lift.ops.lift.options import LiftOptions, merge
 from tf_lift.prior import PosePrior, build_tables
 from tf_lift.prior import bone_lengths as prior_bone_lengths
@@ -112,30 +113,24 @@ class PPCALifting(tf.keras.layers.Layer):
             jit_compile=compiled,
         )
 
+    def _specs(self, landmarks_shape):
+        return outputs.signature(
+            self.prior.num_joints,
+            self.compute_dtype,
+            self.options.num_hypotheses,
+            tuple(landmarks_shape)[:-2],
+        )
+
     def compute_output_shape(self, landmarks_shape, visibility_shape=None):
-        leading = tuple(landmarks_shape)[:-2]
-        joints = self.prior.num_joints
-        shapes = {name: leading for name in ("rotation_angle", "pitch", "scale", "energy")}
-        shapes |= {"joints_3d": (*leading, joints, 3), "landmarks": (*leading, joints, 2)}
-        shapes |= {"joints_3d_stddev": (*leading, joints), "mixture_index": leading}
-        if self.options.num_hypotheses is not None:
-            number = self.options.num_hypotheses
-            shapes["hypotheses"] = {
-                "joints_3d": (*leading, number, joints, 3),
-                "probability": (*leading, number),
-            }
-        return shapes
+        specs = self._specs(landmarks_shape)
+        return tf.nest.map_structure(lambda spec: tuple(spec.shape.as_list()), specs)
 
     def compute_output_spec(self, landmarks, visibility=None):
         # Keras 3 would take every output to have the layer's floating type.
-        def spec(name, shape):
-            if isinstance(shape, dict):
-                return {key: spec(key, value) for key, value in shape.items()}
-            dtype = "int32" if name == "mixture_index" else self.compute_dtype
-            return tf.keras.KerasTensor(shape, dtype)
-
-        shapes = self.compute_output_shape(landmarks.shape)
-        return {name: spec(name, shape) for name, shape in shapes.items()}
+        return tf.nest.map_structure(
+            lambda spec: tf.keras.KerasTensor(spec.shape.as_list(), spec.dtype.name),
+            self._specs(landmarks.shape),
+        )
 
     def get_config(self):
         config = {name: getattr(self, name) for name in ("scale", "lift_gradient", "jit_compile")}
