@@ -1,4 +1,4 @@
-"""A person who walks, and tiny motion-capture files of that, written by other libraries."""
+"""A walking person, and tiny motion-capture files of it, written by other libraries."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ from tf_lift import skeletons
 from tf_lift.data.synthetic import bodies
 
 NAMES = skeletons.H36M_17.joint_names
-# Where the 17 joints are among Human3.6M's 32.
+# Indices of the 17 joints among Human3.6M's 32.
 OF_32 = (0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27)
 
 
 def walk(num_frames=60, fps=50.0):
-    """Poses [T, 17, 3], mm, z up, no two the same: arms and legs swing, 1.2 m/s along x."""
+    """Returns poses [T, 17, 3], mm, z up, all different: limbs swing, 1.2 m/s along x."""
     time = np.arange(num_frames) / fps
     poses = np.repeat(bodies.STANDING[None].astype(np.float64), num_frames, axis=0)
     for top, below, size in (

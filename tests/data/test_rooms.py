@@ -1,4 +1,4 @@
-"""The rooms of `tf_lift.data`: public names, directions of imports, and what TensorFlow needs."""
+"""The rooms of `tf_lift.data`: public names, directions of imports, imports of TensorFlow."""
 
 import ast
 import json

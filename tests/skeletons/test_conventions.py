@@ -8,7 +8,7 @@ from tf_lift.skeletons import H36M_17, H36M_32
 
 ALL = pytest.mark.parametrize("skeleton", skeletons.SKELETONS.values(), ids=lambda s: s.name)
 
-# As the documentation of each convention numbers its joints.
+# Joints in the order of each convention's documentation.
 PUBLISHED = {
     "coco17": "nose,l_eye,r_eye,l_ear,r_ear,l_shoulder,r_shoulder,l_elbow,r_elbow,l_wrist,"
     "r_wrist,l_hip,r_hip,l_knee,r_knee,l_ankle,r_ankle",
@@ -56,7 +56,7 @@ def test_the_17_of_human36m_in_its_32():
     """The indices that the paper's training code picks; the rest are not among the 17."""
     indices = [0, 1, 2, 3, 6, 7, 8, 12, 13, 14, 15, 17, 18, 19, 25, 26, 27]
     assert [H36M_32.joint_names[index] for index in indices] == list(H36M_17.joint_names)
-    # Toes and ends of chains hang where they belong.
+    # Toes and ends of chains have the right parents.
     parents = dict(zip(H36M_32.joint_names, H36M_32.parents, strict=True))
     for child, parent in {
         "right_toe_base": 3,
@@ -131,7 +131,7 @@ def test_bones_are_one_tree(skeleton):
     for _ in range(skeleton.num_joints):
         reached |= {child for parent, child in skeleton.bones if parent in reached}
     assert reached == set(range(skeleton.num_joints))
-    # Limbs hang together: knees below hips, elbows below shoulders, on their own side.
+    # Limbs are connected on their own side: knees to hips, elbows to shoulders.
     names = skeleton.joint_names
     for side in ("left", "right"):
         for child, parent in (("knee", "hip"), ("ankle", "knee"), ("elbow", "shoulder")):

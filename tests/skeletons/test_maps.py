@@ -31,7 +31,7 @@ def body(rng):
         "openpose25": {"neck": shoulders, "mid_hip": hips},
         "mpii16": {"pelvis": hips, "thorax": shoulders, "head_top": crown},
         "lsp14": {"neck": point["upper_neck"], "head_top": crown},
-        # Its inner joints are points of their own.
+        # Its inner joints are other points.
         "mpi_inf_3dhp17": {"head_top": crown}
         | {name: rng.standard_normal(3) for name in ("neck", "spine", "head", "pelvis")},
         "h36m32": {"pelvis": hips, "spine_base": hips, "head_top": ears}
@@ -52,7 +52,7 @@ def test_every_joint_is_where_the_other_skeleton_has_it(source, target, rng):
     expected = points[target].copy()
     assert converted.visibility.any()
     expected[~converted.visibility] = np.nan
-    # Human3.6M's own head_top is an ear's height in this body, the crown is not made of it.
+    # Human3.6M's head_top is at the height of the ears in this body, and does not give the crown.
     np.testing.assert_allclose(converted.points, expected, atol=1e-12)
 
 
@@ -65,7 +65,7 @@ def test_matrices(source, target, approximate):
     assert weights.dtype == np.float32
     used = (weights != 0).any(1)
     np.testing.assert_allclose(weights.sum(1), used, atol=1e-6)
-    # What holds of the left holds of the right.
+    # Left and right have the same sources.
     mirrored = weights[np.ix_(target.swap, source.swap)]
     np.testing.assert_array_equal(mirrored, weights)
     report = skeletons.report(source, target, approximate=approximate)
@@ -82,14 +82,14 @@ def test_matrices(source, target, approximate):
 
 
 MISSING = {
-    # What the prior's joints lack where landmarks come from elsewhere.
+    # Joints of the prior that other landmarks lack.
     **{
         (name, "h36m17"): "spine thorax neck_nose"
         for name in NAMES
         if name not in ("h36m17", "h36m32")
     },
     ("h36m32", "h36m17"): "",
-    # What the prior's joints do not tell of others.
+    # Joints of other skeletons that the prior lacks.
     ("h36m17", "mpii16"): "upper_neck",
     ("h36m17", "lsp14"): "neck",
     ("h36m17", "mpi_inf_3dhp17"): "neck pelvis spine head",
@@ -167,7 +167,7 @@ def test_joints_of_one_name_but_different_points_are_kept_apart():
         assert weights[row, column] not in (1.0,), (source.name, target.name, joint)
 
 
-def test_approximations_stand_in_on_demand_alone():
+def test_approximations_are_used_only_on_demand():
     index = H36M_17.joint_names.index
     weights = skeletons.joint_map("mpi_inf_3dhp17", "h36m17", approximate=True)
     names = skeletons.MPI_INF_3DHP_17.joint_names
@@ -213,7 +213,7 @@ def test_order_of_the_source_does_not_matter(rng):
     np.testing.assert_array_equal(skeletons.joint_map(shuffled, "h36m17"), weights[:, order])
 
 
-def test_visible_where_every_part_is(rng):
+def test_a_joint_is_visible_where_all_its_parts_are(rng):
     points = rng.standard_normal([5, 17, 3])
     visibility = np.ones([5, 17], bool)
     index = COCO_17.joint_names.index
@@ -260,7 +260,7 @@ def test_weights_become_the_least(rng):
     assert (converted.visibility[:, at("spine")] == 0).all()
     elbow = weights[:, index("left_elbow")]
     np.testing.assert_array_equal(converted.visibility[:, at("left_elbow")], elbow)
-    # Points do not depend on how sure they are.
+    # Points do not depend on their weights.
     plain = skeletons.convert(points, "coco17", "h36m17")
     np.testing.assert_array_equal(converted.points[0], plain.points[0])
 
@@ -276,7 +276,7 @@ def test_leading_dimensions(rng):
     assert empty.points.shape == (0, 3, 25, 3)
 
 
-def test_a_skeleton_of_ones_own(rng):
+def test_a_skeleton_of_the_user(rng):
     snake = Skeleton(
         "snake",
         ("head", "tail"),

@@ -17,7 +17,7 @@ def clip(poses, fps=50.0):
 
 
 @pytest.mark.parametrize(
-    ("num_frames", "source_fps", "fps", "chosen"),
+    ("num_frames", "source_fps", "fps", "expected"),
     [
         (148, 120.0, 10.0, range(0, 148, 12)),
         (145, 120.0, 10.0, range(0, 145, 12)),
@@ -32,21 +32,21 @@ def clip(poses, fps=50.0):
         (1, 120.0, 10.0, [0]),
     ],
 )
-def test_frames_nearest_in_time(num_frames, source_fps, fps, chosen):
+def test_frames_nearest_in_time(num_frames, source_fps, fps, expected):
     found = clip_poses.frame_choice(num_frames, source_fps, fps)
-    np.testing.assert_array_equal(found, list(chosen))
+    np.testing.assert_array_equal(found, list(expected))
 
 
 def test_every_choice_is_the_nearest_frame(rng):
     for _ in range(50):
         count, source_fps = rng.integers(1, 400), rng.uniform(15.0, 240.0)
         fps = rng.uniform(0.5, 0.98) * source_fps
-        chosen = clip_poses.frame_choice(count, source_fps, fps)
-        ideal = np.arange(len(chosen)) * source_fps / fps
-        assert np.abs(chosen - ideal).max() <= 0.5 + 1e-6
-        assert np.all(np.diff(chosen) > 0)
-        # No time of the clip is left without its pose.
-        assert len(chosen) * source_fps / fps > count - 1
+        indices = clip_poses.frame_choice(count, source_fps, fps)
+        ideal = np.arange(len(indices)) * source_fps / fps
+        assert np.abs(indices - ideal).max() <= 0.5 + 1e-6
+        assert np.all(np.diff(indices) > 0)
+        # Every time of the clip has its pose.
+        assert len(indices) * source_fps / fps > count - 1
 
 
 def test_poses_are_frames_of_the_clip():
@@ -58,7 +58,7 @@ def test_poses_are_frames_of_the_clip():
     assert taken.joint_names == H36M.joint_names
 
 
-def test_a_lower_rate_is_kept_and_told():
+def test_a_lower_rate_is_kept_and_noted():
     taken = clip_poses.take(clip(mocap_files.walk(20, fps=5.0), fps=5.0), H36M, fps=10.0)
     assert (len(taken.poses), taken.fps) == (20, 5.0)
     assert taken.notes == ("has 5 frames per second, fewer than asked: all are taken",)
@@ -76,7 +76,7 @@ def test_frames_that_lack_a_joint():
     np.testing.assert_array_equal(taken.frame, [0, 1, *range(4, 12)])
     np.testing.assert_array_equal(taken.poses, poses[[0, 5, *range(20, 60, 5)]])
     assert "2 of 12 poses lack a joint, the first left_wrist in frame 10: left out" in taken.notes
-    # A frame that is not taken does not matter.
+    # Frames that are not selected do not matter.
     poses[[10, 15]] = mocap_files.walk(60)[[10, 15]]
     assert clip_poses.take(clip(poses), H36M, fps=10.0).notes == ()
     with pytest.raises(ValueError, match="no frame is left that has all joints"):
@@ -96,7 +96,7 @@ def test_a_marker_that_plays_no_part_may_be_missing():
     np.testing.assert_array_equal(clip_poses.take(motion, H36M).poses, poses)
 
 
-def test_standstills_are_told_or_left_out():
+def test_frozen_frames_are_noted_or_left_out():
     poses = mocap_files.walk(100)
     poses[41:71] = poses[40]
     taken = clip_poses.take(clip(poses), H36M, fps=10.0)
@@ -109,7 +109,7 @@ def test_standstills_are_told_or_left_out():
     assert taken.notes == ("stands still for 0.60 s, first from frame 40: left out",)
 
 
-def test_a_starting_pose_is_left_out_and_told():
+def test_a_reference_pose_is_left_out_and_noted():
     poses = mocap_files.walk(61, fps=120.0)
     expected = poses[1::12].copy()
     poses[0, [13, 16]] += [0.0, 0.0, 900.0]
@@ -130,12 +130,12 @@ def test_a_starting_pose_is_left_out_and_told():
         (lambda p: p[:, ::-1], "in its order, left and right alike"),
     ],
 )
-def test_what_is_no_person_is_refused(change, message):
+def test_poses_that_are_not_human_are_refused(change, message):
     with pytest.raises(ValueError, match=message):
         clip_poses.take(clip(change(mocap_files.walk(20))), H36M)
 
 
-def test_someone_who_lies_passes_where_up_is_told():
+def test_a_person_who_lies_passes_where_up_is_given():
     lying = mocap_files.walk(20)[..., [2, 1, 0]] * [1, 1, -1]
     taken = clip_poses.take(clip(lying), H36M, up="z")
     assert len(taken.poses) == 20
@@ -144,7 +144,7 @@ def test_someone_who_lies_passes_where_up_is_told():
     )
 
 
-def test_own_joints_are_kept_as_they_are():
+def test_own_joints_are_kept_unchanged():
     motion = Motion(np.arange(60.0).reshape(10, 2, 3), ("a", "b"), (-1, 0), fps=50.0)
     taken = clip_poses.take(motion, None)
     np.testing.assert_array_equal(taken.poses, motion.positions)

@@ -1,4 +1,4 @@
-"""Many files of mixed formats into one, and what is skipped."""
+"""Conversion of many files of mixed formats to one, and skipped files."""
 
 import csv
 import json
@@ -62,7 +62,7 @@ def test_all_formats_become_the_same_poses(folder):
     assert result.num_poses == len(data.poses) == 5 * 12
 
 
-def test_the_result_is_what_a_second_conversion_takes(folder):
+def test_the_result_can_be_converted_again(folder):
     conversion.convert(["01_01.bvh"], "a.npz", fps=25.0)
     conversion.convert(["a.npz"], "b.npz", fps=12.5)
     first, second = npz.read("a.npz"), npz.read("b.npz")
@@ -219,7 +219,7 @@ def test_the_credit_is_kept_or_replaced(folder):
     assert mocap.load_poses("out.npz").credit == "CC0"
 
 
-def test_a_missing_package_skips_its_files_alone(folder, monkeypatch):
+def test_a_missing_package_skips_only_its_files(folder, monkeypatch):
     def absent(*_, **__):
         raise ImportError('reading .cdf files needs `pip install "tf-lift[mocap]"`')
 

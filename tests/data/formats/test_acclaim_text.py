@@ -1,4 +1,4 @@
-"""The text of ASF and AMC files: what is told of what is wrong."""
+"""The text of ASF and AMC files, and the messages about errors in it."""
 
 import numpy as np
 import pytest
@@ -100,7 +100,7 @@ def test_a_clip(skeleton):
         ("  begin\n    id 2", "    id 2", "line 21: must be begin. Received: 'id'"),
     ],
 )
-def test_what_is_wrong_in_a_skeleton_is_named(tmp_path, old, new, message):
+def test_errors_in_a_skeleton_are_named(tmp_path, old, new, message):
     assert ASF.count(old) == 1
     (tmp_path / "a.asf").write_text(ASF.replace(old, new), encoding="utf-8")
     with pytest.raises(ValueError, match=f"a.asf: .*{message}"):
@@ -124,13 +124,13 @@ def test_what_is_wrong_in_a_skeleton_is_named(tmp_path, old, new, message):
         (AMC, "", "must have frames. Received: none"),
     ],
 )
-def test_what_is_wrong_in_a_clip_is_named(skeleton, old, new, message):
+def test_errors_in_a_clip_are_named(skeleton, old, new, message):
     assert AMC.count(old) == 1
     with pytest.raises(ValueError, match=message):
         acclaim_text.parse_amc(AMC.replace(old, new), skeleton)
 
 
-# Where a cut is between two frames nothing shows it.
+# A cut between two frames cannot be detected.
 WHOLE = [AMC.index(f"\n{number}\n") + shift for number in (2, 3) for shift in (-1, 0, 1)]
 
 

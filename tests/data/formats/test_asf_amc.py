@@ -8,7 +8,7 @@ from reference import motion_capture
 
 from tf_lift.data.formats import asf_amc, skeleton_maps
 
-# name: (direction, length, axis, degrees of freedom), parent by the hierarchy below.
+# name: (direction, length, axis, degrees of freedom); the hierarchy below gives the parents.
 BONES = {
     "lfemur": ((0.3, -0.95, 0.1), 7.0, (0.0, 0.0, 20.0), "rx ry rz"),
     "ltibia": ((0.3, -0.95, 0.1), 7.5, (10.0, -35.0, 20.0), "rx"),
@@ -35,7 +35,7 @@ def asf_text(length=0.45, angle="deg", bones=None):
     lines += ["   orientation 0 0 0", ":bonedata"]
     for index, (name, (direction, size, axis, dof)) in enumerate((bones or BONES).items(), 1):
         lines += ["  begin", f"     id {index}", f"     name {name}"]
-        # As in real files the direction is not quite of length 1.
+        # As in real files, the length of the direction is not exactly 1.
         lines += ["     direction " + " ".join(map(str, direction)), f"     length {size}"]
         lines += [f"     axis {' '.join(str(a * scale) for a in axis)}  XYZ"]
         lines += [f"    dof {dof}", "    limits (-160.0 20.0)", "           (-70.0 70.0)"] * bool(
@@ -116,7 +116,7 @@ def test_radians_other_units_and_rates(recording, tmp_path):
         order = [clip.joint_names.index(name) for name in expected(recording)[0]]
         np.testing.assert_allclose(clip.positions[:, order], positions, rtol=0, atol=1e-6)
         assert clip.fps == 60.0
-    # The clip says degrees where the skeleton says radians.
+    # The clip is in degrees, the skeleton in radians.
     clip = asf_amc.read(write(tmp_path, asf_text(angle="rad"), amc_text(*recording)), up="y")
     np.testing.assert_allclose(clip.positions[:, order], expected(recording)[1], rtol=0, atol=1e-6)
     given = asf_amc.read(tmp_path / "05_02.amc", unit_mm=1.0, up="z")
@@ -131,8 +131,8 @@ def test_up_is_y_by_the_names_of_the_bones(recording, tmp_path):
     )
 
 
-def test_a_unit_that_makes_no_person_is_not_taken(recording, tmp_path):
-    # Centimetres, by a program that writes `length 1.0`, which would be inches.
+def test_a_unit_that_gives_no_human_size_is_not_used(recording, tmp_path):
+    # Centimetres from a program that writes `length 1.0`, which would mean inches.
     scale = 25.4 / 0.45 / 10
     bones = {name: (d, size * scale, a, dof) for name, (d, size, a, dof) in BONES.items()}
     root, angles = recording
@@ -148,7 +148,7 @@ def test_a_unit_that_makes_no_person_is_not_taken(recording, tmp_path):
 
 
 @pytest.mark.parametrize("asf_name", ["05_02", "05", "skeleton"])
-def test_the_skeleton_is_found_beside_the_clip(recording, tmp_path, asf_name):
+def test_the_skeleton_is_found_in_the_clips_folder(recording, tmp_path, asf_name):
     path = write(tmp_path, asf_text(), amc_text(*recording), asf_name=asf_name)
     assert asf_amc.find_asf(path) == tmp_path / f"{asf_name}.asf"
     assert asf_amc.read(path).num_frames == 9

@@ -12,8 +12,8 @@ from tf_lift.data.motion import clip as motion
 
 ALL = ["Xposition", "Yposition", "Zposition", "Zrotation", "Yrotation", "Xrotation"]
 ZXY, XYZ = ["Zrotation", "Xrotation", "Yrotation"], ["Xrotation", "Yrotation", "Zrotation"]
-# Name, parent, offset (cm, y up), channels: a person whose channels are as different as the
-# format allows.
+# Name, parent, offset (cm, y up), channels: a person with all kinds of channels that the format
+# allows.
 PERSON = [
     ("Hips", None, (0, 0, 0), ["Zrotation", "Yposition", "Xrotation", "Yrotation", "Xposition"]),
     ("LeftUpLeg", "Hips", (9, -9, 0), ZXY),
@@ -81,7 +81,7 @@ def read_text(tmp_path, text, name="09_01.bvh", **options):
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\n\n\t"])
 def test_any_hierarchy_and_any_channels(rng, tmp_path, line_end):
     rows = random_rows(rng, PERSON)
-    # A joint is placed before it turns, wherever its channels stand.
+    # A joint is translated before it is rotated, in whatever order its channels are.
     root = (*PERSON[0][:3], ["Yposition", "Xposition", "Zrotation", "Xrotation", "Yrotation"])
     ordered = np.concatenate([rows[:, [1, 4, 0, 2, 3]], rows[:, 5:]], axis=1)
     text = to_text(PERSON, rows).replace("\n", line_end)
@@ -98,8 +98,8 @@ def test_unit_and_up_axis_are_found(rng, tmp_path):
     clip = read_text(tmp_path, to_text(PERSON, rows), unit_mm=10.0, up="y")
     found = read_text(tmp_path, to_text(PERSON, rows))
     np.testing.assert_array_equal(found.positions, clip.positions)
-    # The same person in metres and z up: (x, y, z) -> (x, -z, y), which turns the axes of
-    # the channels as well.
+    # The same person in metres and z up: (x, y, z) -> (x, -z, y), which rotates
+    # the axes of the channels too.
     turned = {"X": ("X", 1), "Y": ("Z", 1), "Z": ("Y", -1)}
     joints, signs = [], []
     for name, parent, (x, y, z), channels in PERSON:
@@ -111,7 +111,7 @@ def test_unit_and_up_axis_are_found(rng, tmp_path):
 
 
 @pytest.mark.parametrize("adds", [False, True])
-def test_position_channels_hold_the_place_or_what_it_adds_to_the_offset(rng, tmp_path, adds):
+def test_position_channels_hold_positions_or_differences_from_the_offset(rng, tmp_path, adds):
     joints = [(name, parent, offset, ALL if ch else ch) for name, parent, offset, ch in PERSON]
     joints[0] = ("Hips", None, (3, 90, 2), ALL)
     rows = random_rows(rng, joints)
@@ -123,8 +123,8 @@ def test_position_channels_hold_the_place_or_what_it_adds_to_the_offset(rng, tmp
     np.testing.assert_allclose(clip.positions, expected(joints, rows), rtol=0, atol=1e-6)
 
 
-def test_hips_below_a_point_on_the_floor_do_not_tell(rng, tmp_path):
-    # Their OFFSET is from where the person happened to stand, longer than all bones together.
+def test_hips_below_a_point_on_the_floor_do_not_count(rng, tmp_path):
+    # Their OFFSET is the person's position in the room, longer than all bones together.
     joints = [("Reference", None, (0, 0, 0), ALL)]
     joints += [
         (name, parent or "Reference", o, ALL if ch else ch) for name, parent, o, ch in PERSON
@@ -147,7 +147,7 @@ def test_hips_below_a_point_on_the_floor_do_not_tell(rng, tmp_path):
     np.testing.assert_allclose(clip.positions, expected(still, rows), rtol=0, atol=1e-6)
 
 
-def test_the_position_of_a_root_alone_is_its_place(tmp_path):
+def test_the_position_of_a_root_alone_is_not_added_to_its_offset(tmp_path):
     joints = [("Hips", None, (5, 95, 1), ALL), ("Head", "Hips", (0, 60, 0), ZXY)]
     clip = read_text(tmp_path, to_text(joints, [[4, 90, 2, 0, 0, 0, 0, 0, 0]]), unit_mm=1, up="z")
     np.testing.assert_allclose(clip.positions[0], [[4, 90, 2], [4, 150, 2]])
@@ -167,7 +167,7 @@ def test_the_file_with_an_error_is_named(rng, tmp_path, change, message):
         read_text(tmp_path, text, name="bad.bvh")
 
 
-def test_an_unknown_unit_is_asked_for(rng, tmp_path):
+def test_an_unknown_unit_must_be_given(rng, tmp_path):
     joints = [(name, parent, np.array(o) * 6.5, ch) for name, parent, o, ch in PERSON]
     text = to_text(joints, random_rows(rng, PERSON))
     with pytest.raises(ValueError, match=r"09_01.bvh: the unit \(`unit_mm`\) must be given"):
@@ -176,7 +176,7 @@ def test_an_unknown_unit_is_asked_for(rng, tmp_path):
 
 
 def check_round_trip(clip, folder, tolerance=0.1, **options):
-    """Writes and reads a clip; returns what was read."""
+    """Writes a clip and returns the one read back."""
     bvh.write(folder / "again.bvh", clip)
     again = bvh.read(folder / "again.bvh", **options)
     order = [again.joint_names.index(name) for name in clip.joint_names]
@@ -192,14 +192,14 @@ def channels_of(path):
     ]
 
 
-def test_what_is_read_is_written_with_the_same_joints(rng, tmp_path):
+def test_clips_are_written_with_the_same_joints(rng, tmp_path):
     joints = [*PERSON, ("LeftFoot_end2", "LeftFoot", (3, -4, 14), [])]
     clip = read_text(tmp_path, to_text(joints, random_rows(rng, joints, 40, 25.0)))
     assert clip.joint_names[5] == "LeftFoot_end2"
     again = check_round_trip(clip, tmp_path, tolerance=0.001)
     # End sites stay end sites.
     assert "_end" not in "".join(re.findall(r"JOINT (.*)", (tmp_path / "again.bvh").read_text()))
-    # The spine, the arms and the head turn by themselves; nothing but the root moves.
+    # The spine, the arms and the head rotate separately; only the root has position channels.
     assert [ch[0] for ch in channels_of(tmp_path / "again.bvh")].count("6") == 1
     assert set(clip.joint_names) <= set(again.joint_names)
     third = check_round_trip(again, tmp_path, tolerance=0.001)
@@ -218,7 +218,7 @@ def test_poses_of_seventeen_joints_are_written(poses, tmp_path):
 
 
 @pytest.mark.parametrize("frames", [1, 6])
-def test_a_clip_whose_bones_change_has_places_of_its_own(rng, tmp_path, frames):
+def test_a_clip_whose_bones_change_has_position_channels(rng, tmp_path, frames):
     skeleton = skeletons.H36M_17
     positions = rng.normal(0, 300, [frames, 17, 3])
     positions[:, 12] = positions[:, 11]  # No upper arm ...
@@ -229,7 +229,7 @@ def test_a_clip_whose_bones_change_has_places_of_its_own(rng, tmp_path, frames):
 
 @pytest.mark.parametrize("turn", [0.0, 90.0, 180.0])
 def test_bones_that_point_back_or_along_an_axis_are_written(tmp_path, turn):
-    # Straight opposite to the rest pose in later frames, where the shortest turn is not one.
+    # Opposite to the rest pose in later frames, where the shortest rotation is not unique.
     names = ("Hips", "Spine", "Head", "LeftFoot", "LeftToe")
     pose = np.array([[0, 0, 900], [0, 0, 1300], [0, 0, 1700], [0, 0, 60], [0, -150, 0.0]])
     bent = (pose - pose[0]) @ motion_capture.turn("X", turn)[:3, :3].T * [1, 1, 1] + pose[0]
@@ -250,8 +250,8 @@ def test_a_lying_person_keeps_the_up_axis(rng, tmp_path):
     check_round_trip(lying, tmp_path)
 
 
-def test_angles_go_on_over_half_a_turn(tmp_path):
-    # A person who turns on the spot; one number must not jump by 360 degrees.
+def test_angles_are_continuous_over_half_a_turn(tmp_path):
+    # A person who rotates on the spot; no number may jump by 360 degrees.
     pose = np.array([[0, 0, 900], [0, 0, 1700], [200, 0, 900.0]])
     frames = [pose @ motion_capture.turn("Z", angle)[:3, :3].T for angle in np.linspace(0, 700, 71)]
     clip = motion.Motion(np.stack(frames), ("Hips", "Head", "LeftFoot"), (-1, 0, 0), 30.0)
@@ -270,7 +270,7 @@ def test_angles_go_on_over_half_a_turn(tmp_path):
         ({"joint_names": ("a", "")}, "`clip.joint_names` must be words"),
     ],
 )
-def test_what_cannot_be_written_leaves_no_file(tmp_path, changes, message):
+def test_a_failure_to_write_leaves_no_file(tmp_path, changes, message):
     fields = {"joint_names": ("a", "b"), "parents": (-1, 0)} | changes
     clip = motion.Motion(np.zeros([1, 2, 3]), fps=1.0, **fields)
     with pytest.raises(ValueError, match=message):
@@ -287,5 +287,5 @@ def test_real_clips_survive_two_round_trips(shared_path, tmp_path, name, mend):
     assert again.parents == clip.parents
     third = check_round_trip(again, tmp_path, mend=False)
     assert np.abs(third.positions - clip.positions).max() < 0.1
-    # Rigid bones: angles alone replay them.
+    # Bones are rigid, so angles alone reproduce them.
     assert [ch[0] for ch in channels_of(tmp_path / "again.bvh")].count("6") == 1

@@ -1,4 +1,4 @@
-"""The text of BVH files: what is understood, and what is told of what is not."""
+"""The text of BVH files, and the messages about errors in it."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from tf_lift.data.formats import bvh_text
 
 # Tabs, CRLF, exponents, a colon and spaces in names, channels in any number and order, two
-# end sites of one joint, one of no length, and frames that are split over lines.
+# end sites of one joint, one of zero length, and frames that are split over lines.
 TEXT = (
     "HIERARCHY\r\n"
     "ROOT mixamorig:Hips\r\n{\r\n"
@@ -47,7 +47,7 @@ def test_everything_the_format_allows():
     assert fps == 120.0
 
 
-def test_what_is_written_is_read():
+def test_composed_text_is_parsed():
     hierarchy, values, _ = bvh_text.parse(TEXT)
     text = bvh_text.compose(hierarchy, values, 29.97)
     again, numbers, fps = bvh_text.parse(text)
@@ -56,11 +56,11 @@ def test_what_is_written_is_read():
     np.testing.assert_array_equal(again.offsets, hierarchy.offsets)
     np.testing.assert_array_equal(numbers, values)
     assert fps == pytest.approx(29.97, rel=1e-7)
-    # Every joint that ends a limb has an end site, as the format asks.
+    # Every leaf has an end site, as the format requires.
     assert text.count("End Site") == 3
 
 
-def test_several_roots_as_props_have_them():
+def test_several_roots_as_for_props():
     prop = "ROOT Ball { OFFSET 1 2 3 CHANNELS 1 Xposition End Site { OFFSET 0 0 0 } }"
     text = TEXT.replace("}\r\nMOTION", "}\r\n" + prop + "\r\nMOTION").replace("8e0", "8 9")
     hierarchy, values, _ = bvh_text.parse(text.replace("-7 -8", "-7 -8 -9"))
@@ -83,7 +83,7 @@ def test_several_roots_as_props_have_them():
         ("2", 0.5),
     ],
 )
-def test_frame_times_stand_for_whole_rates(frame_time, fps):
+def test_frame_times_give_whole_rates(frame_time, fps):
     assert bvh_text.frame_rate(frame_time, 1) == fps
 
 
@@ -117,7 +117,7 @@ def test_frame_times_stand_for_whole_rates(frame_time, fps):
         ("Frames:2", "Frames:3", "line 31: Zposition of 'mixamorig:Hips' in frame 2 of 3 must fol"),
     ],
 )
-def test_what_is_wrong_is_named(old, new, message):
+def test_errors_are_named(old, new, message):
     assert TEXT.count(old) == 1
     with pytest.raises(ValueError, match=message):
         bvh_text.parse(TEXT.replace(old, new))

@@ -1,4 +1,4 @@
-"""C3D files: what ezc3d writes is read, what is damaged ends no process."""
+"""C3D files: those that ezc3d writes, and damaged ones, which must not crash the process."""
 
 import mocap_files
 import numpy as np
@@ -34,7 +34,7 @@ def test_the_unit_is_that_of_the_file(tmp_path, unit, length):
     np.testing.assert_allclose(c3d.read(path).positions, POSES, rtol=1e-5)
 
 
-def test_unit_axis_and_rate_can_be_told(tmp_path):
+def test_unit_axis_and_rate_can_be_given(tmp_path):
     path = mocap_files.write_c3d(tmp_path / "a.c3d", POSES[..., [1, 2, 0]] / 10, NAMES, rate=0.5)
     motion = c3d.read(path, unit_mm=10.0, up="y", fps=25.0)
     np.testing.assert_allclose(motion.positions, POSES[..., [1, 0, 2]] * [1, -1, 1], rtol=1e-5)
@@ -48,14 +48,14 @@ def test_the_screen_parameters_give_the_up_axis(tmp_path, screen, axis):
     np.testing.assert_allclose(c3d.read(path).positions[..., 2], POSES[..., 2], rtol=1e-5)
 
 
-def test_an_unknown_unit_is_named(tmp_path):
+def test_an_unknown_unit_is_an_error(tmp_path):
     path = mocap_files.write_c3d(tmp_path / "a.c3d", POSES, NAMES, UNITS="ells")
     with pytest.raises(ValueError, match=r"a.c3d: POINT:UNITS must be one of mm, .*'ells'"):
         c3d.read(path)
     assert c3d.read(path, unit_mm=1.0).num_joints == 17
 
 
-def test_markers_that_were_not_seen(tmp_path):
+def test_markers_that_were_hidden(tmp_path):
     positions = POSES.copy()
     residuals = np.zeros([6, 17])
     residuals[1, 3] = -1.0
@@ -71,7 +71,7 @@ def test_markers_that_were_not_seen(tmp_path):
     np.testing.assert_allclose(motion.positions[:, 0], POSES[:, 0], rtol=1e-6)
 
 
-def test_a_root_that_is_always_the_origin_is_seen(tmp_path):
+def test_a_root_that_is_always_the_origin_is_visible(tmp_path):
     poses = POSES - POSES[:, :1]
     path = mocap_files.write_c3d(tmp_path / "a.c3d", poses, NAMES)
     motion = c3d.read(path)
@@ -94,7 +94,7 @@ def test_more_markers_than_one_parameter_names(tmp_path):
     assert c3d.read(path).joint_names == tuple(labels)
 
 
-def test_what_is_written_is_read_again(tmp_path):
+def test_written_files_are_read_again(tmp_path):
     positions = POSES.copy()
     positions[4, 7] = np.nan
     motion = gaps.make(positions, joint_names=NAMES, fps=59.94, clip="x", subject="")
@@ -110,7 +110,7 @@ def test_what_is_written_is_read_again(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["x.c3d"]
 
 
-def test_clips_longer_than_the_header_can_tell_are_refused(tmp_path):
+def test_clips_longer_than_the_header_can_count_are_refused(tmp_path):
     # ezc3d writes all frames, and reads the first 65,535 of them.
     path = mocap_files.write_c3d(tmp_path / "a.c3d", np.ones([66000, 1, 3]), ["a"])
     with pytest.raises(ValueError, match="must not have more than 65535 frames.*about 66"):
@@ -125,7 +125,7 @@ def test_clips_too_long_for_the_format_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 100, 600])
-def test_a_beginning_alone_is_named(tmp_path, length):
+def test_truncation_is_an_error(tmp_path, length):
     path = mocap_files.write_c3d(tmp_path / "a.c3d", POSES, NAMES)
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(ValueError, match=r"a.c3d: (is damaged|must be a C3D)"):
@@ -133,7 +133,7 @@ def test_a_beginning_alone_is_named(tmp_path, length):
 
 
 @pytest.mark.parametrize(("lost", "frames"), [(1, 49), (512, 49), (513, 48), (512 * 49 + 1, 0)])
-def test_a_lost_end_is_counted(tmp_path, lost, frames):
+def test_a_lost_end_is_detected_by_the_count(tmp_path, lost, frames):
     # 32 markers of 16 bytes: a frame is as large as a block.
     positions = np.random.default_rng(0).standard_normal([50, 32, 3])
     path = mocap_files.write_c3d(tmp_path / "a.c3d", positions, [f"m{i}" for i in range(32)])
@@ -147,7 +147,7 @@ def test_a_lost_end_is_counted(tmp_path, lost, frames):
         c3d.read(path)
 
 
-def test_damage_that_ends_ezc3d_does_not_end_the_program(tmp_path):
+def test_damage_that_crashes_ezc3d_does_not_crash_the_process(tmp_path):
     path = mocap_files.write_c3d(tmp_path / "a.c3d", POSES, NAMES)
     content = bytearray(path.read_bytes())
     content[525] = 255  # ezc3d 1.7 follows it out of its memory.
@@ -164,7 +164,7 @@ def test_damage_that_ends_ezc3d_does_not_end_the_program(tmp_path):
         ("import sys; sys.exit('no header')", "is damaged or truncated: no header"),
     ],
 )
-def test_every_end_of_ezc3d_is_named(tmp_path, monkeypatch, program, message):
+def test_every_failure_of_ezc3d_is_an_error(tmp_path, monkeypatch, program, message):
     path = mocap_files.write_c3d(tmp_path / "a.c3d", POSES, NAMES)
     worker = tmp_path / "worker.py"
     worker.write_text(program)
@@ -175,7 +175,7 @@ def test_every_end_of_ezc3d_is_named(tmp_path, monkeypatch, program, message):
         c3d.read(path)
 
 
-def test_other_files_are_named(tmp_path):
+def test_other_files_are_errors(tmp_path):
     (tmp_path / "a.c3d").write_text("hello")
     with pytest.raises(ValueError, match=r"a.c3d: must be a C3D file"):
         c3d.read(tmp_path / "a.c3d")

@@ -6,7 +6,7 @@ import pytest
 from tf_lift.data.formats import acclaim_text, bvh, bvh_text, cgspeed, skeleton_maps
 
 ROTATIONS = ("Zrotation", "Yrotation", "Xrotation")
-# Name, parent, offset in CMU's unit, as in the files: round numbers, bones lost.
+# Name, parent, offset in CMU's unit, as in the files, rounded and with the bones lost.
 JOINTS = [
     ("Hips", None, (0, 0, 0)),
     *[("LHipJoint", "Hips", (0, 0, 0)), ("LeftUpLeg", "LHipJoint", (1.5, -1.5, 1))],
@@ -49,7 +49,7 @@ def rows(rng, frames=5):
     """Random angles, in the first frame those of the pose at rest."""
     columns = hierarchy().columns
     values = rng.uniform(-40, 40, [frames, len(columns)])
-    # The last third of the forearm turns about itself alone, and so does no hand here.
+    # The last third of the forearm only twists, and no hand here does more.
     for index, (joint, _) in enumerate(columns):
         if joint in ("LeftHand", "RightHand"):
             values[:, index] = 0.0
@@ -62,7 +62,7 @@ def write(path, found, values):
     return path
 
 
-def test_the_lost_bones_are_put_back(rng, tmp_path):
+def test_the_lost_bones_are_restored(rng, tmp_path):
     values = rows(rng)
     path = write(tmp_path / "35_18.bvh", hierarchy(), values)
     clip, raw = bvh.read(path), bvh.read(path, mend=False)
@@ -75,13 +75,13 @@ def test_the_lost_bones_are_put_back(rng, tmp_path):
 
     for name in NAMES[: NAMES.index("Neck")]:
         np.testing.assert_allclose(*place(name), rtol=0, atol=1e-9)  # ... nothing else below.
-    # All above is moved by one bone, as long as the one below it.
+    # All joints above are moved by one bone, as long as the one below it.
     length = np.hypot(2, 0.1) * UNIT_MM
     moved = np.subtract(*place("Neck"))
     np.testing.assert_allclose(np.linalg.norm(moved, axis=1), length, rtol=1e-4)
     for name in ("Neck1", "Head_end", "LeftArm", "RightForeArm", "LeftHand"):
         np.testing.assert_allclose(np.subtract(*place(name)), moved, rtol=0, atol=1e-9)
-    # It is nearly upright where the back is: 2 degrees off, and turns with the back.
+    # It is nearly upright where the back is (2 degrees off), and rotates with the back.
     turns = [j for j, (joint, _) in enumerate(hierarchy().columns) if joint != "Hips"]
     values[:, turns] = 0.0
     values[:, 3:6] = 0.0
@@ -95,7 +95,7 @@ def test_the_lost_bones_are_put_back(rng, tmp_path):
         np.testing.assert_allclose(place(side[0] + "Thumb")[0], wrist, rtol=0, atol=1e-9)
 
 
-def test_other_files_stay_as_they_are(rng, tmp_path):
+def test_other_files_are_not_changed(rng, tmp_path):
     values = rows(rng)
     whole = hierarchy(LThumb=(0.0, 0.0, 1e-3))
     assert cgspeed.is_damaged(hierarchy())
@@ -105,7 +105,7 @@ def test_other_files_stay_as_they_are(rng, tmp_path):
     np.testing.assert_array_equal(bvh.read(path).positions, bvh.read(path, mend=False).positions)
 
 
-def test_the_first_frame_goes_where_it_is_the_pose_at_rest_alone(rng, tmp_path):
+def test_the_first_frame_is_dropped_only_if_it_is_the_rest_pose(rng, tmp_path):
     values = rows(rng)
     assert cgspeed.starts_at_rest(hierarchy(), values)
     assert not cgspeed.starts_at_rest(hierarchy(), values[:1])
@@ -113,7 +113,7 @@ def test_the_first_frame_goes_where_it_is_the_pose_at_rest_alone(rng, tmp_path):
     assert len(bvh.read(write(tmp_path / "a.bvh", hierarchy(), values[1:])).positions) == 4
 
 
-# What the measured poses of each clip are to be, by the other format of the same recording.
+# Expected poses of each clip, from the other format of the same recording.
 @pytest.mark.parametrize("name", ["12_01", "27_01", "35_18"])
 def test_real_clips_agree_with_the_poses_of_the_other_format(shared_path, name):
     clip = bvh.read(shared_path(f"data/cmu/clips/{name}.bvh"))

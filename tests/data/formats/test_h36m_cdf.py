@@ -31,7 +31,7 @@ def test_without_a_folder_of_the_subject(tmp_path):
     assert (motion.subject, motion.clip) == ("", "Eating")
 
 
-def test_unit_axis_and_rate_can_be_told(tmp_path):
+def test_unit_axis_and_rate_can_be_given(tmp_path):
     path = mocap_files.write_cdf(tmp_path / "a.cdf", POSES[:, :, [0, 2, 1]] * [1, -1, 1] / 1000)
     motion = h36m_cdf.read(path, unit_mm=1000.0, up="-y", fps=25.0)
     expected = POSES * [1, 1, 1]
@@ -46,7 +46,7 @@ def test_missing_joints_are_gaps(tmp_path):
     np.testing.assert_array_equal(np.argwhere(gaps.missing_of(motion)), [[4, 27]])
 
 
-def test_truncation_anywhere_is_named(tmp_path):
+def test_truncation_anywhere_is_an_error(tmp_path):
     path = mocap_files.write_cdf(tmp_path / "a.cdf", POSES)
     content = path.read_bytes()
     for length in range(0, len(content), 61):
@@ -55,7 +55,7 @@ def test_truncation_anywhere_is_named(tmp_path):
             h36m_cdf.read(path)
 
 
-def test_damage_is_named_or_harmless(tmp_path, rng):
+def test_damage_is_an_error_or_harmless(tmp_path, rng):
     path = mocap_files.write_cdf(tmp_path / "a.cdf", POSES)
     original = path.read_bytes()
     failures = 0
@@ -72,7 +72,7 @@ def test_damage_is_named_or_harmless(tmp_path, rng):
     assert failures > 20
 
 
-def test_other_contents_are_named(tmp_path):
+def test_other_contents_are_errors(tmp_path):
     path = mocap_files.write_cdf(tmp_path / "a.cdf", POSES, variable="Angles")
     with pytest.raises(ValueError, match=r"must hold the variable `Pose`. Received: \['Angles'\]"):
         h36m_cdf.read(path)

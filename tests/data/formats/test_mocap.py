@@ -21,7 +21,7 @@ def write(tmp_path):
     return write
 
 
-def test_poses_with_all_that_may_come_with_them(write, poses):
+def test_poses_with_all_optional_arrays(write, poses):
     subject, clip = np.arange(20) // 10, np.array([f"09_{i // 5}" for i in range(20)])
     path = write(poses=poses, subject=subject, clip=clip, joint_names=NAMES, license="free", fps=10)
 
@@ -68,7 +68,7 @@ def test_people_who_lie_down_now_and_then_are_fine(write, poses):
         (lambda p: p * [1.0, 1.0, -1.0], "`poses` must have z up.*seems to be -z"),
     ],
 )
-def test_bad_poses_are_named(write, poses, change, message):
+def test_bad_poses_are_errors(write, poses, change, message):
     with pytest.raises(ValueError, match=f"poses.npz: {message}|poses.npz: .*{message}"):
         mocap.load_poses(write(poses=change(poses)))
 
@@ -88,7 +88,7 @@ def test_bad_poses_are_named(write, poses, change, message):
         ),
     ],
 )
-def test_arrays_that_disagree_are_named(write, poses, arrays, message):
+def test_arrays_that_disagree_are_errors(write, poses, arrays, message):
     with pytest.raises(ValueError, match=f"poses.npz: {message}"):
         mocap.load_poses(write(poses=poses, **arrays))
 
@@ -131,7 +131,7 @@ def test_the_rate_that_all_poses_have(write, poses, fps, common):
     assert mocap.load_poses(write(poses=poses, fps=fps)).fps == common
 
 
-def test_what_is_saved_is_loaded(tmp_path, poses):
+def test_saved_poses_are_loaded(tmp_path, poses):
     path = tmp_path / "poses.npz"
     data = mocap.MocapPoses(poses, np.arange(20) // 10, np.repeat(["b", "a"], 10), credit="free")
 

@@ -30,7 +30,7 @@ def test_rows_are_frames(tmp_path):
     np.testing.assert_allclose(numbers[:, 2:].reshape(4, 17, 3), poses, atol=0.0006)
 
 
-def test_cells_of_what_was_not_measured_are_empty(tmp_path):
+def test_cells_of_missing_positions_are_empty(tmp_path):
     clip = gaps.make([[[1.0, -0.0001, 3.0], [np.nan] * 3]], joint_names=["a,b", "c"], fps=10.0)
     pose_csv.write(tmp_path / "a.csv", clip)
     header, rows = read(tmp_path / "a.csv")

@@ -13,7 +13,7 @@ H36M = skeletons.H36M_17
 WALK = Motion(POSES, H36M.joint_names, H36M.parents, fps=50.0, clip="01_01", subject="01")
 
 
-def test_files_are_told_by_their_endings(tmp_path):
+def test_files_are_recognised_by_their_extensions(tmp_path):
     bvh.write(tmp_path / "01_01.BVH", WALK)
     mocap_files.write_c3d(tmp_path / "01_01.c3d", POSES, H36M.joint_names)
     mocap_files.write_cdf(tmp_path / "S1" / "Walking.cdf", POSES)
@@ -26,7 +26,7 @@ def test_files_are_told_by_their_endings(tmp_path):
         assert motion.fps == pytest.approx(50.0)
 
 
-def test_what_is_told_overrides_the_file(tmp_path):
+def test_arguments_override_the_file(tmp_path):
     turned = POSES[..., [0, 2, 1]] * [1, 1, -1] / 10
     bvh.write(tmp_path / "a.bvh", WALK)  # In centimetres, y up.
     mocap_files.write_c3d(tmp_path / "a.c3d", turned, H36M.joint_names)
@@ -48,13 +48,13 @@ def test_what_is_told_overrides_the_file(tmp_path):
         ("a", "must end in .*Received: ''"),
     ],
 )
-def test_other_endings_are_named(tmp_path, name, message):
+def test_other_extensions_are_errors(tmp_path, name, message):
     (tmp_path / name).write_text("x")
     with pytest.raises(ValueError, match=message):
         readers.read(tmp_path / name)
 
 
-def test_what_is_not_there_is_named(tmp_path):
+def test_missing_files_are_errors(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"a.bvh: no such file$"):
         readers.read(tmp_path / "a.bvh")
     with pytest.raises(FileNotFoundError, match="no file matches the pattern"):
@@ -112,7 +112,7 @@ def test_our_files_of_other_skeletons(tmp_path):
         ({"joints": POSES}, "must hold an array `poses`, or VideoPose3D's.*Received: joints"),
     ],
 )
-def test_arrays_that_do_not_fit_are_named(tmp_path, arrays, message):
+def test_arrays_that_do_not_fit_are_errors(tmp_path, arrays, message):
     np.savez(tmp_path / "a.npz", **arrays)
     with pytest.raises(ValueError, match=f"a.npz: .*{message}"):
         readers.read(tmp_path / "a.npz")

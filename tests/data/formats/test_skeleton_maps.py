@@ -49,7 +49,7 @@ def write(folder, content, name="studio.json"):
     return folder / name
 
 
-def test_a_map_of_ones_own(tmp_path):
+def test_a_map_of_the_user(tmp_path):
     clip = make(NAMES)
     poses = skeleton_maps.to_skeleton(clip, "lsp14", write(tmp_path, a_map()))
     place = {name: clip.positions[:, j] for j, name in enumerate(NAMES)}
@@ -102,7 +102,7 @@ def test_yaml_needs_its_package(tmp_path, monkeypatch):
         ("", "line 1 column 1"),
     ],
 )
-def test_what_is_wrong_with_a_map_is_named(tmp_path, content, message):
+def test_errors_in_a_map_are_named(tmp_path, content, message):
     with pytest.raises(ValueError, match=f"studio.json: .*{message}"):
         skeleton_maps.load(write(tmp_path, content))
 
@@ -113,7 +113,7 @@ def test_broken_yaml_is_named_in_one_line(tmp_path):
     assert "\n" not in str(error.value)
 
 
-def test_a_joint_that_the_clip_has_not_is_named(tmp_path):
+def test_a_joint_that_the_clip_lacks_is_named(tmp_path):
     clip = make(NAMES[:-2], clip="walk")
     with pytest.raises(
         ValueError, match="walk: the map 'studio' needs 'LHAND' for 'left_wrist'. Received: M_"
@@ -190,7 +190,7 @@ def test_known_joints_are_where_the_maps_of_cmu_have_them():
     )
     np.testing.assert_allclose(poses["pelvis"], (place["LeftUpLeg"] + place["RightUpLeg"]) / 2)
     np.testing.assert_allclose(poses["spine"], (place["Spine"] + place["Spine1"]) / 2)
-    # The forearm is radius and wrist; the root is no joint of a body.
+    # The forearm is radius and wrist; the root is not a joint of the body.
     asf = skeleton_maps.get("cmu_asf").joints
     assert asf["left_wrist"] == {"lwrist": 1.0}
     assert asf["right_wrist"] == {"rwrist": 1.0}
@@ -208,7 +208,7 @@ def test_known_joints_are_where_the_maps_of_cmu_have_them():
             assert not [n for n in used if n.startswith(letter)]
 
 
-def test_an_unknown_skeleton_is_told_what_is_missing():
+def test_the_error_for_unknown_joints_lists_the_missing_ones():
     names = [name for name in CGSPEED if name not in ("Neck1", "Head_end")]
     with pytest.raises(
         ValueError,

@@ -93,7 +93,7 @@ def test_every_protocol_of_pickles_is_read(tmp_path, protocol):
         np.testing.assert_allclose(motion.positions, POSES)
 
 
-def test_what_numpy_1_wrote_is_read(tmp_path):
+def test_files_of_numpy_1_are_read(tmp_path):
     content = pickle.dumps(np.array({"S1": {"Walking": POSES / 1000}}), protocol=2)
     old = content.replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
     stream_path = tmp_path / "positions_3d.npy"

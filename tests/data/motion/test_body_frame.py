@@ -11,14 +11,14 @@ STANDING = np.array([[0, 0, 1.0], [0.2, 0, 0], [-0.2, 0, 0], [0, 0, 1.7]])
 
 
 def test_longest_path_runs_between_two_ends():
-    #     2 - 1 - 0 - 3 - 4,  and 5 below 3: the longest way is from 2 or 5 ...
+    #     2 - 1 - 0 - 3 - 4,  and 5 below 3: the longest path is from 2 or 5 ...
     parents = (-1, 0, 1, 0, 3, 3)
     positions = np.zeros([3, 6, 3])
     positions[:, :, 0] = [0, -3, -5, 4, 10, 4]
     positions[:, 5, 1] = 7
     positions[2] *= 100  # The median over frames does not mind.
     assert body_frame.longest_path(positions, parents) == 16.0
-    # ... and a root with one child is no end: a marker on the floor does not count.
+    # ... and a root with one child, such as a marker on the floor, is not an end.
     floor = np.full([3, 1, 3], 50.0)
     above = tuple(p + 1 for p in parents)
     path = body_frame.longest_path(np.concatenate([floor, positions], axis=1), (-1, *above))
@@ -40,7 +40,7 @@ def test_units_cannot_be_confused():
     assert high / low < np.min(np.array(units[1:]) / units[:-1])
 
 
-def test_a_size_that_fits_no_unit_is_told():
+def test_a_size_that_fits_no_unit_is_an_error():
     with pytest.raises(ValueError, match=r"path along the bones is 1.55 units.*1600 to 3300 mm"):
         body_frame.find_unit_mm([[[0.0, 0, 0], [0, 0, 1.55]]], (-1, 0))
 
@@ -64,7 +64,7 @@ def test_up_is_y_by_default(names):
     assert body_frame.find_up(STANDING, STANDING[None], names) == "y"
 
 
-def test_given_unit_and_axis_are_taken():
+def test_given_unit_and_axis_are_used():
     options = {"rest_pose": STANDING, "joint_names": NAMES, "parents": (-1, 0, 0, 0)}
     positions = body_frame.to_mm_and_z_up(STANDING[None], unit_mm=2.0, up="y", **options)
     np.testing.assert_allclose(positions[0], 2.0 * STANDING[:, [0, 2, 1]] * [1, -1, 1])

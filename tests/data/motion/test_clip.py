@@ -1,4 +1,4 @@
-"""One clip of motion capture: what it holds and what it refuses."""
+"""One clip of motion capture: its attributes and its checks."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def test_a_bad_position_is_named():
         ({"fps": float("nan")}, "`fps` must be positive. Received: nan"),
     ],
 )
-def test_what_does_not_fit_is_named(changes, message):
+def test_arguments_that_do_not_fit_are_errors(changes, message):
     with pytest.raises(ValueError, match=message):
         make(**changes)
 
@@ -70,5 +70,5 @@ def test_what_does_not_fit_is_named(changes, message):
         ("S1_a_b.amc", ("S1_a_b", "S1")),
     ],
 )
-def test_labels_are_read_off_the_name(path, labels):
+def test_labels_come_from_the_name(path, labels):
     assert motion.labels_of(path) == labels

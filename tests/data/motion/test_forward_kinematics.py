@@ -1,4 +1,4 @@
-"""Rotations from joint angles, and back, and the joints that they place."""
+"""Rotations from joint angles and back, and positions from rotations."""
 
 import itertools
 
@@ -40,7 +40,7 @@ def test_angles_at_a_right_angle_give_the_rotation_if_not_the_angles(x):
     )
 
 
-def test_joints_lie_where_their_parents_turn_them(rng):
+def test_positions_follow_the_rotations_of_parents(rng):
     parents = (-1, 0, 1, 1, -1)
     angles, offsets = rng.uniform(-180, 180, [6, 5, 3]), rng.uniform(-5, 5, [5, 3])
     rotations = forward_kinematics.euler_rotations("XZY", np.deg2rad(angles))

@@ -7,7 +7,7 @@ from tf_lift.data.motion import frames
 
 
 @pytest.mark.parametrize("up", frames.UP_AXES)
-def test_the_axis_that_is_up_becomes_z_by_a_turn(up, rng):
+def test_the_up_axis_becomes_z_by_a_rotation(up, rng):
     points = rng.standard_normal([5, 3])
     turned = frames.to_z_up(points, up)
     sign = -1.0 if up.startswith("-") else 1.0
@@ -17,7 +17,7 @@ def test_the_axis_that_is_up_becomes_z_by_a_turn(up, rng):
     assert np.linalg.det(turn) == pytest.approx(1.0)
 
 
-def test_what_is_no_axis_is_named():
+def test_other_axes_are_errors():
     with pytest.raises(ValueError, match=r"`up` must be one of \['z', 'y', .*'w'"):
         frames.to_z_up(np.zeros(3), "w")
 
@@ -34,6 +34,6 @@ def test_units(unit, length):
 
 
 @pytest.mark.parametrize("unit", ["ell", "0", "-1", "nan", "inf", ""])
-def test_what_is_no_unit_is_named(unit):
+def test_other_units_are_errors(unit):
     with pytest.raises(ValueError, match=r"`unit` must be one of \['mm'.*Received: '"):
         frames.unit_length(unit)

@@ -23,7 +23,7 @@ def test_whole_clips_are_plain_ones(rng):
     assert not gaps.affected(motion, lambda motion: motion.positions).any()
 
 
-def test_gaps_are_filled_along_straight_lines_and_told():
+def test_gaps_are_interpolated_linearly_and_marked():
     positions = np.zeros([6, 2, 3])
     positions[:, 0] = [[0, 0, 0], [9, 9, 9], [1, 2, 3], [4, 8, 12], [9, 9, 9], [9, 9, 9]]
     positions[[1, 4, 5], 0, 1] = [np.nan, np.nan, -np.inf]
@@ -35,7 +35,7 @@ def test_gaps_are_filled_along_straight_lines_and_told():
     assert np.isnan(positions[1, 0, 1])  # The array that was given is left as it was.
 
 
-def test_a_joint_that_is_never_there_lies_at_the_origin():
+def test_a_joint_that_is_never_measured_is_at_the_origin():
     positions = np.ones([3, 2, 3])
     positions[:, 1, 2] = np.nan
     motion = clip(positions)
@@ -43,7 +43,7 @@ def test_a_joint_that_is_never_there_lies_at_the_origin():
     assert motion.missing[:, 1].all()
 
 
-def test_joints_depend_on_what_they_are_made_of():
+def test_joints_depend_on_their_sources():
     positions = np.ones([4, 2, 3])
     positions[1, 0] = np.nan
     positions[2, 1] = np.nan
@@ -58,7 +58,7 @@ def test_joints_depend_on_what_they_are_made_of():
     np.testing.assert_array_equal(gaps.affected(motion, convert), expected)
 
 
-def test_what_is_missing_has_the_shape_of_the_clip():
+def test_missing_has_the_shape_of_the_clip():
     positions = np.full([4, 2, 3], 1.0)
     positions[0] = np.nan
     with pytest.raises(ValueError, match=r"`missing` must have shape \[4, 2\].*\(4, 3\)"):

@@ -40,7 +40,7 @@ def replayed(replay):
 
 
 def chain(rng, frames=30):
-    """A tree whose joints all turn by rotations; offsets in mm."""
+    """Returns a tree whose joints all rotate; offsets in mm."""
     parents = (-1, 0, 1, 1, 1, 4, 0)
     offsets = np.array(
         [[0, 0, 0], [0, 100, 0], [80, 20, 0], [-80, 20, 0], [0, 90, 30], [0, 50, 0], [60, 0, 0]],
@@ -55,7 +55,7 @@ def chain(rng, frames=30):
 NAMES = ("a", "b", "c", "d", "e", "f", "g")
 
 
-def test_bones_that_move_as_one_share_their_joints_rotation(rng):
+def test_bones_that_rotate_together_share_their_joints_rotation(rng):
     parents, offsets, rotations, positions = chain(rng)
     rest = forward_kinematics.joint_positions(
         parents, offsets[None], np.broadcast_to(np.eye(3), [1, 7, 3, 3])
@@ -64,18 +64,18 @@ def test_bones_that_move_as_one_share_their_joints_rotation(rng):
     assert replay.joint_names == NAMES  # Nothing in between, ...
     assert replay.moves.tolist() == [True] + [False] * 6  # ... and nothing but the root moves.
     np.testing.assert_allclose(replay.offsets, offsets, rtol=0, atol=1e-9)
-    # Three bones show a joint's whole rotation in the world, and so do two.
+    # Three bones determine a joint's whole rotation in the world, and so do two.
     world = forward_kinematics.joint_positions(parents, offsets[None], rotations)[1]
     found = forward_kinematics.joint_positions(replay.parents, offsets[None], replay.rotations)[1]
     np.testing.assert_allclose(found[:, [0, 1]], world[:, [0, 1]], rtol=0, atol=1e-9)
-    # A last joint does not turn, one bone alone does not twist.
+    # A leaf does not rotate, and a single bone does not twist.
     assert np.abs(replay.rotations[:, 5] - np.eye(3)).max() < 1e-12
     twist = transform.Rotation.from_matrix(replay.rotations[:, 4]).as_rotvec()
     np.testing.assert_allclose(twist @ offsets[5], 0.0, atol=1e-6)
     np.testing.assert_allclose(replayed(replay), positions, rtol=0, atol=1e-9)
 
 
-def test_bones_that_do_not_move_as_one_get_a_joint_in_between(rng):
+def test_bones_that_rotate_separately_get_an_extra_joint(rng):
     parents, _, _, positions = chain(rng)
     positions[:, 6] = positions[:, 0] + 60.0 * directions(rng, 30)
     replay = joint_angles.solve(positions, NAMES, parents, positions[4])
@@ -87,7 +87,7 @@ def test_bones_that_do_not_move_as_one_get_a_joint_in_between(rng):
     np.testing.assert_allclose(replayed(replay)[:, order], positions, rtol=0, atol=1e-9)
 
 
-def test_a_bone_that_changes_its_length_turns_and_moves(rng):
+def test_a_bone_that_changes_its_length_rotates_and_moves(rng):
     parents, _, _, positions = chain(rng)
     lengths = rng.uniform(30, 70, [30, 1])
     positions[:, 5] = positions[:, 4] + lengths * directions(rng, 30)
@@ -110,9 +110,8 @@ def test_small_changes_are_left_out(rng):
     assert np.abs(replayed(replay) - rounded).max() < 0.1
 
 
-def test_mirrored_frames_are_not_turned_into_mirrors(rng):
-    # Three bones that turn into their mirror image: no rotation does that, so two at most
-    # can keep their places.
+def test_mirrored_frames_do_not_give_reflections(rng):
+    # No rotation gives the mirror image of three bones, so at most two keep their positions.
     parents, _, _, positions = chain(rng)
     positions[15:] = positions[15:] * [1, 1, -1]
     replay = joint_angles.solve(positions, NAMES, parents, positions[0])
@@ -121,7 +120,7 @@ def test_mirrored_frames_are_not_turned_into_mirrors(rng):
     np.testing.assert_allclose(replayed(replay)[:, order], positions, rtol=0, atol=1e-9)
 
 
-def test_names_in_between_are_new(rng):
+def test_names_of_extra_joints_are_new(rng):
     parents, _, _, positions = chain(rng)
     positions[:, 6] = positions[:, 0] + 60.0 * directions(rng, 30)
     names = ("a", "b", "c", "a_to_g", "e", "f", "g")
@@ -129,7 +128,7 @@ def test_names_in_between_are_new(rng):
     assert replay.joint_names[6] == "a_to_g_"
 
 
-def test_bones_on_one_line_turn_without_a_twist(rng):
+def test_collinear_bones_rotate_without_twist(rng):
     # The middle of the hips: its two bones lie on a line through it.
     goals = directions(rng, 20)
     positions = np.stack([0 * goals, 130 * goals, -140 * goals], axis=1)

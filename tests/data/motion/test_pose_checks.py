@@ -95,24 +95,24 @@ def test_skeletons_without_a_head_over_ankles_pass_whatever_is_up():
         ([3], 4.0, []),
     ],
 )
-def test_standstills(values, fps, frozen):
+def test_frozen_frames(values, fps, frozen):
     positions = np.zeros([len(values), 2, 3])
     positions[:, 1, 2] = values
     np.testing.assert_array_equal(np.flatnonzero(pose_checks.frozen_frames(positions, fps)), frozen)
 
 
-def test_a_starting_pose_is_out_of_the_motion():
+def test_a_reference_pose_is_not_part_of_the_motion():
     posed = mocap_files.walk(30, fps=120.0)
     posed[0, 13] = posed[0, 12] + [0.0, 280.0, 0.0]
     posed[0, 16] = posed[0, 15] + [900.0, 0.0, 0.0]
     assert pose_checks.has_starting_pose(posed, 120.0)
     # The same between slow frames can be a motion.
     assert not pose_checks.has_starting_pose(posed, 10.0)
-    # And a jump of the whole person is none of its limbs.
+    # A jump of the whole person does not count.
     jumped = mocap_files.walk(30, fps=120.0)
     jumped[0] += 5000.0
     assert not pose_checks.has_starting_pose(jumped, 120.0)
     assert not pose_checks.has_starting_pose(posed[:2], 120.0)
-    # Noise that goes on is no starting pose.
+    # Continuing noise is not a reference pose.
     posed[1::2, 16] += 900.0
     assert not pose_checks.has_starting_pose(posed, 120.0)

@@ -28,7 +28,7 @@ def dotted(landmarks, size=48):
 
 
 def dots(image):
-    """Where the dots are: the mean places of the colours."""
+    """Returns the mean positions of the colours of the dots."""
     rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
     mass = image.sum((0, 1))
     mean = (columns[..., None] * image).sum((0, 1)), (rows[..., None] * image).sum((0, 1))
@@ -41,7 +41,7 @@ def test_flip_twice_is_identity(batch):
         np.testing.assert_allclose(twice[name], value, atol=1e-5)
 
 
-def test_flip_swaps_left_and_right_of_the_chosen(batch):
+def test_flip_swaps_left_and_right_where_mirrored(batch):
     flipped = augmentation.flip(batch, [True, False, True])
     names = skeletons.H36M_17.joint_names
     for joint, name in enumerate(names):
@@ -62,7 +62,7 @@ def test_flip_swaps_left_and_right_of_the_chosen(batch):
 
 
 @pytest.mark.parametrize(("angle", "scale"), [(0.0, 1.0), (0.5, 1.0), (-0.3, 1.3), (1.2, 0.8)])
-def test_pixels_and_landmarks_turn_together(angle, scale):
+def test_pixels_and_landmarks_rotate_together(angle, scale):
     landmarks = np.array([[20.0, 18.0], [30.0, 22.0], [23.0, 33.0]], np.float32)
     batch = {
         "image": dotted(landmarks)[None],
@@ -85,13 +85,13 @@ def test_outside_is_grey():
     assert (image[0, :3] == 128).all() and (image[0, 8:12, 8:12] == 255).all()
 
 
-def test_turned_landmarks_are_the_projection_of_turned_joints(poses):
+def test_rotated_landmarks_are_the_projection_of_rotated_joints(poses):
     people = synthetic.SyntheticPeople(poses, image_size=64, seed=2)
     person = people.person(4)
     batch = {name: person[name][None] for name in ("image", "landmarks", "joints_3d")}
     angle, scale = 0.4, 1.2
     turned = augmentation.rotate_and_scale(batch, [angle], [scale])
-    # The same change made to the camera: rolled about its own optical axis, longer.
+    # The same change of the camera: a roll about its optical axis and a longer focal length.
     camera = person["camera"]
     roll = np.array(
         [[np.cos(angle), -np.sin(angle), 0], [np.sin(angle), np.cos(angle), 0], [0, 0, 1]]

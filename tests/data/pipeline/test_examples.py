@@ -38,7 +38,7 @@ def test_batches_hold_the_people_in_order(people, rendered):
         np.testing.assert_allclose(wanted[stage], maps, atol=1e-6)
 
 
-def test_a_pool_gives_the_same_as_its_people(people, rendered):
+def test_a_pool_gives_the_same_dataset_as_its_people(people, rendered):
     ours = collect(examples.dataset(people, range(10), batch_size=5))
     theirs = collect(examples.dataset(rendered, batch_size=5))
     for (features, wanted), (other_features, other_wanted) in zip(ours, theirs, strict=True):
@@ -55,7 +55,7 @@ def test_landmarks_outside_the_image_do_not_count(rendered):
     assert np.isnan(wanted["landmarks"][0, 3]).all()
     inside = (np.abs(moved["landmarks"] - (SIZE - 1) / 2) <= SIZE / 2).all(-1)
     np.testing.assert_array_equal(wanted["landmarks"][inside], moved["landmarks"][inside])
-    # Its map is labelled all the same: nothing to see there.
+    # Its map is labelled nevertheless, as empty.
     assert np.isfinite(wanted["stage_1"]).all()
 
 
@@ -87,16 +87,16 @@ def test_seeds_decide_and_passes_differ(rendered):
     assert np.abs(first[0] - other[0]).mean() > 0.01
 
 
-def test_each_pass_augments_anew(rendered):
+def test_each_pass_draws_new_augmentations(rendered):
     dataset = examples.dataset(rendered, batch_size=10, augment=True)
     first, second = (collect(dataset)[0][1]["joints_3d"] for _ in range(2))
-    # The same people in the same order (bones as long), turned differently.
+    # The same people in the same order (equal bone lengths), rotated differently.
     lengths = [np.linalg.norm(joints[:, 8], axis=-1) for joints in (first, second)]
     np.testing.assert_allclose(*lengths, rtol=1e-5)
     assert np.abs(first - second).max() > 10
 
 
-def test_shuffling_keeps_each_person_whole(rendered):
+def test_shuffling_keeps_each_persons_data_together(rendered):
     (features, wanted) = collect(examples.dataset(rendered, batch_size=10, shuffle=True))[0]
     images = (rendered["image"].astype(np.float32) - 128) / 256
     order = [int(np.abs(images - image).mean((1, 2, 3)).argmin()) for image in features["image"]]

@@ -31,7 +31,7 @@ def test_any_image_size(poses):
         assert synthetic.SyntheticPeople(poses, size).person(0)["image"].shape == (size, size, 3)
 
 
-def test_index_and_seed_decide_alone(poses, people, persons):
+def test_only_index_and_seed_decide(poses, people, persons):
     again = synthetic.SyntheticPeople(poses, image_size=SIZE, seed=3)
     for index in (7, 2):
         for name in ("image", "landmarks", "joints_3d", "visibility"):
@@ -60,7 +60,7 @@ def test_landmarks_are_the_projection_of_joints_3d(persons):
 
 
 def test_people_are_drawn_where_their_landmarks_are(people, persons, monkeypatch):
-    """What is rendered is the pose in the camera's own frame: the same pixels."""
+    """Rendering the pose in the camera frame gives the same pixels."""
     drawn = []
 
     def render(joints, up, camera, image_size, rng):
@@ -83,7 +83,7 @@ def test_people_are_drawn_where_their_landmarks_are(people, persons, monkeypatch
         assert np.linalg.norm(up) == pytest.approx(1) and up[1] < -0.8
 
 
-def test_joints_3d_are_the_pose_seen_from_somewhere(poses, persons):
+def test_joints_3d_are_a_rotated_pose(poses, persons):
     """A rotation and a factor near 1 bring a pose, or its mirror image, to joints_3d."""
     swap = list(skeletons.H36M_17.swap)
     centred = poses - poses[:, :1]
@@ -100,19 +100,19 @@ def test_joints_3d_are_the_pose_seen_from_somewhere(poses, persons):
         assert min(errors) < 0.5
 
 
-def test_people_are_upright_and_seen_from_all_sides(poses):
+def test_people_are_upright_and_viewed_from_all_sides(poses):
     people = synthetic.SyntheticPeople(poses, image_size=16, seed=0, roll_degrees=0.0)
     persons = [people.person(index) for index in range(60)]
     joints = np.stack([person["joints_3d"] for person in persons])
     assert (joints[:, 8, 1] < -300).all()  # the thorax is above the pelvis, y down
-    # The left hip is right of the right one in the image when the person faces us.
+    # The left hip is right of the right hip in the image if the person faces the camera.
     facing = joints[:, 4, 0] > joints[:, 1, 0]
     assert 15 < facing.sum() < 45
     pitch = np.degrees(np.arctan2(-joints[:, 8, 2], -joints[:, 8, 1]))
     assert pitch.min() > -30 and pitch.max() < 45 and pitch.max() > 5
 
 
-def test_the_crop_holds_the_person(persons):
+def test_the_crop_contains_the_person(persons):
     landmarks = np.stack([person["landmarks"] for person in persons])
     inside = (np.abs(landmarks - (SIZE - 1) / 2) <= SIZE / 2).all(-1)
     assert inside.mean() > 0.97

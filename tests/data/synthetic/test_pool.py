@@ -52,7 +52,7 @@ def test_a_cached_pool_is_read_again(people, tmp_path, monkeypatch):
         pool.render_pool(other, range(4), num_workers=1, cache_folder=tmp_path / "cache")
 
 
-def test_a_broken_cache_is_rendered_anew(people, tmp_path):
+def test_a_broken_cache_is_rendered_again(people, tmp_path):
     first = pool.render_pool(people, range(2), num_workers=1, cache_folder=tmp_path)
     (path,) = tmp_path.iterdir()
     path.write_bytes(path.read_bytes()[:100])

@@ -64,7 +64,7 @@ def test_the_body_is_as_large_as_a_person():
     rows = np.flatnonzero(body.layer[3].any(1))
     mm = joints[0, 2] / camera.focal_px
     height = len(rows) * mm
-    # Soles about 80 mm below the ankles, the crown about 120 mm above joint 10.
+    # Soles are about 80 mm below the ankles, the crown about 120 mm above joint 10.
     assert 1591 + 150 < height < 1591 + 260
     assert 0.05 < (body.layer[3].sum() * mm**2) / 1e6 / 1.75 < 0.6
 

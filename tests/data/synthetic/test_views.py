@@ -7,10 +7,10 @@ from tf_lift.data.synthetic import views
 def test_view_rotation_follows_the_convention():
     level = views.view_rotation(0.0, 0.0, 0.0)
     np.testing.assert_allclose(level @ [1, 2, 3], [1, -3, 2])
-    # From above, what is upright leans towards the camera: its top is nearer.
+    # Viewed from above, the top of an upright object is nearer to the camera.
     above = views.view_rotation(0.4, np.pi / 6, 0.0)
     np.testing.assert_allclose(above @ [0, 0, 1], [0, -np.cos(np.pi / 6), -0.5], atol=1e-12)
-    # A roll turns x (right) towards y (down).
+    # A roll rotates x (right) towards y (down).
     rolled = views.view_rotation(0.0, 0.0, np.pi / 2)
     np.testing.assert_allclose(rolled @ [1, 0, 0], [0, 1, 0], atol=1e-12)
     # Yaw is a rotation about the vertical, x towards y (away).
@@ -25,7 +25,7 @@ def test_ray_rotation_is_the_smallest_rotation(ray):
     np.testing.assert_allclose(rotation @ rotation.T, np.eye(3), atol=1e-12)
     assert np.linalg.det(rotation) == pytest.approx(1)
     np.testing.assert_allclose(rotation @ ray, [0, 0, np.linalg.norm(ray)], atol=1e-12)
-    # Its angle is that between ray and z axis, no more.
+    # Its angle is exactly that between ray and z axis.
     angle = np.arccos((np.trace(rotation) - 1) / 2)
     assert angle == pytest.approx(np.arccos(ray[2] / np.linalg.norm(ray)))
 

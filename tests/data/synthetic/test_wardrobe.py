@@ -1,4 +1,4 @@
-"""Outfits: what is drawn, and where a skirt fits."""
+"""Outfits: colours, skirts, and parts that are not drawn."""
 
 import dataclasses
 
