@@ -28,9 +28,11 @@ def poses(rng):
 def test_the_image_stays_and_lengths_are_nearer(poses):
     true_lengths = lengths_of(poses)
     flattened = 0.8 * poses * [1, 1, 0.6]
-    joints, factor = bone_lengths.apply(tf.constant(flattened), tf.constant(true_lengths), PARENTS)
+    joints, size_factor = bone_lengths.apply(
+        tf.constant(flattened), tf.constant(true_lengths), PARENTS
+    )
     joints = joints.numpy()
-    expected = factor[:, None, None] * flattened[..., :2]
+    expected = size_factor[:, None, None] * flattened[..., :2]
     np.testing.assert_allclose(joints[..., :2], expected, atol=1e-9)
     np.testing.assert_allclose(joints[:, 0], 0, atol=1e-12)
     before = np.abs(lengths_of(flattened) - true_lengths).mean()
@@ -44,9 +46,9 @@ def test_the_image_stays_and_lengths_are_nearer(poses):
 
 def test_size_does_not_matter(poses):
     lengths = tf.constant(lengths_of(poses)[0])
-    one, factor = bone_lengths.apply(tf.constant(poses), lengths, PARENTS)
-    other, other_factor = bone_lengths.apply(tf.constant(3 * poses), lengths, PARENTS)
-    np.testing.assert_allclose(other_factor, factor / 3, rtol=0.05)
+    one, size_factor = bone_lengths.apply(tf.constant(poses), lengths, PARENTS)
+    other, other_size_factor = bone_lengths.apply(tf.constant(3 * poses), lengths, PARENTS)
+    np.testing.assert_allclose(other_size_factor, size_factor / 3, rtol=0.05)
     np.testing.assert_allclose(other, one, atol=25)
 
 
@@ -57,11 +59,11 @@ def test_known_depth_of_one_bone():
     deeper = bone_lengths._deepen(bone, tf.constant([[100.0]], tf.float64)).numpy()
     target = 60 * 60 / np.hypot(60, 50)
     np.testing.assert_allclose(deeper[0, 0], [80, 0, 60 + 0.6 * (target - 60)])
-    joints, factor = bone_lengths.apply(
+    joints, size_factor = bone_lengths.apply(
         tf.constant([[[0.0, 0, 0], [80, 0, 60]]], tf.float64), tf.constant([100.0], tf.float64),
         parents,
     )  # fmt: skip
-    assert joints.shape == (1, 2, 3) and factor.shape == (1,)
+    assert joints.shape == (1, 2, 3) and size_factor.shape == (1,)
 
 
 def test_degenerate_poses_are_finite():
@@ -69,6 +71,6 @@ def test_degenerate_poses_are_finite():
     lengths = tf.ones([16])
     with tf.GradientTape() as tape:
         tape.watch(joints)
-        result, factor = bone_lengths.apply(joints, lengths, PARENTS)
-    assert np.all(result.numpy() == 0) and np.all(np.isfinite(factor))
+        result, size_factor = bone_lengths.apply(joints, lengths, PARENTS)
+    assert np.all(result.numpy() == 0) and np.all(np.isfinite(size_factor))
     assert np.all(np.isfinite(tape.gradient(result, joints)))
