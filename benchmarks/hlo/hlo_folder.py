@@ -1,7 +1,9 @@
 """Folders of exported programs: StableHLO, example arguments and the results for them."""
 
 import dataclasses
+import gzip
 import hashlib
+import io
 import json
 import pathlib
 
@@ -9,8 +11,10 @@ import numpy as np
 
 from benchmarks.harness import atomic, records
 
-__all__ = ["Program", "check_free", "read", "write"]
+__all__ = ["CONSTANT", "Program", "check_free", "read", "write"]
 
+# How names of arguments that are constants begin.
+CONSTANT = "constant "
 _MANIFEST = "manifest.json"
 # The number is raised when folders of earlier exports can no longer be read.
 _KIND = "tf_lift programs 2"
@@ -41,6 +45,11 @@ class Program:
     results: list[np.ndarray]
     result_names: list[str]
 
+    @property
+    def num_constants(self) -> int:
+        """Number of constants among the arguments."""
+        return sum(name.startswith(CONSTANT) for name in self.argument_names)
+
     def repeated(self, array: np.ndarray) -> np.ndarray:
         """Repeats the poses of an example's argument or result up to the batch."""
         return array[np.arange(self.batch) % len(array)]
@@ -49,9 +58,10 @@ class Program:
 def write(folder, programs: list[Program], command: str) -> pathlib.Path:
     """Writes programs, whole or not at all.
 
-    Each has `NAME.arguments.npz` and `NAME.results.npz`, whose arrays are named `0`, `1` and
-    so on in order. Programs of the same text share one `.mlir` file. `manifest.json` has the
-    names, the machine and the versions.
+    Each has its example in `NAME.arguments.npz` and `NAME.results.npz`, whose arrays are named
+    `0`, `1` and so on in order. Sources, `.mlir.gz`, and constants, `.npy`, are named by their
+    content, so that programs share them. `manifest.json` has all names, the machine and the
+    versions.
 
     Args:
         folder: Folder to make; an older export there is replaced.
@@ -69,17 +79,24 @@ def write(folder, programs: list[Program], command: str) -> pathlib.Path:
     with atomic.replacing_folder(folder) as new:
         listed = []
         for program in programs:
-            source = f"{hashlib.sha256(program.text.encode()).hexdigest()[:16]}.mlir"
-            (new / source).write_text(program.text, encoding="utf-8")
-            for part in ("arguments", "results"):
-                arrays = {str(index): array for index, array in enumerate(getattr(program, part))}
+            source = _write_shared(new, gzip.compress(program.text.encode(), mtime=0), ".mlir.gz")
+            given = len(program.arguments) - program.num_constants
+            constants = [
+                _write_shared(new, _npy(array), ".npy") for array in program.arguments[given:]
+            ]
+            for part, values in (
+                ("arguments", program.arguments[:given]),
+                ("results", program.results),
+            ):
+                arrays = {str(index): array for index, array in enumerate(values)}
                 np.savez(new / f"{program.name}.{part}.npz", **arrays)
             listed.append(
                 {
                     "name": program.name,
                     "source": source,
                     "batch": program.batch,
-                    "arguments": program.argument_names,
+                    "arguments": program.argument_names[:given],
+                    "constants": constants,
                     "results": program.result_names,
                 }
             )
@@ -92,6 +109,19 @@ def write(folder, programs: list[Program], command: str) -> pathlib.Path:
         }
         (new / _MANIFEST).write_text(records.to_json(manifest), encoding="utf-8")
     return folder
+
+
+def _write_shared(folder, content, suffix):
+    """Writes a file named by its content, and returns the name."""
+    name = hashlib.sha256(content).hexdigest()[:16] + suffix
+    (folder / name).write_bytes(content)
+    return name
+
+
+def _npy(array):
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()
 
 
 def check_free(folder) -> None:
@@ -129,7 +159,10 @@ def read(folder) -> list[Program]:
     for listed in manifest["programs"]:
         name = listed["name"]
         try:
-            text = (folder / listed["source"]).read_text(encoding="utf-8")
+            text = gzip.decompress((folder / listed["source"]).read_bytes()).decode()
+            constants = [
+                np.load(folder / constant, allow_pickle=False) for constant in listed["constants"]
+            ]
             arrays = {}
             for part in ("arguments", "results"):
                 with np.load(folder / f"{name}.{part}.npz", allow_pickle=False) as stored:
@@ -141,8 +174,8 @@ def read(folder) -> list[Program]:
                 name,
                 text,
                 listed["batch"],
-                arrays["arguments"],
-                listed["arguments"],
+                arrays["arguments"] + constants,
+                listed["arguments"] + [f"{CONSTANT}{index}" for index in range(len(constants))],
                 arrays["results"],
                 listed["results"],
             )

@@ -1,4 +1,4 @@
-"""The least time that a compiled program can take on a device, from its StableHLO text."""
+"""Lower bound of a compiled program's time on a device, from its StableHLO text."""
 
 import dataclasses
 import math
@@ -6,9 +6,9 @@ import re
 
 __all__ = ["Cost", "argument_shapes", "bound", "cost"]
 
-_TENSOR = re.compile(r"tensor<((?:\d+x)*)([a-z]+)(\d+)>")
+_TENSOR = re.compile(r"tensor<((?:\d+x)*)(complex<)?[a-z]+(\d+)>")
 _OPERATION = re.compile(r"= \"?(?:stablehlo|chlo)\.(\w+)")
-# One operation for each number of the result.
+# Operations that count once for each number of the result.
 _ELEMENTWISE = frozenset(
     "abs add and atan2 ceil clamp compare cosine divide erf exponential exponential_minus_one "
     "floor is_finite log log_plus_one logistic maximum minimum multiply negate not or power "
@@ -19,13 +19,13 @@ _ELEMENTWISE = frozenset(
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What a program must do.
+    """Work that a program must do.
 
     Attributes:
-        num_bytes: Of its arguments, constants and results, each read or written once.
-        operations: Of its products and sums, elementwise operations and reductions.
-        product_operations: Those of its matrix products alone.
-        num_loops: Loops, whose bodies are counted once.
+        num_bytes: Bytes of its arguments, constants and results, each read or written once.
+        operations: Products and sums, elementwise operations and reductions.
+        product_operations: Operations of its matrix products alone.
+        num_loops: Loops, whose bodies count once: how often they run depends on the data.
     """
 
     num_bytes: int
@@ -35,7 +35,7 @@ class Cost:
 
 
 def cost(text: str) -> Cost:
-    r"""Counts what a program must do.
+    r"""Counts the work that a program must do.
 
     Args:
         text: StableHLO; its entry is the function `main`.
@@ -58,7 +58,7 @@ def cost(text: str) -> Cost:
             continue
         name = found[1]
         if name == "constant":
-            # One number that stands for all is no table.
+            # A constant of one repeated number takes no memory.
             if 'dense<"' in line or "dense<[" in line:
                 num_bytes += sum(size * width for _, size, width in _tensors(line)[-1:])
         elif name in ("dot_general", "dot"):
@@ -107,11 +107,12 @@ def bound(cost: Cost, bandwidth: float, rate: float) -> dict:
 
 
 def _tensors(line):
-    """Returns dimensions, size and bytes of a number of each tensor type of a line."""
+    """Returns dimensions, size and bytes per number of each tensor type of a line."""
     found = []
-    for shape, _, bits in _TENSOR.findall(line):
+    for shape, is_complex, bits in _TENSOR.findall(line):
         dimensions = [int(number) for number in shape.split("x")[:-1]]
-        found.append((dimensions, math.prod(dimensions), max(1, int(bits) // 8)))
+        width = max(1, int(bits) // 8) * (2 if is_complex else 1)
+        found.append((dimensions, math.prod(dimensions), width))
     return found
 
 

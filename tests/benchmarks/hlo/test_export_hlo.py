@@ -16,8 +16,8 @@ def exported(tmp_path_factory):
     from benchmarks import __main__ as command_line
 
     folder = tmp_path_factory.mktemp("hlo") / "exported"
-    status = command_line.main(["export_hlo", str(folder), "--batch", "3", "--backward"])
-    assert status == 0
+    arguments = ["export_hlo", str(folder), "--batch", "3", "--backward", "--kinds", "visible"]
+    assert command_line.main(arguments) == 0
     return folder
 
 
@@ -25,9 +25,12 @@ def test_programs_hold_what_goes_in_and_comes_out(exported):
     from benchmarks.hlo import hlo_folder, roofline
 
     forward, both = hlo_folder.read(exported)
-    assert (forward.name, both.name) == ("lift_3", "lift_with_gradient_3")
+    assert (forward.name, both.name) == (
+        "lift_visible_3",
+        "lift_visible_with_gradient_3",
+    )
     assert forward.argument_names[0] == "landmarks" and forward.batch == both.batch == 3
-    lifted = tf_lift.lift(forward.arguments[0], tf_lift.PosePrior.load("cmu"))
+    lifted = tf_lift.lift(forward.arguments[0], tf_lift.PosePrior.load("cmu"), estimator="map")
     assert forward.result_names == sorted(lifted)
     for name, array in zip(forward.result_names, forward.results, strict=True):
         np.testing.assert_allclose(array, lifted[name].numpy(), rtol=2e-4, atol=2e-3)
@@ -44,12 +47,59 @@ def test_gradients_are_of_the_upstreams_that_are_kept(exported):
     landmarks, joints, projected = map(tf.constant, program.arguments[:3])
     with tf.GradientTape() as tape:
         tape.watch(landmarks)
-        lifted = tf_lift.lift(landmarks, tf_lift.PosePrior.load("cmu"))
+        lifted = tf_lift.lift(landmarks, tf_lift.PosePrior.load("cmu"), estimator="map")
         total = tf.reduce_sum(joints * lifted["joints_3d"])
         total += tf.reduce_sum(projected * lifted["landmarks"])
     assert program.result_names[-1] == "landmarks gradient"
     expected = tape.gradient(total, landmarks).numpy()
     np.testing.assert_allclose(program.results[-1], expected, rtol=1e-3, atol=1e-2)
+
+
+def test_masks_of_both_kinds_share_a_program_and_repeat_few_poses(tmp_path, monkeypatch):
+    from benchmarks.hlo import export_hlo, hlo_folder
+    from benchmarks.lift import programs
+
+    monkeypatch.setattr(export_hlo, "_EXAMPLE_POSES", 40)
+
+    def forward(prior, compiled):
+        def lift(landmarks, *visibility):
+            total = tf.reduce_sum(landmarks, [1, 2])
+            for mask in visibility:
+                total += tf.reduce_sum(tf.cast(mask, tf.float32), 1)
+            return {"total": total}
+
+        return tf.function(lift, jit_compile=compiled)
+
+    monkeypatch.setattr(programs, "forward", forward)
+    exported = export_hlo.export(tf_lift.PosePrior.load("cmu"), 100, backward=False)
+    assert [program.name for program in exported] == [
+        "lift_visible_100", "lift_few_missing_100", "lift_many_missing_100",
+    ]  # fmt: skip
+    hlo_folder.write(tmp_path / "folder", exported, "made")
+    assert len(list((tmp_path / "folder").glob("*.mlir.gz"))) == 2
+    exported = hlo_folder.read(tmp_path / "folder")
+    for program, most in zip(exported, (0, 6, 14), strict=True):
+        landmarks, *visibility = program.arguments
+        expected = landmarks.sum((1, 2)) + sum(mask.sum(1) for mask in visibility)
+        np.testing.assert_allclose(program.results[0], expected, rtol=1e-5)
+        assert len(landmarks) == 40 and program.batch == 100
+        np.testing.assert_array_equal(program.repeated(landmarks)[80:], landmarks[:20])
+        if most:
+            counts = (~visibility[0]).sum(1)
+            assert program.argument_names == ["landmarks", "visibility"]
+            assert most - 3 < counts.max() <= most
+
+
+def test_folders_of_an_older_form_are_named(tmp_path):
+    from benchmarks.hlo import hlo_folder
+
+    hlo_folder.write(tmp_path / "folder", [_program()], "made")
+    path = tmp_path / "folder" / "manifest.json"
+    path.write_text(path.read_text().replace("tf_lift programs 2", "tf_lift programs"))
+    with pytest.raises(ValueError, match="must be exported again"):
+        hlo_folder.read(tmp_path / "folder")
+    hlo_folder.write(tmp_path / "folder", [_program("new")], "made")
+    assert hlo_folder.read(tmp_path / "folder")[0].name == "new"
 
 
 def test_constants_that_are_captured_are_arguments(monkeypatch):
@@ -59,11 +109,13 @@ def test_constants_that_are_captured_are_arguments(monkeypatch):
 
     held = tf.constant([[2.0, 3.0]])
 
-    def forward(tables, compiled):
+    def forward(prior, compiled):
         return tf.function(lambda landmarks: {"moved": landmarks + held}, jit_compile=compiled)
 
     monkeypatch.setattr(programs, "forward", forward)
-    program = export_hlo.export(tf_lift.PosePrior.load("cmu"), 2, backward=False)
+    (program,) = export_hlo.export(
+        tf_lift.PosePrior.load("cmu"), 2, backward=False, kinds=["visible"]
+    )
     assert program.argument_names == ["landmarks", "constant 0"]
     np.testing.assert_array_equal(program.arguments[1], held.numpy())
     np.testing.assert_allclose(program.results[0], program.arguments[0] + [2, 3], rtol=1e-6)
@@ -73,7 +125,7 @@ def test_arguments_that_the_compiler_took_for_constants_are_an_error(monkeypatch
     from benchmarks.hlo import export_hlo
     from benchmarks.lift import programs
 
-    def forward(tables, compiled):
+    def forward(prior, compiled):
         return tf.function(
             lambda landmarks: {"moved": tf.zeros(tf.cast(landmarks[0, 0], tf.int32) * 0 + 3)},
             jit_compile=compiled,
@@ -81,7 +133,7 @@ def test_arguments_that_the_compiler_took_for_constants_are_an_error(monkeypatch
 
     monkeypatch.setattr(programs, "forward", forward)
     with pytest.raises(ValueError, match="must take .* and then constants of"):
-        export_hlo.export(tf_lift.PosePrior.load("cmu"), 2, backward=False)
+        export_hlo.export(tf_lift.PosePrior.load("cmu"), 2, False, ["visible"])
 
 
 def test_constants_that_are_written_into_the_program_are_no_arguments():
@@ -135,7 +187,8 @@ def _program(name="one", value=1.0):
     from benchmarks.hlo import hlo_folder
 
     array = np.array([value])
-    return hlo_folder.Program(name, "text", 1, [array], ["landmarks"], [array], ["energy"])
+    names = ["landmarks", "constant 0"]
+    return hlo_folder.Program(name, "text", 1, [array, -array], names, [array], ["energy"])
 
 
 def test_exports_replace_older_ones_whole_or_not_at_all(tmp_path, monkeypatch):
@@ -145,7 +198,9 @@ def test_exports_replace_older_ones_whole_or_not_at_all(tmp_path, monkeypatch):
     hlo_folder.write(folder, [_program("old"), _program("older")], "made")
     hlo_folder.write(folder, [_program("new", 2.0)], "made")
     (program,) = hlo_folder.read(folder)
-    assert program.name == "new" and program.arguments[0] == [2.0]
+    assert program.name == "new" and program.text == "text"
+    assert [float(array[0]) for array in program.arguments] == [2.0, -2.0]
+    assert program.argument_names == ["landmarks", "constant 0"]
 
     def savez(path, **arrays):
         raise OSError("no space left")
@@ -155,16 +210,20 @@ def test_exports_replace_older_ones_whole_or_not_at_all(tmp_path, monkeypatch):
         hlo_folder.write(folder, [_program("broken")], "made")
     assert [program.name for program in hlo_folder.read(folder)] == ["new"]
     assert [path.name for path in folder.parent.iterdir()] == ["folder"]
-    assert {path.name.partition(".")[0] for path in folder.iterdir()} == {"new", "manifest"}
+    names = {path.name for path in folder.iterdir() if path.suffix not in (".gz", ".npy")}
+    assert names == {"new.arguments.npz", "new.results.npz", "manifest.json"}
 
 
-@pytest.mark.parametrize("missing", ["one.mlir", "one.results.npz", "manifest.json"])
+@pytest.mark.parametrize("missing", ["source.mlir", "one.results.npz", "manifest.json"])
 def test_exports_that_are_not_whole_are_named(tmp_path, missing):
     from benchmarks.hlo import hlo_folder
 
     hlo_folder.write(tmp_path / "folder", [_program()], "made")
-    (tmp_path / "folder" / missing).unlink()
-    with pytest.raises(ValueError, match=missing):
+    path = tmp_path / "folder" / missing
+    if missing == "source.mlir":
+        (path,) = (tmp_path / "folder").glob("*.mlir.gz")
+    path.unlink()
+    with pytest.raises(ValueError, match=path.name):
         hlo_folder.read(tmp_path / "folder")
 
 
@@ -175,7 +234,7 @@ def test_manifest_names_machine_and_versions(exported):
 
 
 def test_programs_run_where_there_is_no_tensorflow(exported):
-    """Only JAX is then missing; nobody asks for TensorFlow or the package."""
+    """JAX alone is then missing: TensorFlow and the package are not imported."""
     code = (
         "import sys\n"
         "for name in ('tensorflow', 'tf_lift', 'jax', 'keras'):\n"

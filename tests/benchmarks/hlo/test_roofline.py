@@ -15,6 +15,8 @@ PROGRAM = """module @a_inference {
     %3 = stablehlo.compare  LT, %0, %2,  FLOAT : (tensor<8x5xf32>, tensor<8x5xf32>) -> tensor<8x5xi1>
     %4 = stablehlo.reshape %2 : (tensor<8x5xf32>) -> tensor<40xf32>
     %5 = stablehlo.reduce(%2 init: %cst_2) applies stablehlo.add across dimensions = [1] : (tensor<8x5xf32>, tensor<f32>) -> tensor<8xf32>
+    %7 = stablehlo.complex %2, %2 : tensor<8x5xcomplex<f32>>
+    %8 = stablehlo.multiply %7, %7 : tensor<8x5xcomplex<f32>>
     %6:2 = stablehlo.while(%iterArg = %c, %iterArg_2 = %5) : tensor<i32>, tensor<8xf32>
   }
 }
@@ -33,8 +35,8 @@ def test_cost_counts_what_must_be_moved_and_computed(roofline):
     # Arguments, results and the two tables; the constant of one number is none.
     assert cost.num_bytes == (24 * 4 + 2) + (8 * 8 + 8 * 4) + (15 * 4 + 2 * 4)
     assert cost.product_operations == 2 * 40 * 3 + 2 * 200
-    # A product and a comparison of 40 numbers, their sum, and the one addition of the sum.
-    assert cost.operations == cost.product_operations + 40 + 40 + 40 + 1
+    # Two products and a comparison of 40 numbers, a sum, and the one addition of the sum.
+    assert cost.operations == cost.product_operations + 40 + 40 + 40 + 1 + 40
     assert cost.num_loops == 1
 
 

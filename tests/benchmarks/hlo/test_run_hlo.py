@@ -1,3 +1,4 @@
+import dataclasses
 import types
 
 import numpy as np
@@ -58,13 +59,20 @@ def test_differences_are_measured(run_hlo):
             program,
             joints_3d=lambda joints: joints + [0.3, 0.0, 0.4],
             energy=lambda energy: 1.01 * energy,
-            gradient=lambda gradient: gradient + 0.1,
+            gradient=lambda gradient: gradient + 0.01,
         ),
         program,
     )
     assert check["as_expected"] and check["joints_mm"] == pytest.approx(0.5)
     assert check["energy"] == pytest.approx(0.01)
-    assert check["gradient"] == pytest.approx(0.1 / largest)
+    assert check["gradient"] == pytest.approx(0.01 / largest)
+
+
+@pytest.mark.parametrize("offset", [0.5, np.nan])
+def test_other_gradients_are_not_as_expected(run_hlo, offset):
+    program = _program(gradient=True)
+    changed = _changed(program, gradient=lambda gradient: gradient + offset)
+    assert not run_hlo.compare(changed, program)["as_expected"]
 
 
 @pytest.mark.parametrize("offset", [2.0, np.nan])
@@ -93,7 +101,7 @@ def test_few_poses_may_choose_another_candidate(run_hlo, count, expected):
 
 
 class FakeJax:
-    """What moves arrays to a device, without one."""
+    """Moves arrays to no device."""
 
     @staticmethod
     def device_put(array, device=None):
@@ -106,7 +114,7 @@ class FakeJax:
 
 def test_inputs_are_the_poses_in_a_new_order(run_hlo):
     program = _program(50)
-    make = run_hlo._permuted(FakeJax, None, program)
+    make = run_hlo._permuted(FakeJax, None, program, run_hlo._constants(FakeJax, None, program))
     rng = np.random.default_rng(0)
     (first, constant), (second, _) = make(rng), make(rng)
     np.testing.assert_array_equal(constant, np.eye(3))
@@ -117,7 +125,7 @@ def test_inputs_are_the_poses_in_a_new_order(run_hlo):
 
 
 class FakeExecutable:
-    """A runtime's executable; what is an error is raised."""
+    """A runtime's executable, which returns given values and raises given errors."""
 
     def __init__(self, **told):
         self.told = told
@@ -135,7 +143,7 @@ def test_the_compiler_says_what_a_program_takes(run_hlo, make):
     cost = make({"flops": 12.0, "bytes accessed": 34.0})
     memory = types.SimpleNamespace(temp_size_in_bytes=56)
     executable = FakeExecutable(get_compiled_memory_stats=memory, cost_analysis=cost)
-    assert run_hlo._what_the_compiler_says(executable) == {
+    assert run_hlo._compiler_figures(executable) == {
         "temporary_bytes": 56,
         "compiler_operations": 12.0,
         "compiler_bytes": 34.0,
@@ -156,7 +164,7 @@ def test_the_compiler_says_what_a_program_takes(run_hlo, make):
     ],
 )
 def test_what_a_runtime_does_not_tell_is_none(run_hlo, told):
-    found = run_hlo._what_the_compiler_says(FakeExecutable(**told))
+    found = run_hlo._compiler_figures(FakeExecutable(**told))
     assert list(found) == ["temporary_bytes", "compiler_operations", "compiler_bytes"]
     assert set(found.values()) == {None}
 
@@ -164,7 +172,7 @@ def test_what_a_runtime_does_not_tell_is_none(run_hlo, told):
 def test_what_is_told_counts_without_the_rest(run_hlo):
     error = RuntimeError("UNIMPLEMENTED: no memory here")
     executable = FakeExecutable(get_compiled_memory_stats=error, cost_analysis={"flops": 12.0})
-    assert run_hlo._what_the_compiler_says(executable) == {
+    assert run_hlo._compiler_figures(executable) == {
         "temporary_bytes": None,
         "compiler_operations": 12.0,
         "compiler_bytes": None,
@@ -174,7 +182,7 @@ def test_what_is_told_counts_without_the_rest(run_hlo):
 def test_an_error_of_the_runtime_is_not_passed_over(run_hlo):
     executable = FakeExecutable(cost_analysis=RuntimeError("INTERNAL: out of order"))
     with pytest.raises(RuntimeError, match="out of order"):
-        run_hlo._what_the_compiler_says(executable)
+        run_hlo._compiler_figures(executable)
 
 
 def test_the_table_tells_what_is_not_told(run_hlo):
@@ -186,6 +194,7 @@ def test_the_table_tells_what_is_not_told(run_hlo):
         "limited_by": "bandwidth",
         "share_of_bound": 0.5,
         "compile_seconds": 2.0,
+        "loops": 3,
         "temporary_bytes": None,
         "compiler_operations": 1234.0,
         "compiler_bytes": None,
@@ -196,15 +205,29 @@ def test_the_table_tells_what_is_not_told(run_hlo):
         "rate_tflop_s": 1.0,
         "precision": "default",
         "programs": {"one": figures},
+        "skipped": ["two", "three"],
     }
-    assert list(run_hlo._table(results))[-1] == (
-        "  the compiler says: bytes between inputs and results not told by this runtime, "
-        "operations 1.23e+03, bytes read and written not told by this runtime"
-    )
+    lines = list(run_hlo._table(results))
+    assert lines[-2:] == [
+        "  by the compiler's analysis: bytes of temporaries unknown to this runtime, "
+        "operations 1.23e+03, bytes read and written unknown to this runtime",
+        "skipped, as --limit was reached: two, three",
+    ]
+    assert "  a rough limit: it counts the bodies of 3 loops once each" in lines
+
+
+def test_examples_of_fewer_poses_are_repeated(run_hlo):
+    program = dataclasses.replace(_program(4), batch=10)
+    whole = [array[np.arange(10) % 4] for array in program.results]
+    assert run_hlo.compare(whole, program)["as_expected"]
+    whole[1] = whole[1][::-1]
+    assert not run_hlo.compare(whole, program)["as_expected"]
+    (landmarks,) = run_hlo._inputs(FakeJax, None, program)
+    np.testing.assert_array_equal(landmarks[8:], program.arguments[0][:2])
 
 
 def test_programs_run_with_jax(run_hlo, tmp_path, capsys):
-    pytest.importorskip("jax", reason="JAX is no part of the test environment")
+    pytest.importorskip("jax", reason="JAX is not part of the test environment")
     from benchmarks import __main__ as command_line
 
     folder = str(tmp_path / "folder")
