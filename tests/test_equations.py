@@ -27,8 +27,8 @@ FILES = [
 # This file shows wrong citations.
 NAMES = [path.relative_to(PROJECT).as_posix() for path in FILES if path != pathlib.Path(__file__)]
 
-# A number after the word, or in brackets after it, that no letter precedes.
-UNPREFIXED = re.compile(r"\b(?:eqs?|equations?)\b[.~]?\s*\(?\d+", re.IGNORECASE)
+# A bare number after the word, or a number with a letter in brackets.
+UNPREFIXED = re.compile(r"\b(?:eqs?|equations?)\b[.~]?\s*\(?\d+|\(\d+[a-d]\)", re.IGNORECASE)
 CITED = re.compile(r"\b([PSTM])(\d+[a-d]?)\b")
 # In motion capture S1, S5, ... are Human3.6M's subjects, and T10 is a marker.
 SUBJECTS = re.compile(r"data/|docs/mocap\.md|docs/accuracy\.md|convert_mocap")
@@ -142,6 +142,7 @@ def test_modules_named_by_the_page_exist():
         ("see eq. 2 of the paper", "no source: eq. 2"),
         ("by equations (13) and 14", "no source: equations (13"),
         ("by Equation\n    12", "no source: Equation 12"),
+        ("ranked exactly (13b)", "no source: (13b)"),
         ("docs/method.md, M99", "no such equation: M99"),
         ("docs/method.md, M13d", "no such equation: M13d"),
         ("CVPR 2017, P3", "no such equation: P3"),

@@ -86,7 +86,7 @@ def draw_batch(model: tf.keras.Model, preset, batch_size: int, rng) -> Batch:
 
 
 class Trainer:
-    """A network and its training step: forward, eq. 8's loss, gradients, SGD with momentum.
+    """A network and its training step: forward, the loss P8, gradients, SGD with momentum.
 
     The convolutions are never compiled by XLA; of the lift the layer's own `jit_compile`
     decides. A step computes all the network's outputs, as a run that reports its errors

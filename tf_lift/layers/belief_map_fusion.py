@@ -33,7 +33,7 @@ class BeliefMapFusion(tf.keras.layers.Layer):
             same shape.
 
     References:
-        Tome et al. Lifting from the Deep. CVPR 2017. Eq. 7.
+        Tome et al. Lifting from the Deep. CVPR 2017, P7.
 
     >>> fusion = BeliefMapFusion(initial_weight=0.75)
     >>> float(fusion([tf.ones([1, 1, 1, 1]), tf.zeros([1, 1, 1, 1])])[0, 0, 0, 0])

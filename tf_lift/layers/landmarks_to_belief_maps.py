@@ -33,7 +33,7 @@ class LandmarksToBeliefMaps(tf.keras.layers.Layer):
         ValueError: If an argument is not positive or `landmarks` has another shape.
 
     References:
-        Tome et al. Lifting from the Deep. CVPR 2017. Supplementary, section 1.2, eq. 9.
+        Tome et al. Lifting from the Deep. CVPR 2017, supplementary material, S9.
 
     >>> maps = LandmarksToBeliefMaps(height=2, width=3)(tf.constant([[[11.5, 3.5]]]))
     >>> maps[0, :, :, 0].numpy().round(2)

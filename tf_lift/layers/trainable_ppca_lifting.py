@@ -43,7 +43,7 @@ class TrainablePPCALifting(tf.keras.layers.Layer):
         ValueError: If an argument does not fit.
 
     References:
-        Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, eq. 2.
+        Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, P2.
         docs/method.md, section 11.
 
     >>> layer = TrainablePPCALifting(tf_lift.PosePrior.load("cmu"), num_rotations=8)

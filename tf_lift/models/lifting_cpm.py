@@ -24,9 +24,9 @@ def build_lifting_cpm(
     """Builds the lifting network as a functional Keras model.
 
     Each stage t reads belief maps b_t off the image features and the maps before it; their
-    landmarks are lifted to 3D with the prior, projected back to maps, and fused (eq. 7):
+    landmarks are lifted to 3D with the prior, projected back to maps, and fused (P7):
     f_t = w_t b_t + (1 - w_t) projected_t. The next stage sees f_t, and the loss is on f_t
-    (eq. 8). The maps of the last stage are not fused; their landmarks and their lift are
+    (P8). The maps of the last stage are not fused; their landmarks and their lift are
     the result.
 
     Inputs are a dict: `image`, `[batch, image_size, image_size, 3]`, RGB as
@@ -57,7 +57,7 @@ def build_lifting_cpm(
             the backbone does not fit.
 
     References:
-        Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, section 3, eq. 7, 8.
+        Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, section 3, P7 and P8.
 
     >>> model = build_lifting_cpm("tiny")
     >>> outputs = model({"image": np.zeros([1, 128, 128, 3], "float32")})
@@ -153,7 +153,7 @@ def build_lifting_cpm(
 def compile_lifting_cpm(
     model: tf.keras.Model, optimizer="adam", loss_weights=None, metrics=True, **kwargs
 ) -> None:
-    """Compiles a lifting network with the loss of eq. 8, one term per stage.
+    """Compiles a lifting network with the loss P8, one term per stage.
 
     Args:
         model: What `build_lifting_cpm` returns.

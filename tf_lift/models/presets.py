@@ -59,7 +59,7 @@ class Preset:
             one channel per joint and the background is added.
         branch: Of each later stage, from the shared features to what it concatenates.
         later_head: Of each later stage, as `first_head`.
-        fusion_weights: Initial weight of the network's own maps in the fusion of eq. 7,
+        fusion_weights: Initial weight of the network's own maps in the fusion P7,
             one per fused stage, beginning with stage 1; `None` for a stage that is not
             fused. Its length is the number of stages.
         centre_map: Whether the later stages are told where the person's centre is.

@@ -32,7 +32,7 @@ class TrainConfig:
         momentum: Momentum of `sgd`; the paper's is 0.9.
         weight_decay: Decoupled weight decay of kernels.
         clip_norm: Largest norm of the gradient, `None` for any.
-        loss_weights: Weight of each stage's loss; `None` for 1 each, as in eq. 8.
+        loss_weights: Weight of each stage's loss; `None` for 1 each, as in P8.
         lift_gradient: Whether gradients flow through the lift.
         mixed_precision: Whether to compute convolutions in 16 bits (a GPU's gain).
         image_size: Side of the images, in pixels; `None` for the preset's.

@@ -34,7 +34,7 @@ def log_density(vectors, mean, basis, stddev, noise_stddev) -> NDArray[np.float6
         Array of shape `[N]`, natural logarithm of a density in 1 / mm^D.
 
     References:
-        Tipping and Bishop. Probabilistic Principal Component Analysis. JRSS B, 1999: eq. 6.
+        Tipping and Bishop. Probabilistic Principal Component Analysis. JRSS B, 1999.
 
     >>> log_density(np.zeros([1, 2]), np.zeros(2), np.eye(2)[:1], np.zeros(1), 1.0).round(6)
     array([-1.837877])
@@ -132,7 +132,7 @@ def maximum_likelihood(covariance, num_bases, noise_stddev=None, min_noise_stdde
 
     References:
         Tipping and Bishop. Probabilistic Principal Component Analysis. JRSS B, 1999:
-        eq. 7 (loadings), eq. 8 (noise).
+        T7 (loadings), T8 (noise).
 
     >>> basis, stddev, noise = maximum_likelihood(np.diag([13.0, 4.0, 4.0]), 1)
     >>> basis, stddev, float(noise)
