@@ -16,8 +16,8 @@ __all__ = ["evaluate", "main", "mean_over_splits"]
 
 METRICS = ("mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm")
 _DEFAULT_DOCS = pathlib.Path(__file__).resolve().parents[2] / "docs" / "accuracy.md"
-# Part of the settings of kept results: raised when a change here makes old ones wrong.
-_FORMAT = 2
+# Part of the settings of kept results; raised when a change invalidates old results.
+_FORMAT = 3
 # The options that change results, and their defaults.
 _RESULT_OPTIONS = {
     "methods": None,
@@ -30,13 +30,13 @@ _RESULT_OPTIONS = {
 
 
 def main(arguments: list[str]) -> dict:
-    """Runs the benchmark; `--help` tells the options.
+    """Runs the benchmark; `--help` lists the options.
 
     Returns:
-        The results: what stands under `results` in the JSON file.
+        The results: the content of `results` in the JSON file.
     """
     options = _parse(arguments)
-    # TensorFlow comes with these; the command line is checked before.
+    # These import TensorFlow; the command line is checked before.
     from benchmarks.accuracy import figure, protocol, report
     from benchmarks.accuracy.methods import METHODS, Options
 
@@ -144,10 +144,10 @@ def evaluate(predictor, test) -> dict[str, dict[str, float]]:
 
 
 def mean_over_splits(runs: list[dict]) -> dict:
-    """Averages the errors over the splits, each split counting the same.
+    """Averages the errors over the splits, with the same weight for each.
 
     Args:
-        runs: For each split, method -> dict with `errors`, what `evaluate` returns.
+        runs: For each split, method -> dict with `errors`, the result of `evaluate`.
 
     Returns:
         Method -> condition -> metric -> mean, mm.
@@ -167,7 +167,7 @@ def mean_over_splits(runs: list[dict]) -> dict:
 def _run(method, training, test, options):
     start = time.perf_counter()
     predictor = method.make(training, options)
-    learnt = time.perf_counter()
+    trained = time.perf_counter()
     try:
         errors = evaluate(predictor, test)
     except ValueError as error:
@@ -176,14 +176,14 @@ def _run(method, training, test, options):
     return {
         "errors": errors,
         "budget": predictor.budget,
-        "learning_seconds": round(learnt - start, 2),
-        "predicting_seconds": round(end - learnt, 2),
+        "learning_seconds": round(trained - start, 2),
+        "predicting_seconds": round(end - trained, 2),
         "seconds": round(end - start, 2),
     }
 
 
 def _kept(path, settings):
-    """The result of an earlier run with the same settings, or None."""
+    """Returns the result of an earlier run with the same settings, or `None`."""
     if path is None or not path.is_file():
         return None
     content = json.loads(path.read_text(encoding="utf-8"))
@@ -211,7 +211,7 @@ def _names(text, known):
 
 
 def _command(options):
-    """The command that makes the same results, without the places of files."""
+    """Returns the command that makes the same results, without folders."""
     words = ["python -m benchmarks accuracy --json FILE"]
     words += ["--docs"] * bool(options.docs)
     if options.poses:
@@ -241,15 +241,18 @@ def _parse(arguments):
         "--work",
         type=pathlib.Path,
         metavar="FOLDER",
-        help="keep every finished result here, and take from here what has been run with the "
-        "same settings",
+        help="keep every finished result here, and reuse results of the same settings",
     )
     add("--rerun", metavar="A,B", help="run these methods even if their results are kept")
     add("--test-poses", type=int, metavar="N", help="views per split (%(default)s)")
     add("--network-steps", type=int, metavar="N", help="of training (%(default)s)")
-    add("--no-network-mirroring", action="store_true", help="do not mirror its training poses")
+    add(
+        "--no-network-mirroring",
+        action="store_true",
+        help="do not mirror the network's training poses",
+    )
     add("--seed", type=int, help="(%(default)s)")
-    add("--quick", action="store_true", help="one split, 200 views, 20 steps: does it run at all?")
+    add("--quick", action="store_true", help="one split, 200 views, 20 steps: a smoke test")
     add("--figure", type=pathlib.Path, metavar="FILE", help="draw the figure here (.png)")
     add(
         "--docs",

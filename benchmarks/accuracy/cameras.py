@@ -1,7 +1,8 @@
-"""What each thing known of the camera is worth: perspective views of real poses, 2 to 8 m away."""
+"""Errors with more and more knowledge of the camera: perspective views, 2 to 8 m away."""
 
 import argparse
 import dataclasses
+import functools
 import pathlib
 
 import numpy as np
@@ -20,7 +21,7 @@ __all__ = ["draw", "evaluate", "main"]
 DISTANCES_M = (2, 3, 4, 6, 8)
 PITCHES_DEGREES = (0, 15, 30, 45)
 ROLLS_DEGREES = (0, 20)
-# The person in the middle of the image, or so far beside and above or below it, degrees.
+# Direction of the person from the middle of the image: sideways and up or down, degrees.
 PLACES_DEGREES = {"centred": (0.0, 0.0), "off-centre": (20.0, 8.0)}
 METHODS = {
     "plain": "no camera",
@@ -34,7 +35,9 @@ METHODS = {
 }
 # An indoor camera of 1000 x 1000 px, 47 degrees wide, with its lens.
 _CAMERA = tf_lift.Camera(1145.0, (512.5, 515.4), distortion=(-0.2, 0.24, -0.0009, -0.0014, -0.002))
-# Poses from which a camera's pitch is estimated.
+# The pose of one candidate: its rotation is the one of the camera that it was lifted with.
+_ESTIMATOR = "map"
+# Number of poses from which the camera's pitch is estimated.
 _NUM_ESTIMATED = 60
 
 
@@ -58,7 +61,7 @@ def main(arguments):
         prior = training.prior()
     else:
         prior = tf_lift.PosePrior.load(options.prior)
-    # The same number of every clip; the views' own camera counts nothing here.
+    # The same number of every clip; the views' own projection is not used.
     poses = test.views[protocol.BY_CLIP].joints_3d[..., [0, 2, 1]] * [1, 1, -1]
     results = evaluate(poses, prior, np.random.default_rng(options.seed))
     results["num_poses"] = len(poses)
@@ -83,7 +86,7 @@ def evaluate(poses, prior, rng) -> dict:
         rng: Random generator.
 
     Returns:
-        Dict of `errors`: of each method those by `distance_m`, `pitch_degrees`, `roll_degrees`
+        Dict of `errors`: for each method those by `distance_m`, `pitch_degrees`, `roll_degrees`
         and `place`: `mpjpe_mm` relative to joint 0, in the frame of the camera, and
         `root_depth_percent`, the mean relative error of the root's depth; and
         `estimated_pitch_degrees`, by pitch and roll.
@@ -116,19 +119,19 @@ def evaluate(poses, prior, rng) -> dict:
 
 
 def _views(poses, camera, rng):
-    """Returns joints `[N, L, 3]` and roots `[N, 3]` in the camera frame, and what each is."""
+    """Returns joints `[N, L, 3]` and roots `[N, 3]` in the camera frame, and their labels."""
     joints, roots, seen = [], [], []
     for distance in DISTANCES_M:
-        for place, (beside, above) in PLACES_DEGREES.items():
+        for place, (sideways, upwards) in PLACES_DEGREES.items():
             yaws = rng.uniform(0, 2 * np.pi, len(poses))
             turns = np.stack([views.view_rotation(yaw, camera.pitch, camera.roll) for yaw in yaws])
             turned = np.einsum("nij,nlj->nli", turns, poses - poses[:, :1])
             signs = rng.choice([-1, 1], [len(poses), 2])
-            slopes = signs * np.tan(np.radians([beside, above]))
+            slopes = signs * np.tan(np.radians([sideways, upwards]))
             ray = np.concatenate([slopes, np.ones([len(poses), 1])], -1)
             ray /= np.linalg.norm(ray, axis=-1, keepdims=True)
             joints.append(turned)
-            # The middle of the person is so far away.
+            # The distance is that of the middle of the person.
             roots.append(1000 * distance * ray - turned.mean(1))
             seen += [(distance, place)] * len(poses)
     return np.concatenate(joints), np.concatenate(roots), seen
@@ -140,15 +143,19 @@ def _lifts(landmarks, prior, camera, estimated):
     centre = np.asarray(camera.principal_point, np.float32)
     upright = pinhole.undo_roll(landmarks, np.float32(camera.roll), centre)
     unknown = dataclasses.replace(camera, pitch=None)
+    lift, lift_with_camera = (
+        functools.partial(function, estimator=_ESTIMATOR)
+        for function in (tf_lift.lift, tf_lift.lift_with_camera)
+    )
     lifts = {
-        "plain": tf_lift.lift(landmarks, prior),
-        "pitch_searched": tf_lift.lift(landmarks, prior, pitches=camera_lifting.DEFAULT_PITCHES),
-        "pitch_given": tf_lift.lift(landmarks, prior, pitches=(camera.pitch,)),
-        "roll_undone": tf_lift.lift(upright, prior, pitches=(camera.pitch,)),
-        "recentred": tf_lift.lift_with_camera(landmarks, prior, camera, num_perspective_steps=0),
-        "perspective": tf_lift.lift_with_camera(landmarks, prior, camera),
-        "pitch_unknown": tf_lift.lift_with_camera(landmarks, prior, unknown),
-        "pitch_estimated": tf_lift.lift_with_camera(landmarks, prior, estimated),
+        "plain": lift(landmarks, prior),
+        "pitch_searched": lift(landmarks, prior, pitches=camera_lifting.DEFAULT_PITCHES),
+        "pitch_given": lift(landmarks, prior, pitches=(camera.pitch,)),
+        "roll_undone": lift(upright, prior, pitches=(camera.pitch,)),
+        "recentred": lift_with_camera(landmarks, prior, camera, num_perspective_steps=0),
+        "perspective": lift_with_camera(landmarks, prior, camera),
+        "pitch_unknown": lift_with_camera(landmarks, prior, unknown),
+        "pitch_estimated": lift_with_camera(landmarks, prior, estimated),
     }
     results = {}
     for method, lifted in lifts.items():
@@ -203,7 +210,7 @@ def draw(results: dict) -> Figure:
     """Draws the error of every method against distance and pitch.
 
     Args:
-        results: What `evaluate` returns.
+        results: Results of `evaluate`.
 
     Returns:
         A figure that belongs to no window.

@@ -1,4 +1,4 @@
-"""The figure of the benchmark of accuracy: errors against missing landmarks and noise."""
+"""Draws the benchmark of accuracy: errors against missing landmarks and noise."""
 
 import pathlib
 
@@ -14,7 +14,7 @@ _COLUMNS = {
     "missing": "landmarks missing, of 17",
     "noise": "noise (px on a person of 300 px)",
 }
-# Baselines and the paper recede; what is compared has colour.
+# Baselines and the paper recede; networks and this project have colour.
 _STYLES = {
     "baseline": {"linestyle": ":", "linewidth": 1.2},
     "network": {"linestyle": "--", "linewidth": 1.6},
@@ -22,7 +22,7 @@ _STYLES = {
     "ours": {"linestyle": "-", "linewidth": 2.0},
 }
 _MAPS = {"baseline": "Greys", "network": "Oranges", "paper": "Purples", "ours": "GnBu"}
-# Range of errors, in multiples of the lowest: what is beyond it was not made for the corruption.
+# Range of errors, in multiples of the lowest; methods beyond it were not made for corruption.
 _RANGE = (0.5, 3.5)
 
 
@@ -30,7 +30,7 @@ def draw(results: dict) -> Figure:
     """Draws MPJPE and PA-MPJPE of every method, means over the splits.
 
     Args:
-        results: What `accuracy.main` returns.
+        results: Results of `accuracy.main`.
 
     Returns:
         A figure that belongs to no window.
@@ -57,12 +57,12 @@ def draw(results: dict) -> Figure:
 
 
 def save(results: dict, path) -> pathlib.Path:
-    """Draws into a file, `.png`; its folder is made if need be."""
+    """Draws into a file, `.png`, and makes its folder."""
     return figures.save(draw(results), path)
 
 
 def _points(errors, kind, metric):
-    """Pairs (amount of the corruption, error), from none on."""
+    """Returns pairs (amount of the corruption, error), from no corruption on."""
     points = [(0, errors["clean"][metric])]
     for condition, values in errors.items():
         name, _, amount = condition.partition("_")
@@ -78,7 +78,7 @@ def _line_styles(results):
         colours = colormaps[_MAPS[group]]
         markers = "osD^vP*X"
         for index, name in enumerate(names):
-            # The last of a group, its best as a rule, is the darkest.
+            # The last of a group, usually its best, is the darkest.
             shade = 0.9 - 0.45 * (len(names) - 1 - index) / max(len(names) - 1, 1)
             styles[name] = {
                 **style,

@@ -1,7 +1,7 @@
 """Time and memory of learning a prior from a million poses: `python -m benchmarks fit_prior`.
 
 Real poses, each turned and moved a little, are written to an npz file; `tf-lift fit-prior`
-learns from it in a process of its own, whose time and peak memory are taken.
+learns from it in a process of its own, whose time and peak memory are measured.
 """
 
 import argparse
@@ -19,8 +19,8 @@ from benchmarks.harness import records
 
 __all__ = ["main", "tiled_poses"]
 
-# Standard deviation (mm) of the shift of every joint: enough to make no two poses equal, less
-# than motion capture errs.
+# Standard deviation (mm) of the shift of every joint: no two poses are equal, yet the shift is
+# below the error of motion capture.
 JITTER_MM = 3.0
 TILE_CHUNK = 50_000
 
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> None:
     """Runs the benchmark.
 
     Args:
-        arguments: What stands behind the name of the benchmark.
+        arguments: Command line after the name of the benchmark.
 
     Raises:
         ValueError: If the learning fails.
@@ -73,7 +73,7 @@ def tiled_poses(poses, num_poses: int, seed: int = 0):
 
     Args:
         poses: Array of shape `[N, L, 3]`, mm, z up.
-        num_poses: Number of poses that are wanted.
+        num_poses: Number of poses to return.
         seed: Seed of angles and jitter.
 
     Returns:
@@ -92,14 +92,14 @@ def tiled_poses(poses, num_poses: int, seed: int = 0):
 
 
 def _learn(options, poses_path, output):
-    """Runs the command line and returns what it took."""
+    """Runs the command line and returns its time and memory."""
     command = [sys.executable, "-c", "import sys; from tf_lift.cli import main; sys.exit(main())"]
     command += ["fit-prior", str(poses_path), "--output", str(output)]
     for name in ("mixture_size", "num_bases", "max_iterations"):
         command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
     started = time.monotonic()
     process = subprocess.Popen(command)
-    # The one call that gives the peak memory of this child and of no other.
+    # The only call that returns the peak memory of this child alone.
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.monotonic() - started

@@ -1,8 +1,8 @@
-"""The standard trained network from 2D to 3D, to be compared with.
+"""The standard trained network from 2D to 3D, as a baseline.
 
 Two residual blocks of two dense layers of 1024 between an input and an output layer, batch
-normalisation, ReLU and dropout. Written with plain operations: its training then runs many
-steps in one call, with TensorFlow's fused Adam, alike on every Keras.
+normalisation, ReLU and dropout. Written with plain operations, so that one call runs many
+training steps, with TensorFlow's fused Adam, on every Keras alike.
 """
 
 import dataclasses
@@ -14,25 +14,25 @@ import tensorflow as tf
 
 __all__ = ["Martinez", "NetworkConfig", "train"]
 
-# Moving averages of batch normalisation: settled long before the end of a run.
+# Of the moving averages of batch normalisation, which converge long before a run ends.
 _MOMENTUM = 0.99
 _EPSILON = 1e-3
-# Steps of one call: a block of inputs of 25 MB, and a pause for Python every few seconds.
+# Steps of one call: 25 MB of inputs, and control returns to Python every few seconds.
 _STEPS_PER_CALL = 100
 
 
 @dataclasses.dataclass(frozen=True)
 class NetworkConfig:
-    """How the network is built and trained.
+    """Sizes and training of the network.
 
     Attributes:
         steps: Training steps.
         batch_size: Poses of a step.
         width: Units of a hidden layer.
         num_blocks: Residual blocks.
-        dropout: Share of the units that are dropped.
+        dropout: Share of the units to drop.
         learning_rate: Rate of Adam at the first step.
-        final_learning_rate: Rate at the last step; it falls exponentially.
+        final_learning_rate: Rate at the last step, reached exponentially.
         seed: Seed of weights, dropout and training data.
     """
 
@@ -63,7 +63,7 @@ class Martinez(tf.Module):
 
     References:
         Martinez et al. A simple yet effective baseline for 3D human pose estimation.
-        ICCV 2017. Without its bound on the norm of the weights.
+        ICCV 2017. This one does not bound the norm of the weights.
     """
 
     def __init__(self, num_inputs: int, num_outputs: int, config: NetworkConfig):
@@ -84,7 +84,7 @@ class Martinez(tf.Module):
 
         Args:
             inputs: `[batch, num_inputs]`, float32.
-            dropout_seed: `[2]`, int32: trains, with this dropout; `None`: predicts.
+            dropout_seed: `[2]`, int32, of the dropout in training; `None` to predict.
         """
         layers = iter(enumerate(self._hidden))
         hidden = self._apply(next(layers), inputs, dropout_seed)
@@ -142,7 +142,7 @@ def train(
         draw: Function from a number of examples to fresh inputs `[count, num_inputs]` and
             outputs `[count, num_outputs]`.
         config: `NetworkConfig`.
-        on_progress: Called now and then with the step and the mean loss since.
+        on_progress: Called after every call with the step and the mean loss since the last.
 
     Returns:
         The network, and its budget: steps, batch size, number of weights, seconds, and the

@@ -1,4 +1,4 @@
-"""The methods that the benchmark of accuracy compares: a registry.
+"""Registry of the methods that the benchmark of accuracy compares.
 
 A method is a function that learns from `TrainingData` and returns a `Predictor`; `register`
 gives it a name and a title. To add one:
@@ -32,19 +32,20 @@ __all__ = [
     "register",
 ]
 
-# What the learning methods that know of corruption are trained with: at most so many
-# landmarks missing, at most so much noise (px on a person of 300 px).
+# Training data of the methods that learn from corrupted landmarks: largest number of missing
+# landmarks, largest noise (px on a person of 300 px).
 CORRUPTION = (6, 10.0)
-# Poses that are lifted at once: the memory of a search grows with it.
+# Poses of one call: the memory of a search grows with them.
 _BATCH_SIZE = 500
-# Views that the linear regression is fitted to, and its ridge: the inputs are of order 1.
+# Number of views that the linear regression is fitted to, and its ridge: the inputs are of
+# order 1.
 _NUM_LINEAR_VIEWS = 50_000
 _RIDGE = 1e-4
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What the command line says about the methods.
+    """Options of the methods on the command line.
 
     Attributes:
         network_steps: Training steps of the network.
@@ -57,13 +58,13 @@ class Options:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Predictor:
-    """A method that has learnt.
+    """A trained method.
 
     Attributes:
         predict: Function of `landmarks` `[N, L, 2]` (NaN where not visible), `visibility`
             `[N, L]` (bool) and `noise_px` `[N]` (standard deviation, px) to joints
             `[N, L, 3]` in mm, camera frame; joint 0 is subtracted afterwards.
-        budget: What the learning took, for the results.
+        budget: Cost of the training, for the results.
     """
 
     predict: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
@@ -76,10 +77,10 @@ class Method:
 
     Attributes:
         name: Name on the command line and in the results.
-        title: What the table calls it.
+        title: Name in the table.
         group: "baseline", "network", "paper" or "ours": its style in the figure.
         make: Function of `TrainingData` and `Options` to a `Predictor`.
-        options: Names of those `Options` that change its result.
+        options: Names of the `Options` that change its result.
     """
 
     name: str
@@ -93,13 +94,13 @@ METHODS: dict[str, Method] = {}
 
 
 def register(name: str, title: str, group: str, options: tuple[str, ...] = (), **arguments):
-    """Decorates a function that makes a `Predictor`, and enters it as a method.
+    """Decorates a function that makes a `Predictor`, and registers it as a method.
 
     Args:
         name: Name of the method.
-        title: What the table calls it.
+        title: Name in the table.
         group: "baseline", "network", "paper" or "ours".
-        options: Names of those `Options` that change its result.
+        options: Names of the `Options` that change its result.
         **arguments: Passed on to the function: one function can be several methods.
     """
 
@@ -113,7 +114,7 @@ def register(name: str, title: str, group: str, options: tuple[str, ...] = (), *
 
 @register("mean_pose", "Mean pose", "baseline")
 def _mean_pose(training, options):
-    """The same for everybody: the mean over the clips, mirrored or not, and over all yaws."""
+    """Predicts the same pose for all: the mean over clips, their mirror images and all yaws."""
     rng = np.random.default_rng(training.seed)
     height = training.draw(_NUM_LINEAR_VIEWS, rng)[..., 2].mean(axis=0)
     mirrored = list(tf_lift.skeletons.get(training.skeleton).swap)
@@ -157,7 +158,7 @@ _NETWORK_OPTIONS = ("network_steps", "network_mirroring")
 )
 @register("network", "Network", "network", _NETWORK_OPTIONS)
 def _network(training, options, corruption=None):
-    """Martinez et al. 2017: see `martinez`."""
+    """Trains the network of Martinez et al. 2017, see `martinez`."""
     rng = np.random.default_rng(training.seed)
     with_visibility = corruption is not None
     sample = training.draw_views(20_000, rng, mirroring=options.network_mirroring)
@@ -182,7 +183,7 @@ def _network(training, options, corruption=None):
     return Predictor(predict, budget)
 
 
-# A prior as the paper learns it: the most likely one, EM run to its end.
+# The paper's prior: the most likely one, after convergence of EM.
 _PAPER_PRIOR = {"noise_stddev": None, "max_iterations": 100}
 
 
@@ -190,19 +191,19 @@ _PAPER_PRIOR = {"noise_stddev": None, "max_iterations": 100}
 @register("paper_k1", "Grid of the paper, K=1", "paper", mixture_size=1)
 def _paper(training, options, mixture_size):
     prior = training.prior(mixture_size=mixture_size, **_PAPER_PRIOR)
-    return Predictor(lifter(prior, selection="energy"))
+    return Predictor(lifter(prior, estimator="min_energy"))
 
 
 @register("ours_plain", "Ours, plain (K=3)", "ours")
 def _ours_plain(training, options):
-    return Predictor(lifter(training.prior(mixture_size=3)))
+    return Predictor(lifter(training.prior(mixture_size=3), estimator="map"))
 
 
-@register("ours_mean", "Ours, mean of the candidates", "ours", selection="mean")
-@register("ours_refined", "Ours, refined", "ours", refine=True)
-def _ours_told(training, options, **lift_options):
+@register("ours_mean", "Ours, mean of the candidates", "ours", estimator="mean")
+@register("ours_refined", "Ours, refined", "ours", estimator="map", refine=True)
+def _ours_with_noise(training, options, **lift_options):
     prior = training.prior(mixture_size=3)
-    return Predictor(lifter(prior, tells_noise=True, **lift_options))
+    return Predictor(lifter(prior, knows_noise=True, **lift_options))
 
 
 # The prior that ships as "cmu-tuned", before and after its tuning: docs/prior.md.
@@ -219,8 +220,8 @@ def _ours_many(training, options, tuned=False, **lift_options):
         prior = training.kept("tuned", lambda: _tune(prior, training, config))
         budget = dataclasses.asdict(config)
     # The mean needs fewer angles than the choice of one.
-    lift_options |= {"selection": "mean", "num_rotations": 40}
-    return Predictor(lifter(prior, tells_noise=True, **lift_options), budget)
+    lift_options |= {"estimator": "mean", "num_rotations": 40}
+    return Predictor(lifter(prior, knows_noise=True, **lift_options), budget)
 
 
 def _tune(prior, training, config):
@@ -228,33 +229,44 @@ def _tune(prior, training, config):
 
 
 def lifter(
-    prior, *, tells_noise: bool = False, **options
+    prior, *, knows_noise: bool = False, **options
 ) -> Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
     """Returns `tf_lift.lift` as the `predict` of a `Predictor`.
 
     Args:
         prior: `PosePrior`.
-        tells_noise: Whether the lift is told the noise, by `landmark_noise`, also where it
-            is 0: the joints then lie where the landmarks are.
-        **options: Further options of `tf_lift.lift`.
+        knows_noise: Whether the lift gets the standard deviation of the noise, as
+            `landmark_stddev`, and adds what the landmarks show beyond the bases,
+            `add_residuals`: without noise the joints then project to the landmarks.
+        **options: Further fields of `tf_lift.LiftOptions`.
     """
+    if knows_noise:
+        options |= {"add_residuals": True}
 
     # The lift needs no conversion of its code, which takes most of the time of a trace.
-    @tf.function(autograph=False)
-    def joints_3d(**tensors):
+    @functools.partial(tf.function, autograph=False)
+    def exact(**tensors):
         return tf_lift.lift(prior=prior, **tensors, **options)["joints_3d"]
 
+    @functools.partial(tf.function, autograph=False)
+    def noisy(**tensors):
+        return tf_lift.lift(prior=prior, **tensors, **options, landmark_stddev=1.0)["joints_3d"]
+
     def predict(landmarks, visibility, noise_px):
+        is_noisy = knows_noise and bool(np.any(noise_px))
+        if is_noisy:
+            if not np.all(noise_px > 0):
+                raise ValueError("`noise_px` must be positive for all poses or zero for all")
+            # The scale of the landmarks is free: in units of its noise, every pose has noise 1.
+            landmarks = landmarks / noise_px[:, np.newaxis, np.newaxis]
         parts = []
         for first in range(0, len(landmarks), _BATCH_SIZE):
             part = slice(first, first + _BATCH_SIZE)
             tensors = {"landmarks": landmarks[part]}
-            # All visible: the fast way.
+            # Without visibility the lift takes its fastest path.
             if not visibility[part].all():
                 tensors["visibility"] = visibility[part]
-            if tells_noise:
-                noise = noise_px[part, np.newaxis]
-                tensors["landmark_noise"] = np.broadcast_to(noise, visibility[part].shape)
+            joints_3d = noisy if is_noisy else exact
             parts.append(joints_3d(**{key: tf.constant(x) for key, x in tensors.items()}))
         return np.concatenate([part.numpy() for part in parts])
 
@@ -262,10 +274,10 @@ def lifter(
 
 
 def encode(landmarks, visibility, with_visibility: bool) -> np.ndarray:
-    """Makes the inputs of the learning methods, free of place and scale.
+    """Encodes landmarks for the learning methods, independently of place and scale.
 
     Args:
-        landmarks: `[N, L, 2]`; those not visible are not looked at.
+        landmarks: `[N, L, 2]`; values that are not visible do not count.
         visibility: `[N, L]`, bool; joint 0 must be visible.
         with_visibility: Whether the visibility is an input too.
 

@@ -1,8 +1,8 @@
-"""What each step of learning a prior buys: `python -m benchmarks prior_ablation`.
+"""Contribution of each step of learning a prior: `python -m benchmarks prior_ablation`.
 
 Priors that differ in one thing from the reference learn from all subjects of the CMU poses but
-four, and are judged on those four: by the log-likelihood of their poses whichever way these
-face, and by lifting their exact landmarks, seen from a random side at a random scale.
+four, and are tested on those four: by the log-likelihood of their poses, facing any way, and
+by lifting their exact landmarks, seen from a random side at a random scale.
 """
 
 import argparse
@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> None:
     """Runs the benchmark.
 
     Args:
-        arguments: What stands behind the name of the benchmark.
+        arguments: Command line after the name of the benchmark.
     """
     parser = argparse.ArgumentParser("python -m benchmarks prior_ablation", description=__doc__)
     parser.add_argument("--poses", default=protocol.default_poses(), help="npz file of poses")
@@ -99,7 +99,7 @@ def main(arguments: list[str]) -> None:
         clip=_clip(data, ~held_out),
     )
     results = []
-    print(f"{len(train.poses)} poses to learn from, {len(test)} to judge by; {options.seeds} seeds")
+    print(f"{len(train.poses)} poses to learn from, {len(test)} to test on; {options.seeds} seeds")
     print("| step | setting | log-likelihood (nats) | MPJPE (mm) | PA-MPJPE (mm) |")
     print("|---|---|---|---|---|")
     wanted = options.steps.split(";") if options.steps else None
@@ -123,7 +123,7 @@ def main(arguments: list[str]) -> None:
 
 
 def measure(variant: Variant, train: mocap.MocapPoses, test, num_seeds: int) -> np.ndarray:
-    """Learns a prior for each seed and judges it.
+    """Learns a prior for each seed and tests it.
 
     Args:
         variant: How to learn.

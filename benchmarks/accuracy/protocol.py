@@ -1,4 +1,4 @@
-"""Who is learnt from and who is tested in the benchmark of accuracy."""
+"""Training and test people of the benchmark of accuracy."""
 
 import dataclasses
 import os
@@ -30,14 +30,14 @@ _DEFAULT_POSES = "data/cmu/cmu_h36m17_train.npz"
 
 @dataclasses.dataclass(eq=False)
 class TrainingData:
-    """The poses that methods learn from.
+    """Poses that methods learn from.
 
     Attributes:
         poses: `[N, L, 3]`, float32, mm, z up, origin at joint 0.
         clip: `[N]`, the label of each pose's clip.
         subject: `[N]`, the label of each pose's person.
         skeleton: Name of the joints' convention.
-        seed: Seed of what is drawn and fitted.
+        seed: Seed of all draws and fits.
     """
 
     poses: np.ndarray
@@ -70,14 +70,14 @@ class TrainingData:
         corruption: tuple[int, float] | None = None,
         mirroring: bool = True,
     ) -> views.Views:
-        """Draws poses and views them, each with a random yaw of its own.
+        """Draws poses and makes a view of each, with a random yaw.
 
         Args:
             count: Number of views.
             rng: Random generator.
-            corruption: Most landmarks missing and most noise (px, see
-                `views.corrupt`): each view has as many as a uniform draw says.
-            mirroring: Whether every second pose, at random, is mirrored.
+            corruption: Largest number of missing landmarks and largest noise (px, see
+                `views.corrupt`); both are drawn uniformly for each view.
+            mirroring: Whether to mirror a random half of the poses.
         """
         poses = self.draw(count, rng)
         if mirroring:
@@ -90,7 +90,7 @@ class TrainingData:
         return views.corrupt(drawn, num_missing, rng.uniform(0.0, corruption[1], count), rng)
 
     def prior(self, **options) -> tf_lift.PosePrior:
-        """Returns `PosePrior.fit` of the poses, balanced by clip; fitted once, then kept."""
+        """Fits a `PosePrior` to the poses, balanced by clip, at the first call; keeps it."""
         return self.kept(
             tuple(sorted(options.items())),
             lambda: tf_lift.PosePrior.fit(
@@ -99,7 +99,7 @@ class TrainingData:
         )
 
     def kept(self, key, make):
-        """Returns what `make` returned when it was first asked for under this key."""
+        """Returns the result of `make` at the first call with this key."""
         if key not in self._priors:
             self._priors[key] = make()
         return self._priors[key]
@@ -107,17 +107,17 @@ class TrainingData:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class TestData:
-    """The views that methods are tested on.
+    """Views that methods are tested on.
 
     Attributes:
-        views: `views.Views` by the name of the condition: of the same poses from the
-            same sides, drawn from all that are held out, and under `BY_CLIP` of others, the
-            same number of every clip, all landmarks exact.
+        views: `views.Views` by the name of the condition. All conditions show the same poses,
+            drawn from the held-out ones, from the same sides; only `BY_CLIP` shows others,
+            the same number of every clip, with exact landmarks.
         num_poses: Number of poses that are held out.
         num_clips: Number of their clips.
     """
 
-    __test__ = False  # No test for pytest to collect.
+    __test__ = False  # Keeps pytest from collecting it.
 
     views: dict[str, views.Views]
     num_poses: int
@@ -125,16 +125,16 @@ class TestData:
 
 
 def default_poses() -> pathlib.Path:
-    """Returns where the poses are looked for: see the option `--poses`."""
-    beside = pathlib.Path(__file__).resolve().parents[3] / "shared"
-    return pathlib.Path(os.environ.get("TF_LIFT_SHARED") or beside) / _DEFAULT_POSES
+    """Returns the default of the option `--poses`."""
+    shared = pathlib.Path(__file__).resolve().parents[3] / "shared"
+    return pathlib.Path(os.environ.get("TF_LIFT_SHARED") or shared) / _DEFAULT_POSES
 
 
 def load(path) -> mocap.MocapPoses:
-    """Reads the poses, which must say whose they are.
+    """Reads poses with the subjects that they belong to.
 
     Raises:
-        ValueError: If the file is absent, no file of poses, or has no subjects.
+        ValueError: If the file is absent, holds no poses, or has no subjects.
     """
     path = pathlib.Path(path)
     if not path.is_file():
@@ -156,8 +156,7 @@ def split(
     Args:
         data: Poses with subjects.
         number: Index into `SPLITS`.
-        num_test: Number of test views; where there are fewer poses, they are seen from
-            several sides.
+        num_test: Number of test views; if there are fewer poses, each has several views.
         seed: Seed.
 
     Raises:
@@ -191,12 +190,12 @@ def split(
 
 
 def _evenly(size, count, rng):
-    """`count` indices below `size`, each as rarely as can be."""
+    """Returns `count` indices below `size`, each as rarely as possible."""
     return np.concatenate([rng.permutation(size) for _ in range(-(-count // size))])[:count]
 
 
 def _by_clip(clip, count, rng):
-    """Indices of `count` poses, as many of each clip, each pose as rarely as can be."""
+    """Returns indices of `count` poses, equally many of each clip, each as rarely as possible."""
     names = rng.permutation(np.unique(clip))
     shares = np.bincount(np.arange(count) % len(names), minlength=len(names))
     members = [np.flatnonzero(clip == name) for name in names]

@@ -1,4 +1,4 @@
-"""The results of the benchmark of accuracy as a table, and into the page of the docs."""
+"""Formats the results of the benchmark of accuracy, and writes them into the docs."""
 
 import pathlib
 
@@ -20,10 +20,10 @@ _HEADINGS = {
 
 
 def table(results: dict) -> str:
-    """Lays the errors out as a Markdown table, mm, means over the splits.
+    """Formats the errors as a Markdown table, mm, means over the splits.
 
     Args:
-        results: What `accuracy.main` returns.
+        results: Results of `accuracy.main`.
 
     >>> clean = {"mpjpe_mm": 61.24, "pa_mpjpe_mm": 43.0, "n_mpjpe_mm": 60.0}
     >>> print(table({"titles": {"a": "Mine"}, "errors": {"a": {"clean": clean}}}))
@@ -48,7 +48,7 @@ def write_docs(path, results: dict, command: str, figure) -> None:
 
     Args:
         path: Page with the lines `BEGIN` and `END`.
-        results: What `accuracy.main` returns.
+        results: Results of `accuracy.main`.
         command: The command that made them.
         figure: File of the figure, below the folder of the page.
 
@@ -67,9 +67,9 @@ def write_docs(path, results: dict, command: str, figure) -> None:
     parts = [
         f"Made by `{command}` on {machine['processor']}, {machine['cores']} cores, with "
         f"TensorFlow {versions.get('tensorflow', 'unknown')}.",
-        "Means over the splits, mm. The first three columns are of all landmarks, exact; the "
-        "others are MPJPE with so many landmarks missing, with so much noise on a person of "
-        "300 px, and with all clips counting the same.",
+        "Means over the splits, mm. The first three columns have all landmarks, exact; the "
+        "others are MPJPE with this number of landmarks missing, with this noise on a person "
+        "of 300 px, and with the same weight for every clip.",
         table(results),
         f"![MPJPE of every method against missing landmarks and noise]({figure})",
         _by_split(results),
@@ -101,7 +101,7 @@ def _by_split(results):
 
 
 def _budget(results):
-    """Says what each method that is trained by steps was trained with, and for how long."""
+    """Lists steps, weights and time of each method that is trained by steps."""
     lines = []
     for name, title in results["titles"].items():
         runs = [run[name] for run in results["by_split"].values()]

@@ -1,4 +1,4 @@
-"""Lifting landmarks of every skeleton with one prior: what each costs against the prior's own."""
+"""Errors of landmarks of every skeleton, lifted with one prior, against the prior's own."""
 
 import argparse
 
@@ -12,7 +12,7 @@ from tf_lift.viewing import figures
 
 __all__ = ["evaluate", "main"]
 
-# mm: half the distance between the ears; how far a mark is put off to see what that costs.
+# Half the distance between the ears, and displacements of marks whose cost is measured, mm.
 _EAR = 75.0
 _HIGHER_CROWN = 30.0
 _MARKS_OFF = 50.0
@@ -68,11 +68,11 @@ def evaluate(poses, prior, rng):
         rng: Random generator, of the yaws and scales.
 
     Returns:
-        Dict `landmarks`, of each kind of landmarks the number of joints that the prior sees
-        and errors in mm (MPJPE relative to the pelvis over the 17 joints, the 12 of the
-        limbs, and spine to head); and `priors`, of skeletons that the prior converts to the
-        errors over all joints and the limbs relative to the middle of the hips, with the
-        landmarks and with the prior converted.
+        Dict of `landmarks` and `priors`. `landmarks` has for each kind of landmarks the
+        number of joints that the prior sees and errors in mm (MPJPE relative to the pelvis
+        over the 17 joints, the 12 of the limbs, and spine to head). `priors` has for each
+        skeleton that the prior can be converted to the errors over all joints and the limbs
+        relative to the middle of the hips, with the landmarks and with the prior converted.
     """
     turned = _turn(poses - poses[:, :1], rng.uniform(0.0, 2.0 * np.pi, len(poses)))
     scale = rng.uniform(0.5, 2.0, [len(poses), 1, 1])
@@ -81,7 +81,7 @@ def evaluate(poses, prior, rng):
         seen = skeletons.convert(
             scale * _project(body), name.split()[0], "h36m17", approximate=approximate
         )
-        # Most skeletons come down to the same landmarks, of which one lift is enough.
+        # Most skeletons convert to the same landmarks: lift these once.
         key = np.nan_to_num(seen.points, nan=-1e9).astype(np.float32).round(2).tobytes()
         if key not in lifts:
             lifts[key] = _lift(seen.points, prior, seen.visibility)
@@ -104,7 +104,7 @@ def evaluate(poses, prior, rng):
 
 
 def _bodies(poses):
-    """Yields (name, joints of the skeleton that the name begins with, approximate)."""
+    """Yields (name, which begins with that of a skeleton, its joints, approximate)."""
     for name in skeletons.SKELETONS:
         yield name, _seen_as(name, poses), False
     for name in ("coco17", *_CONVERTIBLE):
@@ -124,7 +124,7 @@ def _bodies(poses):
 
 
 def _seen_as(name, poses):
-    """Returns the joints of a skeleton that the poses have, ears beside their `head_top`."""
+    """Returns the joints of a skeleton that the poses have, ears next to their `head_top`."""
     target = skeletons.get(name)
     points = skeletons.convert(poses, "h36m17", target, approximate=True).points
     if "left_ear" in target.joint_names:
@@ -156,7 +156,8 @@ def _project(joints):
 
 
 def _lift(landmarks, prior, visibility):
-    return tf_lift.lift(landmarks.astype(np.float32), prior, visibility)["joints_3d"].numpy()
+    lifted = tf_lift.lift(landmarks.astype(np.float32), prior, visibility, estimator="map")
+    return lifted["joints_3d"].numpy()
 
 
 def _errors(lifted, truth):

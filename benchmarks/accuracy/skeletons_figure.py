@@ -1,4 +1,4 @@
-"""Draws where the conventions' marks of head and trunk are on the prior that ships."""
+"""Draws the head and trunk joints of the conventions on the prior that ships."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -9,7 +9,7 @@ from tf_lift.skeletons import H36M_17
 
 __all__ = ["draw"]
 
-# The prior's own marks, and those of other conventions that are not among them.
+# Joints of the prior, and joints of other conventions that it lacks.
 _OWN = ("head_top", "neck_nose", "thorax", "spine", "pelvis")
 _OTHERS = {
     "crown": "head_top of mpii16, lsp14,\nmpi_inf_3dhp17",
@@ -26,7 +26,7 @@ def draw(prior: tf_lift.PosePrior) -> Figure:
         prior: `PosePrior` of h36m17.
 
     Returns:
-        The figure: the prior's marks in blue, other conventions' in orange.
+        Figure with the prior's joints in blue, those of other conventions in orange.
     """
     pose = prior.mean_pose[prior.mean_pose[:, 10, 2].argmax()]
     names = H36M_17.joint_names

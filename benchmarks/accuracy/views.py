@@ -1,4 +1,4 @@
-"""Views of poses as the benchmark of accuracy shows them: turned, projected, corrupted."""
+"""Views of poses in the benchmark of accuracy: turned, projected, corrupted."""
 
 import dataclasses
 
@@ -18,11 +18,11 @@ _MAX_OFFSET_PX = 1000.0
 
 @dataclasses.dataclass(frozen=True)
 class Condition:
-    """What is done to the landmarks.
+    """Corruption of the landmarks.
 
     Attributes:
         name: Name in the results.
-        num_missing: Landmarks of each pose that are not seen, any but the pelvis.
+        num_missing: Number of missing landmarks of each pose, any but the pelvis.
         noise_px: Standard deviation of each coordinate on a person of `PERSON_PX`.
     """
 
@@ -40,11 +40,11 @@ CONDITIONS = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Views:
-    """What a method is given, and the truth.
+    """Input of a method, and the truth.
 
     Attributes:
         landmarks: `[N, L, 2]`, float32, (x right, y down), pixels of an arbitrary scale;
-            NaN where not visible, so that nobody looks.
+            NaN where not visible, so that no method can use them.
         visibility: `[N, L]`, bool.
         noise_px: `[N]`, float32: the standard deviation of the noise of each coordinate, in
             the pixels of `landmarks`.
@@ -61,7 +61,7 @@ def make_views(poses, rng: np.random.Generator) -> Views:
     """Turns every pose by a uniform random yaw and projects it orthographically.
 
     Args:
-        poses: `[N, L, 3]`, mm, z up, wherever they stand and face.
+        poses: `[N, L, 3]`, mm, z up, at any place and facing any way.
         rng: Random generator of yaw, scale and place in the image.
 
     Returns:

@@ -138,7 +138,7 @@ def test_errors_are_relative_to_the_pelvis(poses_file):
         (np.zeros([5, 16, 3]), r"of shape \(5, 17, 3\). Received: clean: shape \(5, 16, 3\)"),
     ],
 )
-def test_predictions_that_are_none_are_errors(poses_file, predicted, message):
+def test_wrong_predictions_are_errors(poses_file, predicted, message):
     _, test = protocol.split(protocol.load(poses_file), 0, 5, seed=0)
     with pytest.raises(ValueError, match=message):
         accuracy.evaluate(Predictor(lambda *_: predicted), test)

@@ -95,7 +95,7 @@ def test_the_paper_compares_energies_of_the_most_likely_prior(split, monkeypatch
         training.poses, 1, 25, seed=training.seed, groups=training.clip,
         noise_stddev=None, max_iterations=100,
     )  # fmt: skip
-    lifted = tf_lift.lift(views.landmarks, prior, selection="energy")["joints_3d"]
+    lifted = tf_lift.lift(views.landmarks, prior, estimator="min_energy")["joints_3d"]
     predicted = predict(METHODS["paper_k1"].make(training, Options()), views)
     np.testing.assert_allclose(predicted, lifted, atol=0.5)
 
@@ -110,25 +110,35 @@ def test_lifter_takes_poses_in_parts(split, tiny_prior, monkeypatch, condition):
     np.testing.assert_allclose(parts, whole, atol=0.5)
 
 
-def test_lifter_tells_what_there_is_to_tell(split, tiny_prior, monkeypatch):
-    told = []
+def test_lifter_passes_on_visibility_noise_and_options(split, tiny_prior, monkeypatch):
+    passed = []
 
-    def lift(landmarks, prior, **tensors):
-        told.append(sorted(tensors))
-        noise = tensors.get("landmark_noise", tf.zeros(landmarks.shape[:2]))
-        return {"joints_3d": tf.stack([noise] * 3, axis=-1)}
+    def lift(landmarks, prior, **options):
+        passed.append({key: value for key, value in options.items() if key != "visibility"})
+        assert options.get("visibility", tf.constant(True)).dtype == tf.bool
+        return {"joints_3d": tf.concat([landmarks, landmarks[..., :1]], axis=-1)}
 
     monkeypatch.setattr(tf_lift, "lift", lift)
-    for tells_noise in (False, True):
-        predict_joints = methods.lifter(tiny_prior, tells_noise=tells_noise, refine=True)
-        told.clear()
+    for knows_noise in (False, True):
+        predict_joints = methods.lifter(tiny_prior, knows_noise=knows_noise, refine=True)
+        passed.clear()
         for name in ("clean", "missing_2", "noise_5"):
             views = split[1].views[name]
-            noise = predict_joints(views.landmarks, views.visibility, views.noise_px)[..., 0]
-            expected = views.noise_px[:, None] if tells_noise else 0
-            np.testing.assert_allclose(noise, np.broadcast_to(expected, noise.shape))
-        always = ["landmark_noise", "refine"] if tells_noise else ["refine"]
-        assert told == [always, [*always, "visibility"]]
+            landmarks = predict_joints(views.landmarks, views.visibility, views.noise_px)[..., :2]
+            # Landmarks with noise are lifted in units of it.
+            unit = views.noise_px[:, None, None] if knows_noise and name == "noise_5" else 1.0
+            np.testing.assert_allclose(unit * landmarks, views.landmarks, rtol=1e-5)
+        always = {"refine": True} | ({"add_residuals": True} if knows_noise else {})
+        noisy = [always | {"landmark_stddev": 1.0}] if knows_noise else []
+        assert passed == [always, always, *noisy]
+
+
+def test_the_noise_of_all_poses_counts_or_that_of_no_pose(split, tiny_prior):
+    views = split[1].views["noise_5"]
+    noise = np.where(np.arange(len(views.noise_px)), views.noise_px, 0)
+    predict_joints = methods.lifter(tiny_prior, knows_noise=True)
+    with pytest.raises(ValueError, match="`noise_px` must be positive for all poses or zero"):
+        predict_joints(views.landmarks, views.visibility, noise)
 
 
 def test_inputs_are_centred_and_of_unit_size():
