@@ -14,7 +14,7 @@ def make_candidates(rng, num_poses=3, num_candidates=4, num_joints=5):
     shape = [num_poses, num_candidates]
     poses = ppca.PPCAPose(
         joints_3d=tf.constant(rng.normal(0, 300, [*shape, num_joints, 3])),
-        pose_per_inverse_scale=tf.constant(rng.normal(0, 90, [*shape, num_joints, 3])),
+        pose_per_inverse_scale=tf.constant(rng.normal(0, 900, [*shape, num_joints, 3])),
         inverse_scale=tf.constant(rng.uniform(1, 3, shape)),
         inverse_scale_variance=tf.constant(rng.uniform(0.1, 0.3, shape)),
         energy=tf.constant(rng.uniform(1, 2, shape)),

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy import optimize
 
-from tf_lift.ops.lift.scale_estimation import most_likely_inverse_scale
+from tf_lift.ops.lift.scale_estimation import cost, most_likely_inverse_scale
 
 CASES = [(2.0, 3.0), (2.0, -3.0), (0.01, 40.0), (5.0, 0.0), (3e3, -70.0)]
 
@@ -14,12 +14,12 @@ CASES = [(2.0, 3.0), (2.0, -3.0), (0.01, 40.0), (5.0, 0.0), (3e3, -70.0)]
 def test_minimises_minus_twice_the_log_likelihood(square, product):
     noise_variance, dimensions = 1.7, 32.0
 
-    def cost(log_scale):
+    def deviance(log_scale):
         scale = np.exp(log_scale)
         energy = scale**2 * square - 2 * scale * product
         return energy / noise_variance - 2 * dimensions * log_scale
 
-    expected = np.exp(optimize.minimize_scalar(cost, bracket=(-3.0, 3.0), tol=1e-10).x)
+    expected = np.exp(optimize.minimize_scalar(deviance, bracket=(-3.0, 3.0), tol=1e-10).x)
     found = most_likely_inverse_scale(*map(np.float64, (square, product)), noise_variance, 32.0)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
@@ -58,3 +58,18 @@ def test_undetermined_is_one_without_gradient(square, dimensions):
     np.testing.assert_array_equal(found, [1.0, 2.0])
     for gradient in tape.gradient(found, arguments):
         assert gradient[0] == 0 and gradient[1] != 0
+
+
+def test_cost_is_lowest_at_the_most_likely_scale():
+    """Along the inverse scale, with the energy of M8."""
+    square, product, constant, noise_variance, dimensions = 2.0, 30.0, 500.0, 4.0, 12.0
+    best = float(most_likely_inverse_scale(np.float64(square), product, noise_variance, dimensions))
+
+    def at(inverse_scale):
+        inverse_scale = tf.constant(inverse_scale, tf.float64)
+        energy = inverse_scale**2 * square - 2 * inverse_scale * product + constant
+        return float(cost(energy, inverse_scale, noise_variance, 1.5, dimensions))
+
+    assert at(best) < min(at(0.999 * best), at(1.001 * best))
+    energy = best**2 * square - 2 * best * product + constant
+    np.testing.assert_allclose(at(best), energy / 4 + 1.5 - 24 * np.log(best), rtol=1e-12)
