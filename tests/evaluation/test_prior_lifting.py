@@ -14,19 +14,20 @@ def poses():
 
 
 def test_errors_are_those_of_the_lift(poses, monkeypatch):
-    prior, seen = PosePrior.load(), []
+    prior, lifts = PosePrior.load(), []
 
     def lift(landmarks, prior, **arguments):
+        assert arguments == {"estimator": "map", "num_rotations": 40}
         result = tf_lift.lift(landmarks, prior, **arguments)
-        seen.append((landmarks.numpy(), result["joints_3d"].numpy()))
+        lifts.append((landmarks.numpy(), result["joints_3d"].numpy()))
         return result
 
     monkeypatch.setattr(prior_lifting.lifting, "lift", lift)
     monkeypatch.setattr(prior_lifting, "BATCH", 5)
     errors = evaluation.lifting_errors(prior, poses, num_rotations=40)
 
-    assert [len(landmarks) for landmarks, _ in seen] == [5, 5, 2]
-    landmarks, lifted = (np.concatenate(parts) for parts in zip(*seen, strict=True))
+    assert [len(landmarks) for landmarks, _ in lifts] == [5, 5, 2]
+    landmarks, lifted = (np.concatenate(parts) for parts in zip(*lifts, strict=True))
     for n, pose in enumerate(poses - poses[:, :1]):
         # The height in the image gives the scale, the place of the landmarks the rotation.
         scale = -np.vdot(landmarks[n, :, 1], pose[:, 2]) / np.vdot(pose[:, 2], pose[:, 2])
@@ -52,3 +53,14 @@ def test_views_depend_on_the_seed_alone(poses):
 
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
+
+
+def test_another_estimator_is_passed_on(poses):
+    prior = PosePrior.load("cmu")
+    found = {
+        estimator: evaluation.lifting_errors(prior, poses, estimator=estimator, num_rotations=20)[
+            "mpjpe"
+        ]
+        for estimator in ("map", "mean")
+    }
+    assert (found["map"] != found["mean"]).any()

@@ -1,4 +1,4 @@
-"""What a network must beat, and what it cannot."""
+"""Lower and upper bounds for a network: the mean pose, and the lift of true landmarks. Internal."""
 
 import numpy as np
 
@@ -9,18 +9,18 @@ __all__ = ["mean_pose", "true_landmarks"]
 
 
 def mean_pose(prior: PosePrior, train_people: dict, people: dict) -> dict[str, float]:
-    """Measures the prior's mean pose as everybody's answer.
+    """Measures the errors of the prior's mean pose taken as the pose of everyone.
 
-    It faces the camera, stands at the mean place and has the mean size of the training
-    people in their images: all that is known without looking at the image.
+    The pose faces the camera, at the mean place and with the mean size of the training
+    people in their images: the best answer that does not look at the image.
 
     Args:
         prior: Pose prior; its component of the largest weight gives the pose.
-        train_people: Dict of `landmarks` `[M, L, 2]` px, to find place and size.
-        people: Whom to measure on, as for `evaluate_stages`.
+        train_people: Dict of `landmarks` `[M, L, 2]` px, which give place and size.
+        people: True poses, as for `evaluate_stages`.
 
     Returns:
-        What `pose_error_means` returns.
+        Dict of `pose_error_means`.
     """
     pose = prior.mean_pose[np.argmax(prior.mixture_weights)]
     # World (x, y, z up) to camera (x right, y down, z away), origin at joint 0.
@@ -38,14 +38,14 @@ def mean_pose(prior: PosePrior, train_people: dict, people: dict) -> dict[str, f
 
 
 def true_landmarks(lift, people: dict) -> dict[str, float]:
-    """Measures the lift of the true landmarks: what a perfect 2D network would reach.
+    """Measures the errors of lifting the true landmarks, as from a perfect 2D network.
 
     Args:
-        lift: Layer or function, landmarks `[N, L, 2]` px to a dict with `joints_3d`.
-        people: Whom to measure on, as for `evaluate_stages`.
+        lift: Layer or function from landmarks `[N, L, 2]` px to a dict with `joints_3d`.
+        people: True poses, as for `evaluate_stages`.
 
     Returns:
-        What `pose_error_means` returns; its `landmark_error_px` is 0.
+        Dict of `pose_error_means`; its `landmark_error_px` is 0.
     """
     landmarks = np.asarray(people["landmarks"], np.float32)
     return pose_error_means(landmarks, lift(landmarks)["joints_3d"].numpy(), people)

@@ -1,4 +1,4 @@
-"""Errors of a lifting network, stage by stage, on people whose truth is known."""
+"""Errors of each stage of a lifting network on people whose true poses are known."""
 
 import numpy as np
 import tensorflow as tf
@@ -12,16 +12,16 @@ __all__ = ["StagePoses", "evaluate_stages", "pose_error_means"]
 
 
 class StagePoses:
-    """Reads the pose off every stage's belief maps.
+    """Reads the pose off the belief maps of every stage.
 
-    The maps of stage t are decoded and lifted by the network's own layers, as the last
-    stage's are for its result. Calls it once traced run fast: keep the object.
+    The network's own layers decode and lift the maps of every stage, as they do those of
+    the last stage for the network's result. The first call traces a graph: keep the object.
 
     Args:
-        model: What `tf_lift.build_lifting_cpm` returned, or a reloaded one.
+        model: Model that `tf_lift.build_lifting_cpm` built, also one read from a file.
 
     Raises:
-        ValueError: If the model is no lifting network.
+        ValueError: If the model is not a lifting network.
     """
 
     def __init__(self, model: tf.keras.Model):
@@ -38,14 +38,14 @@ class StagePoses:
 
         Args:
             images: Array of shape `[N, image_size, image_size, 3]`, uint8.
-            batch_size: Images at once.
+            batch_size: Number of images that the network takes at once.
 
         Returns:
-            Stage name -> dict of `landmarks` `[N, num_joints, 2]` (px) and `joints_3d`
+            Dict by stage name of dicts of `landmarks` `[N, num_joints, 2]` (px) and `joints_3d`
             `[N, num_joints, 3]` (mm, camera frame, origin at joint 0).
 
         Raises:
-            ValueError: If the images have another shape or there are none.
+            ValueError: If the images have another shape, or the array is empty.
         """
         size = self.network.image_size
         images = np.asarray(images)
@@ -84,13 +84,13 @@ def evaluate_stages(poses: StagePoses, people: dict, batch_size: int = 32) -> li
     """Measures the errors of each stage.
 
     Args:
-        poses: Reads the poses off a network's stages.
+        poses: `StagePoses` of the network.
         people: Dict of `image` `[N, size, size, 3]` uint8, `landmarks` `[N, L, 2]` px and
-            `joints_3d` `[N, L, 3]` mm, as `data.pool.render_pool` returns it.
-        batch_size: Images at once.
+            `joints_3d` `[N, L, 3]` mm, as `data.synthetic.pool.render_pool` returns it.
+        batch_size: Number of images that the network takes at once.
 
     Returns:
-        For each stage, in order, a dict of its name (`stage`) and `pose_error_means`.
+        One dict for each stage, in order: its name (`stage`) and its `pose_error_means`.
     """
     predicted = poses(people["image"], batch_size)
     return [
@@ -100,12 +100,12 @@ def evaluate_stages(poses: StagePoses, people: dict, batch_size: int = 32) -> li
 
 
 def pose_error_means(landmarks, joints_3d, people: dict) -> dict[str, float]:
-    """Means over people of the 2D and 3D errors, all joints counted, seen or hidden.
+    """Computes the mean 2D and 3D errors over people; hidden joints count as well.
 
     Args:
         landmarks: Array of shape `[N, L, 2]`, px.
         joints_3d: Array of shape `[N, L, 3]`, mm, camera frame, origin at joint 0.
-        people: The truth: dict of `landmarks` and `joints_3d`, same shapes.
+        people: True poses: dict of `landmarks` and `joints_3d` of the same shapes.
 
     Returns:
         Dict of `landmark_error_px`, `mpjpe_mm`, `pa_mpjpe_mm` (after Procrustes

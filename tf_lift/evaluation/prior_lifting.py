@@ -1,4 +1,4 @@
-"""Errors of lifting motion-capture poses with a prior."""
+"""Measures how well a prior lifts motion-capture poses."""
 
 import numpy as np
 import tensorflow as tf
@@ -10,24 +10,27 @@ from tf_lift.ops.geometry import rotations
 __all__ = ["lifting_errors"]
 
 BATCH = 512
-# Pixels per millimetre, uniform: a lift of free scale must not depend on it.
+# Range of the scale, px/mm, drawn uniformly: a lift of free scale must not depend on it.
 SCALES = (0.5, 2.0)
 
 
-def lifting_errors(prior, poses, seed: int = 0, **arguments) -> dict[str, np.ndarray]:
-    """Lifts the exact landmarks of poses that are turned and seen from afar.
+def lifting_errors(
+    prior, poses, seed: int = 0, estimator: str = "map", **arguments
+) -> dict[str, np.ndarray]:
+    """Measures the errors of lifting the exact landmarks of poses.
 
-    Every pose is turned about the vertical by a random angle and seen by an orthographic,
-    horizontal camera at a random scale.
+    A level orthographic camera sees every pose from a random side at a random scale.
 
     Args:
         prior: `PosePrior`.
-        poses: Array of shape `[N, L, 3]`, mm, z up, wherever they stand.
+        poses: Array of shape `[N, L, 3]`, mm, world frame, z up, at any place.
         seed: Seed of the angles and scales.
-        **arguments: For `tf_lift.lift`.
+        estimator: Estimator of the lift (`tf_lift.LiftOptions`). The default is the fast
+            one, because choosing the size of a prior takes many lifts.
+        **arguments: Further arguments of `tf_lift.lift`.
 
     Returns:
-        Dictionary of arrays `[N]`, mm, poses relative to joint 0: "mpjpe" and "pa_mpjpe".
+        Dict of arrays `[N]`, mm, of poses relative to joint 0: "mpjpe" and "pa_mpjpe".
 
     >>> errors = lifting_errors(tf_lift.PosePrior.load(), poses)
     >>> errors["mpjpe"].shape, bool((errors["pa_mpjpe"] < errors["mpjpe"]).all())
@@ -43,7 +46,9 @@ def lifting_errors(prior, poses, seed: int = 0, **arguments) -> dict[str, np.nda
     errors: dict[str, list] = {"mpjpe": [], "pa_mpjpe": []}
     for start in range(0, len(poses), BATCH):
         rows = slice(start, start + BATCH)
-        lifted = lifting.lift(tf.constant(landmarks[rows]), prior, **arguments)["joints_3d"]
+        lifted = lifting.lift(
+            tf.constant(landmarks[rows]), prior, estimator=estimator, **arguments
+        )["joints_3d"]
         lifted -= lifted[:, :1]
         errors["mpjpe"].append(pose_errors.mpjpe(lifted, true[rows]).numpy())
         errors["pa_mpjpe"].append(pose_errors.pa_mpjpe(lifted, true[rows]).numpy())

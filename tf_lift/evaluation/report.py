@@ -1,4 +1,4 @@
-"""The result of a run for people: a table, the curve of training, drawn examples."""
+"""Shows the results of a run: a table, the curve of training, drawn examples. Internal."""
 
 import pathlib
 
@@ -18,11 +18,11 @@ _COLUMNS = (
 
 
 def results_table(summary: dict, title: str = "Held-out people") -> Table:
-    """Lays the errors of stages and baselines out.
+    """Builds a table of the errors of stages and baselines.
 
     Args:
-        summary: Dict of `stages`, a list of dicts with `stage`, and `baselines`, dicts by
-            name; also `references`, likewise, if there are any.
+        summary: Dict of `stages`, a list of dicts with `stage`, of `baselines`, dicts by
+            name, and optionally of `references`, dicts by name.
         title: Title of the table.
 
     >>> errors = {"landmark_error_px": 4.0, "mpjpe_mm": 100.0, "pa_mpjpe_mm": 70.0}
@@ -45,12 +45,15 @@ def results_table(summary: dict, title: str = "Held-out people") -> Table:
 
 
 def draw_curve(history: list[dict], path) -> pathlib.Path:
-    """Draws loss and validation errors over the run.
+    """Draws the loss and the validation errors over the run.
 
     Args:
         history: One dict per epoch: `step`, `loss`, `val_landmark_error_px`,
             `val_mpjpe_mm`.
         path: File to write, `.png`.
+
+    Returns:
+        The path.
     """
     figure = Figure(figsize=(9, 3), layout="constrained")
     keys = (
@@ -63,7 +66,7 @@ def draw_curve(history: list[dict], path) -> pathlib.Path:
         axes.plot(*zip(*points, strict=True) if points else ([], []), marker=".")
         if points and min(value for _, value in points) > 0:
             axes.set_yscale("log")
-            # 60 and 200, not 6 x 10^1 and 2 x 10^2.
+            # Label ticks 60 and 200, not 6 x 10^1 and 2 x 10^2.
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_formatter("{x:g}")
         axes.set_title(title, fontsize=9)
@@ -73,15 +76,18 @@ def draw_curve(history: list[dict], path) -> pathlib.Path:
 
 
 def draw_people(people: dict, predicted: dict, skeleton: str, count: int, path) -> pathlib.Path:
-    """Draws image, 2D and 3D of some people, from the best to the worst.
+    """Draws image, 2D pose and 3D pose of some people, from the best to the worst.
 
     Args:
-        people: The truth, as for `evaluate_stages`.
+        people: Images and true poses, as for `evaluate_stages`.
         predicted: Dict of `landmarks` and `joints_3d` of the same people.
-        skeleton: Name of the joints' convention.
-        count: Number of people to draw, evenly over the ranks of their 3D error: an honest
-            choice, neither the best nor the worst only.
+        skeleton: Name of the skeleton of the joints.
+        count: Number of people to draw, evenly spaced by rank of their 3D error, so that
+            the figure shows neither the best nor the worst alone.
         path: File to write, `.png`.
+
+    Returns:
+        The path.
     """
     errors = np.linalg.norm(predicted["joints_3d"] - people["joints_3d"], axis=-1).mean(-1)
     ranks = np.linspace(0, len(errors) - 1, min(count, len(errors))).round().astype(int)
