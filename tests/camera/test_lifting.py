@@ -14,7 +14,7 @@ from tf_lift.camera import lifting as camera_lifting
 
 LENS = (-0.2, 0.24, -0.0009, -0.0014, -0.002)
 ROTATIONS = 12
-OPTIONS = {"num_rotations": ROTATIONS}
+OPTIONS = {"estimator": "map", "num_rotations": ROTATIONS}
 
 
 def make_scene(prior, rng, num_poses, camera, beside=0.3, above=0.15, distance=4000.0):
@@ -41,11 +41,13 @@ def mean_error(lifted, joints):
     return np.linalg.norm(lifted["joints_3d"] - joints, axis=-1).mean()
 
 
-def test_far_away_and_centred_it_is_the_plain_lift(tiny_prior, rng):
+@pytest.mark.parametrize("estimator", ["map", "mean"])
+def test_far_away_and_centred_it_is_the_plain_lift(tiny_prior, rng, estimator):
+    options = tf_lift.LiftOptions(estimator, ROTATIONS)
     camera = Camera(1e6, (300.0, 200.0), pitch=np.radians(30.0))
     _, _, landmarks = make_scene(tiny_prior, rng, 4, camera, 0, 0, distance=4e6)
-    plain = tf_lift.lift(landmarks, tiny_prior, pitches=(camera.pitch,), **OPTIONS)
-    lifted = tf_lift.lift_with_camera(landmarks, tiny_prior, camera, **OPTIONS)
+    plain = tf_lift.lift(landmarks, tiny_prior, options=options, pitches=(camera.pitch,))
+    lifted = tf_lift.lift_with_camera(landmarks, tiny_prior, camera, options=options)
     assert lifted.keys() == plain.keys() | {"root_position"}
     turn = lifted["rotation_angle"] - plain["rotation_angle"]
     np.testing.assert_allclose(np.exp(1j * turn.numpy()), 1, atol=1e-4)
@@ -60,7 +62,7 @@ def test_recovers_pose_and_place(tiny_prior, rng, pitch, roll):
     """Landmarks without noise of poses that the prior knows, close to the camera."""
     camera = Camera((1145.0, 1131.0), (512.5, 515.4), LENS, pitch=pitch, roll=roll)
     joints, roots, landmarks = make_scene(tiny_prior, rng, 12, camera, distance=3000.0)
-    options = {"num_rotations": 80}
+    options = {"estimator": "map"}
     lifted = tf_lift.lift_with_camera(landmarks, tiny_prior, camera, **options)
     plain = tf_lift.lift(landmarks, tiny_prior, pitches=(pitch,), **options)
     assert mean_error(lifted, joints) < 40
@@ -97,7 +99,12 @@ def test_perspective_steps_pay_close_to_the_camera(tiny_prior, rng):
     errors = [
         mean_error(
             tf_lift.lift_with_camera(
-                landmarks, tiny_prior, camera, num_perspective_steps=steps, num_rotations=40
+                landmarks,
+                tiny_prior,
+                camera,
+                num_perspective_steps=steps,
+                estimator="map",
+                num_rotations=40,
             ),
             joints,
         )
@@ -109,9 +116,13 @@ def test_perspective_steps_pay_close_to_the_camera(tiny_prior, rng):
 def test_steps_of_the_tables_change_little(tiny_prior, rng, monkeypatch):
     camera = Camera(1000.0, (500.0, 500.0), pitch=0.2)
     joints, _, landmarks = make_scene(tiny_prior, rng, 10, camera, above=0.35)
-    coarse = tf_lift.lift_with_camera(landmarks, tiny_prior, camera, num_rotations=40)
+    coarse = tf_lift.lift_with_camera(
+        landmarks, tiny_prior, camera, estimator="map", num_rotations=40
+    )
     monkeypatch.setattr(camera_lifting, "_PITCH_STEP", np.radians(6.0))
-    fine = tf_lift.lift_with_camera(landmarks, tiny_prior, camera, num_rotations=40)
+    fine = tf_lift.lift_with_camera(
+        landmarks, tiny_prior, camera, estimator="map", num_rotations=40
+    )
     difference = np.linalg.norm(coarse["joints_3d"] - fine["joints_3d"], axis=-1)
     assert 0 < np.median(difference) < 8
 
@@ -258,16 +269,13 @@ def test_options_of_each_pose_and_hypotheses(tiny_prior, rng):
     """Poses of different tables keep their own options, and hypotheses are the camera's too."""
     camera = Camera(1000.0, (500.0, 500.0), pitch=0.3, roll=0.2)
     _, _, landmarks = make_scene(tiny_prior, rng, 4, camera, above=0.4)
-    noise = rng.uniform(0, 5, [4, 17])
     height = rng.uniform(1500, 1900, [4])
     options = {"num_hypotheses": 2, "num_perspective_steps": 1, **OPTIONS}
-    together = tf_lift.lift_with_camera(
-        landmarks, tiny_prior, camera, landmark_noise=noise, height=height, **options
-    )
+    together = tf_lift.lift_with_camera(landmarks, tiny_prior, camera, height=height, **options)
     assert together["hypotheses"]["joints_3d"].shape == (4, 2, 17, 3)
     for i in range(4):
         alone = tf_lift.lift_with_camera(
-            landmarks[i], tiny_prior, camera, landmark_noise=noise[i], height=height[i], **options
+            landmarks[i], tiny_prior, camera, height=height[i], **options
         )
         np.testing.assert_allclose(together["joints_3d"][i], alone["joints_3d"], atol=1e-5)
         for name, value in alone["hypotheses"].items():
@@ -290,12 +298,14 @@ def test_bad_arguments_are_named(tiny_prior):
         lift(np.zeros([17, 2]), tiny_prior, 1000.0)
     with pytest.raises(ValueError, match="`scale` must be left out"):
         lift(np.zeros([17, 2]), tiny_prior, camera, scale=1.0)
+    with pytest.raises(ValueError, match=r"among \['estimator', .*'selection'"):
+        lift(np.zeros([17, 2]), tiny_prior, camera, selection="energy")
     with pytest.raises(ValueError, match="`num_perspective_steps` must not be negative"):
         lift(np.zeros([17, 2]), tiny_prior, camera, num_perspective_steps=-1)
     for pitches in ((), (15.0,), (np.nan,)):
         with pytest.raises(ValueError, match="`pitches` must be angles in radians"):
             lift(np.zeros([17, 2]), tiny_prior, camera, pitches=pitches)
-    with pytest.raises(ValueError, match="`landmarks` must hold a pose that tells a pitch"):
+    with pytest.raises(ValueError, match="`landmarks` must hold a pose with enough landmarks"):
         camera_lifting.estimate_pitch(
             np.zeros([1, 17, 2]), tiny_prior, camera, pitches=(0.0,), **OPTIONS
         )

@@ -47,7 +47,7 @@ def test_command_places_the_poses(tiny_prior, prior_path, scene, tmp_path):
     landmarks[2, 5] = [320 + 900 * 0.7, 240]  # The lens shows nothing beyond 0.609.
     landmarks[4, 16] = np.nan
     write_camera(tmp_path / "camera.json")
-    assert run(tmp_path, landmarks, prior_path, "--batch-size", "4", "--landmark-noise", "0") == 0
+    assert run(tmp_path, landmarks, prior_path, "--batch-size", "4", "--noise-mm", "0") == 0
     content = json.loads((tmp_path / "out.json").read_text())
     assert content["units"]["root_position"] == "mm, camera frame"
     visible = np.ones([6, 17], bool)

@@ -112,7 +112,7 @@ def test_empty_poses_are_nan_where_allowed(tiny_prior, openpose):
         (np.zeros([0, 17, 2]), {}, "`landmarks` must not be empty"),
         (np.zeros([1, 17, 2]), {"scores": np.ones([1, 16])}, r"`scores` must have .*\(1, 16\)"),
         (np.zeros([1, 17, 2]), {"skeleton": "mpii"}, "`skeleton` must be one of .*'mpii'"),
-        (np.zeros([1, 17, 2]), {"selection": "best"}, "`selection`.*'best'"),
+        (np.zeros([1, 17, 2]), {"estimator": "best"}, "`estimator`.*'best'"),
     ],
 )
 def test_bad_arguments(tiny_prior, landmarks, options, message):

@@ -30,8 +30,7 @@ def test_command_lifts_a_file(tiny_prior, prior_path, landmarks, tmp_path, endin
     output = tmp_path / f"out.{ending}"
     # Batches of 4, 4 and 2.
     assert (
-        _run(tmp_path / "in.npz", prior_path, output, "--batch-size", "4", "--landmark-noise", "0")
-        == 0
+        _run(tmp_path / "in.npz", prior_path, output, "--batch-size", "4", "--noise-mm", "0") == 0
     )
     expected = poses.lift_landmarks(landmarks, tiny_prior, "coco17", scores)
     if ending == "npz":
@@ -120,7 +119,7 @@ def test_given_scale(prior_path, landmarks, tmp_path):
         (["--skeleton", "coco17", "-o", "poses.txt"], "`output` must end in .json or .npz"),
         (["--skeleton", "coco17", "--figure", "a.pdf"], "`figure` must end in .png"),
         (["--skeleton", "coco17", "--image", "none.png"], "which does not exist"),
-        (["--skeleton", "coco17", "--selection", "best"], "`selection`"),
+        (["--skeleton", "coco17", "--estimator", "best"], "`estimator`"),
         (["--skeleton", "coco17", "--num-rotations", "0"], "`num_rotations`"),
     ],
 )

@@ -1,24 +1,31 @@
-"""`tf_lift.lift_with_camera`: landmarks, a prior and a camera in, poses and places out."""
+"""`tf_lift.lift_with_camera`: lifts landmarks that a known camera saw, and places the poses."""
 
 import dataclasses
+import functools
 import math
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from tf_lift import skeletons
 from tf_lift.camera.camera import Camera
-from tf_lift.lifting import lift
 from tf_lift.ops import dtypes, shapes
 from tf_lift.ops.geometry import recentring
+from tf_lift.ops.lift import lift as lifting
+from tf_lift.ops.lift.options import LiftOptions, merge
+from tf_lift.prior import PosePrior
+from tf_lift.prior import bone_lengths as prior_bone_lengths
+from tf_lift.prior.tables import build_tables
 
 __all__ = ["DEFAULT_PITCHES", "estimate_pitch", "lift_with_camera"]
 
-# Where a camera's pitch is not known: from a little upwards to a camera high on a wall.
+# Pitches to try where a camera's is not known: from slightly upwards to high on a wall.
 DEFAULT_PITCHES = tuple(math.radians(degrees) for degrees in range(-20, 61, 10))
 
-# Distance of the pitches for which tables of the prior are made. Each person is lifted with the
-# nearest one, by a camera that is turned to that very pitch: it sees the person up to 7.5
-# degrees above or below its middle, and `straighten` takes that out. Steps of 5, 10 and 20
+# Distance of the pitches for which tables of the prior are built. Each person is lifted with
+# the nearest table, by a camera turned to exactly its pitch: that camera sees the person up to
+# 7.5 degrees above or below its middle, which `straighten` corrects. Steps of 5, 10 and 20
 # degrees give the same error within 0.6 mm.
 _PITCH_STEP = math.radians(15.0)
 
@@ -31,42 +38,45 @@ def lift_with_camera(
     *,
     pitches=DEFAULT_PITCHES,
     num_perspective_steps=2,
-    **options,
+    options=None,
+    jit_compile=False,
+    **option_fields,
 ):
-    """Lifts 2D landmarks to 3D, and places them before a camera that is known.
+    """Lifts 2D landmarks to 3D, and places the poses in front of a known camera.
 
-    The landmarks are undistorted and seen as a camera would see them that stands in the
-    same place and heads for the person, without roll. There the person is lifted at the
-    pitch of that camera. The depths of the joints, once known, take the perspective out
-    of the landmarks, which are then lifted again. The root's depth is focal length
-    / scale.
+    The landmarks are undistorted and turned to a virtual camera in the same place that faces
+    the person and has no roll. The person is lifted at the pitch of that camera. With the
+    joints' depths known, the perspective is removed from the landmarks, and they are lifted
+    again. The root's depth is focal length / scale.
 
-    Works eagerly and in a `tf.function` (where an `image_size` keeps the graph small: it
-    tells how far from the camera's own the pitches of persons can be), but not under
-    `jit_compile=True`. Each pose is lifted on its own, whatever else is in the batch.
-    Differentiable as `tf_lift.lift` is.
+    Works eagerly and in a `tf.function`, but not in one that XLA compiles. In a graph, a
+    camera with an `image_size` is faster: the size bounds the pitches that tables are needed
+    for. The result for a pose does not depend on the rest of the batch. Differentiable as
+    `tf_lift.lift` is.
 
     Degenerate input, beyond that of `tf_lift.ops.lift.lift.lift`: a visible landmark that
-    the lens cannot have seen, or a right angle or more away from the others, makes a pose
-    NaN, with `mixture_index` -1, as one that is not finite does. Landmarks that leave the
-    scale open give the mean pose without a place: `root_position` and `landmarks` are NaN.
+    the lens cannot have seen, or that lies 90 degrees or more from the others, makes the
+    pose NaN and its `mixture_index` -1, as a landmark that is not finite does. Landmarks that
+    determine no scale give the mean pose; `root_position` and `landmarks` are then NaN.
 
     Args:
         landmarks: `[..., L, 2]`, (x right, y down), pixels of the camera's image.
         prior: `PosePrior` of L joints.
         camera: `Camera` of all the landmarks.
         visibility: `[..., L]`, bool or weights >= 0; `None` for all visible.
-        pitches: Where the camera's pitch is `None`: the pitches to try, rad. The most
-            probable wins, for each pose on its own: many poses of one camera tell it
-            better, see `estimate_pitch`.
-        num_perspective_steps: How many times to lift again.
-        **options: Those of `tf_lift.lift`, but `scale`.
+        pitches: Pitches to try, rad, where the camera's pitch is `None`. Each pose takes the
+            one that makes it most probable; `estimate_pitch` estimates one pitch from many
+            poses, which is more accurate. Replaces the field of this name in `options`.
+        num_perspective_steps: Number of times to lift again.
+        options: `tf_lift.LiftOptions`; `None` for the defaults.
+        jit_compile: Whether XLA compiles each lift, see `tf_lift.lift`.
+        **option_fields: Fields of `LiftOptions` by name, in place of those of `options`.
 
     Returns:
-        The dict of `tf_lift.lift`, of which `joints_3d` and `rotation_angle` are those of the
-        camera (as it is held, rolled and pitched), `landmarks` those of the pose in
-        perspective and with distortion, and `scale` that at joint 0. With `root_position`
-        `[..., 3]`, mm, camera frame: the place of joint 0, to be added to `joints_3d`.
+        The dict of `tf_lift.lift`. `joints_3d` and `rotation_angle` are in the frame of the
+        camera as it is held, rolled and pitched; `landmarks` is the pose in perspective and
+        with distortion; `scale` is that at joint 0. In addition `root_position` `[..., 3]`,
+        mm, camera frame: the position of joint 0, to be added to `joints_3d`.
 
     Raises:
         ValueError: If a shape or option does not fit.
@@ -85,7 +95,7 @@ def lift_with_camera(
     landmarks = dtypes.to_float(landmarks)
     shapes.check_shape(landmarks, "landmarks", joints, 2)
     shapes.check_not_empty(landmarks, "landmarks")
-    _check_options(camera, num_perspective_steps, options)
+    options = _check_options(camera, num_perspective_steps, options, option_fields)
     leading, static_leading = tf.shape(landmarks)[:-2], landmarks.shape[:-2]
     if visibility is not None:
         visibility = tf.cast(tf.convert_to_tensor(visibility), landmarks.dtype)
@@ -93,10 +103,11 @@ def lift_with_camera(
         visibility = tf.broadcast_to(visibility, tf.shape(landmarks)[:-1])
         visibility = tf.reshape(visibility, [-1, joints])
     rays = camera.to_rays(tf.reshape(landmarks, [-1, joints, 2]))
-    options = _per_pose(options, leading, landmarks.dtype)
+    lengths = _bone_lengths(prior, options, leading, landmarks.dtype)
+    lift = _Lift(prior, options, jit_compile)
 
     tried = [
-        _lift_at_pitch(rays, visibility, prior, camera, pitch, num_perspective_steps, options)
+        _lift_at_pitch(rays, visibility, lengths, lift, camera, pitch, num_perspective_steps)
         for pitch in _pitches(camera, pitches)
     ]
     if len(tried) == 1:
@@ -125,27 +136,36 @@ def lift_with_camera(
 
 
 def estimate_pitch(
-    landmarks, prior, camera, visibility=None, *, pitches=DEFAULT_PITCHES, **options
+    landmarks,
+    prior,
+    camera,
+    visibility=None,
+    *,
+    pitches=DEFAULT_PITCHES,
+    options=None,
+    **option_fields,
 ) -> Camera:
-    """Finds the pitch of a camera from poses that it saw: the most probable one of all.
+    """Estimates the pitch of a camera: the one that makes the poses it saw most probable.
 
-    People stand, walk and sit upright: 30 poses tell the pitch within 3 degrees. Not
+    People stand, walk and sit upright, so 30 poses give the pitch within 3 degrees. Not
     differentiable.
 
     Args:
         landmarks: `[N, L, 2]`, pixels.
         prior: `PosePrior` of L joints.
-        camera: `Camera`; its `pitch` counts nothing.
+        camera: `Camera`; its `pitch` is ignored.
         visibility: `[N, L]`, as in `lift_with_camera`.
-        pitches: Pitches to try, rad, rising by the same step.
-        **options: Those of `tf_lift.lift`, but `scale`.
+        pitches: Pitches to try, rad, in rising order and equal steps.
+        options: `tf_lift.LiftOptions`; `None` for the defaults. The probability of a pose is
+            that of its best candidate, with the estimator "mean" too.
+        **option_fields: Fields of `LiftOptions` by name, in place of those of `options`.
 
     Returns:
-        The camera, with the pitch: between those that were tried, where the score has a
-        minimum between.
+        The camera with its pitch: interpolated where the score has a minimum between those
+        that were tried.
 
     Raises:
-        ValueError: If no pose has landmarks enough to tell.
+        ValueError: If no pose has enough landmarks to determine a pitch.
 
     >>> prior = tf_lift.PosePrior.load()
     >>> joints = prior.sample(4, seed=0)[:, :, [0, 2, 1]] * [1, -1, 1] + [0, 0, 4000]
@@ -154,21 +174,27 @@ def estimate_pitch(
     >>> abs(found.pitch) < 0.2
     True
     """
-    _check_options(camera, 1, options)
+    options = _check_options(camera, 1, options, option_fields)
+    estimator = "map" if options.estimator == "mean" else options.estimator
+    options = dataclasses.replace(options, estimator=estimator, num_hypotheses=None)
     landmarks = dtypes.to_float(landmarks)
     shapes.check_shape(landmarks, "landmarks", prior.num_joints, 2)
     if visibility is not None:
         visibility = tf.cast(tf.convert_to_tensor(visibility), landmarks.dtype)
     rays = camera.to_rays(landmarks)
-    options = _per_pose(options, tf.shape(landmarks)[:1], landmarks.dtype)
+    lengths = _bone_lengths(prior, options, tf.shape(landmarks)[:1], landmarks.dtype)
+    lift = _Lift(prior, options, False)
     angles = _pitches(dataclasses.replace(camera, pitch=None), pitches)
-    tried = [_lift_at_pitch(rays, visibility, prior, camera, pitch, 1, options) for pitch in angles]
+    tried = [_lift_at_pitch(rays, visibility, lengths, lift, camera, angle, 1) for angle in angles]
     scores = np.stack([_score(lifted, prior) for lifted in tried], -1)
     scores = scores[np.isfinite(scores).all(-1)]
     if not len(scores):
-        raise ValueError("`landmarks` must hold a pose that tells a pitch. Received: none")
-    # A pose that the prior knows nothing like must not outvote the others.
-    scores = np.minimum(scores - scores.min(-1, keepdims=True), _MOST_VOTES).sum(0)
+        raise ValueError(
+            "`landmarks` must hold a pose with enough landmarks to determine a pitch. "
+            "Received: none"
+        )
+    # A pose that is unlike all that the prior knows must not outvote the others.
+    scores = np.minimum(scores - scores.min(-1, keepdims=True), _MAX_VOTE).sum(0)
     best = int(scores.argmin())
     pitch = angles[best]
     if 0 < best < len(angles) - 1:
@@ -179,52 +205,58 @@ def estimate_pitch(
     return dataclasses.replace(camera, pitch=float(pitch))
 
 
-# The most by which one pose can be for one pitch and against another: that of odds of e^50.
-_MOST_VOTES = 100.0
+# Largest difference that one pose may make between two pitches: that of odds of e^50.
+_MAX_VOTE = 100.0
 
-
-# Options of the lift that may have a value for each pose, with the rank of one value.
-_VALUE_RANKS = {"landmark_noise": 1, "bone_lengths": 1, "height": 0}
-# The entries of the lift's dict of hypotheses, as they are named among the others meanwhile.
+# The entries of the lift's dict of hypotheses, and their names while the dict is flat.
 _HYPOTHESES = {f"hypotheses {name}": name for name in ("joints_3d", "probability")}
 
 
-def _per_pose(options, leading, dtype):
-    """Gives options that have a value for each pose one batch dimension."""
-    options = dict(options)
-    for name, rank in _VALUE_RANKS.items():
-        value = options.get(name)
-        if value is None or isinstance(value, str):
-            continue
-        value = tf.cast(tf.convert_to_tensor(value), dtype)
-        if value.shape.rank > rank:
-            end = tf.shape(value)[value.shape.rank - rank :]
-            value = tf.broadcast_to(value, tf.concat([leading, end], 0))
-            options[name] = tf.reshape(value, tf.concat([[-1], end], 0))
-    return options
-
-
-def _of_rows(options, rows):
-    """Returns the options of some of the poses."""
-    return {
-        name: tf.gather(value, rows)
-        if tf.is_tensor(value) and value.shape.rank > _VALUE_RANKS.get(name, value.shape.rank)
-        else value
-        for name, value in options.items()
-    }
-
-
-def _check_options(camera, num_perspective_steps, options):
+def _check_options(camera, num_perspective_steps, options, fields):
+    """Checks arguments and returns the options of the lift."""
     if not isinstance(camera, Camera):
         raise ValueError(f"`camera` must be a Camera. Received: {camera!r}")
     if num_perspective_steps < 0:
         raise ValueError(
             f"`num_perspective_steps` must not be negative. Received: {num_perspective_steps}"
         )
-    if options.get("scale") is not None:
+    if "scale" in fields:
         raise ValueError(
-            "`scale` must be left out: the camera's focal length and the person's depth make it. "
-            f"Received: {options['scale']}"
+            "`scale` must be left out: the camera's focal length and the person's depth give it. "
+            f"Received: {fields['scale']}"
+        )
+    return merge(options, fields)
+
+
+def _bone_lengths(prior, options, leading, dtype):
+    """Returns known bone lengths as `[L - 1]` or, if poses have their own, `[B, L - 1]`."""
+    lengths = prior_bone_lengths.resolve(prior, options.bone_lengths, options.height)
+    if lengths is None:
+        return None
+    lengths = tf.cast(tf.convert_to_tensor(lengths), dtype)
+    if lengths.shape.rank == 1:
+        return lengths
+    lengths = tf.broadcast_to(lengths, tf.concat([leading, lengths.shape[-1:]], 0))
+    return tf.reshape(lengths, [-1, lengths.shape[-1]])
+
+
+class _Lift(NamedTuple):
+    """The lift at one pitch, with all that does not depend on the poses."""
+
+    prior: PosePrior
+    options: LiftOptions
+    jit_compile: bool
+
+    def __call__(self, landmarks, visibility, bone_lengths, pitch):
+        dtype, number = landmarks.dtype.name, self.options.num_rotations
+        return lifting.lift(
+            landmarks,
+            build_tables(self.prior, number, (pitch,), True, dtype),
+            self.options,
+            visibility=visibility,
+            bone_lengths=bone_lengths,
+            parents=skeletons.get(self.prior.skeleton).parents,
+            jit_compile=self.jit_compile,
         )
 
 
@@ -252,8 +284,8 @@ def _score(lifted, prior):
     return lifted["energy"] * precision + cost
 
 
-def _lift_at_pitch(rays, visibility, prior, camera, pitch, num_steps, options):
-    """Lifts rays `[B, L, 2]` of a camera at one pitch: each pose by the nearest table."""
+def _lift_at_pitch(rays, visibility, bone_lengths, lift, camera, pitch, num_steps):
+    """Lifts rays `[B, L, 2]` of a camera at one pitch, each pose with the nearest table."""
     level = recentring.level_rotation(
         tf.constant(pitch, rays.dtype), tf.constant(camera.roll, rays.dtype)
     )
@@ -267,15 +299,18 @@ def _lift_at_pitch(rays, visibility, prior, camera, pitch, num_steps, options):
     focal_length = math.sqrt(camera.focal_length[0] * camera.focal_length[1])
     rows = [tf.cast(tf.where(tf.equal(index, i))[:, 0], tf.int32) for i in present]
     parts = []
-    for i, chosen in zip(present, rows, strict=True):
+    for i, rows_of_table in zip(present, rows, strict=True):
         table_pitch = i * _PITCH_STEP
         rotation, angle = recentring.recentring_rotation(
-            tf.gather(ray, chosen), level, tf.constant(table_pitch, rays.dtype)
+            tf.gather(ray, rows_of_table), level, tf.constant(table_pitch, rays.dtype)
         )
-        turned = recentring.rotate_rays(tf.gather(rays, chosen), rotation)
-        seen = None if visibility is None else tf.gather(visibility, chosen)
-        own = _of_rows(options, chosen)
-        part = _lift_turned(turned, seen, prior, focal_length, table_pitch, num_steps, own)
+        turned = recentring.rotate_rays(tf.gather(rays, rows_of_table), rotation)
+        shown = None if visibility is None else tf.gather(visibility, rows_of_table)
+        lengths = bone_lengths
+        if lengths is not None and lengths.shape.rank > 1:
+            lengths = tf.gather(lengths, rows_of_table)
+        lift_part = functools.partial(lift, bone_lengths=lengths, pitch=table_pitch)
+        part = _lift_turned(turned, shown, lift_part, focal_length, num_steps)
         part["rotation_angle"] = tf.math.floormod(part["rotation_angle"] + angle, 2 * np.pi)
         back = tf.linalg.matrix_transpose(rotation)
         for name in {"joints_3d", "root_position", "hypotheses joints_3d"} & part.keys():
@@ -283,7 +318,7 @@ def _lift_at_pitch(rays, visibility, prior, camera, pitch, num_steps, options):
             part[name] = recentring.rotate_points(part[name], turn)
         parts.append(part)
     lifted = {name: tf.dynamic_stitch(rows, [part[name] for part in parts]) for name in parts[0]}
-    # Only now, because the rotations' gradient would have zero times NaN.
+    # Only now, because the gradient of the rotations would multiply zero by NaN.
     valid, placed = lifted.pop("valid"), lifted.pop("placed")
     lifted = {name: _where_valid(valid, value) for name, value in lifted.items()}
     lifted["root_position"] = _where_valid(valid & placed, lifted["root_position"][:, 0])
@@ -293,7 +328,7 @@ def _lift_at_pitch(rays, visibility, prior, camera, pitch, num_steps, options):
 
 
 def _possible_indices(camera, pitch):
-    """Returns the tables' pitches, in steps, of all the rays that an image can hold."""
+    """Returns the pitches, in steps, of the tables that the rays of an image may need."""
     largest = round(math.pi / 2 / _PITCH_STEP)
     if camera.image_size is None:
         return range(-largest, largest + 1)
@@ -313,29 +348,29 @@ def _possible_indices(camera, pitch):
     return range(first, last + 1)
 
 
-def _lift_turned(rays, visibility, prior, focal_length, pitch, num_steps, options):
-    """Lifts rays of an upright camera that heads for the person, and finds the root."""
-    seen = tf.ones(tf.shape(rays)[:-1], bool) if visibility is None else visibility > 0
+def _lift_turned(rays, visibility, lift, focal_length, num_steps):
+    """Lifts rays of an upright camera that faces the person, and finds the root."""
+    visible = tf.ones(tf.shape(rays)[:-1], bool) if visibility is None else visibility > 0
     finite = tf.reduce_all(tf.math.is_finite(rays), -1)
-    valid = tf.reduce_all(finite | ~seen, -1)
+    valid = tf.reduce_all(finite | ~visible, -1)
     if visibility is not None:
         usable = tf.math.is_finite(visibility) & (visibility >= 0)
         valid &= tf.reduce_all(usable, -1)
         visibility = tf.where(usable, visibility, 0)
     # Blanked here, because zero gradients times NaN would be NaN.
-    seen &= valid[:, tf.newaxis]
-    rays = tf.where(seen[..., tf.newaxis], rays, 0)
-    count = tf.reduce_sum(tf.cast(seen, rays.dtype), -1)
+    visible &= valid[:, tf.newaxis]
+    rays = tf.where(visible[..., tf.newaxis], rays, 0)
+    count = tf.reduce_sum(tf.cast(visible, rays.dtype), -1)
 
     straight = rays
     for step in range(num_steps + 1):
-        lifted = lift(focal_length * straight, prior, visibility, pitches=(pitch,), **options)
+        lifted = lift(focal_length * straight, visibility)
         placed = lifted["scale"] > 0
         scale = tf.where(placed, lifted["scale"], 1)
         depth = focal_length / scale
         if step == 0:
-            # Weak perspective's one depth is about the mean one of what was seen.
-            total = tf.reduce_sum(tf.where(seen, lifted["joints_3d"][..., 2], 0), -1)
+            # The one depth of weak perspective is about the mean depth of the visible joints.
+            total = tf.reduce_sum(tf.where(visible, lifted["joints_3d"][..., 2], 0), -1)
             depth -= tf.math.divide_no_nan(total, count)
         if step < num_steps:
             depth = tf.where(placed, depth, 0)
@@ -344,7 +379,7 @@ def _lift_turned(rays, visibility, prior, focal_length, pitch, num_steps, option
     hypotheses = lifted.pop("hypotheses", {})
     lifted |= {f"hypotheses {name}": value for name, value in hypotheses.items()}
     lifted["root_position"] = place[:, tf.newaxis]
-    # Of the turned camera: both are made anew for the one that took the image.
+    # These belong to the turned camera; the caller computes both for the real one.
     del lifted["landmarks"], lifted["pitch"]
     return lifted | {"valid": valid, "placed": placed}
 

@@ -1,6 +1,5 @@
-"""`tf-lift predict` and `lift`: poses of photos and of 2D keypoints."""
+"""`tf-lift predict` and `tf-lift lift`: 3D poses from photos and from files of 2D keypoints."""
 
-import dataclasses
 import pathlib
 import sys
 from typing import Annotated
@@ -8,17 +7,22 @@ from typing import Annotated
 import typer
 
 from tf_lift import skeletons
+from tf_lift.cli import texts
 from tf_lift.cli.application import app
+from tf_lift.cli.lift_options import with_lift_options
 
 SKELETON_NAMES = ", ".join(skeletons.SKELETONS)
 
-# On people of 300 px, 3 to 7 px of noise are 15 to 35 mm. Not to expect them costs far more
-# (132 mm, where 20 mm expected give 78) than to expect what is not there (52, not 49).
-_NOISE_HELP = "Error of the 2D positions to expect, in mm on the person; 0 for exact ones."
+_NOISE_HELP = "Error of the 2D positions, mm on the person, added to the prior's noise; 0 if exact."
+# On people of 300 px, errors of 3 to 7 px are 15 to 35 mm. Expecting too little costs much (132
+# mm instead of the 78 with 20 mm expected), expecting too much costs little (52 instead of 49).
+_NOISE_MM = 20.0
 
 
 @app.command()
+@with_lift_options
 def predict(
+    *,
     photos: Annotated[
         list[pathlib.Path], typer.Argument(help="Image files, any number.", show_default=False)
     ],
@@ -75,11 +79,7 @@ def predict(
     prior: Annotated[
         str, typer.Option(help="Pose prior: cmu-tuned, cmu (smaller, faster), or a file.")
     ] = "cmu-tuned",
-    landmark_noise: Annotated[float, typer.Option(help=_NOISE_HELP)] = 20.0,
-    num_rotations: Annotated[int, typer.Option(help="Rotations to search.")] = 80,
-    selection: Annotated[
-        str, typer.Option(help="What wins: posterior, or the paper's energy.")
-    ] = "posterior",
+    noise_mm: Annotated[float, typer.Option(help=_NOISE_HELP)] = _NOISE_MM,
     camera: Annotated[
         pathlib.Path | None,
         typer.Option(
@@ -90,6 +90,7 @@ def predict(
     figure: Annotated[
         bool, typer.Option("--figure/--no-figure", help="Whether to draw figures.")
     ] = True,
+    lift_options: dict,
 ) -> int:
     """Finds a person in photos with any belief-map network, and lifts the 2D pose to 3D.
 
@@ -98,8 +99,7 @@ def predict(
     from rich import progress
     from rich.console import Console
 
-    from tf_lift import Camera, PosePrior, inference
-    from tf_lift.inference import options
+    from tf_lift import Camera, LiftOptions, PosePrior, inference
 
     network = inference.BeliefMapDetector(
         detector,
@@ -107,25 +107,24 @@ def predict(
         input_name=input_name,
         output_name=output_name,
         signature=signature,
-        input_size=options.size(input_size, "--input-size"),
+        input_size=texts.size(input_size, "--input-size"),
         input_range=input_range,
         bgr=bgr,
-        channels=options.indices(channels, "--channels"),
+        channels=texts.indices(channels, "--channels"),
     )
     console = Console()
-    pose_prior = _noisy(PosePrior.load(prior), landmark_noise)
-    _tell_missing(console, skeletons.report(network.skeleton, pose_prior.skeleton))
+    pose_prior = PosePrior.load(prior).with_noise(noise_mm)
+    _report_missing(console, skeletons.report(network.skeleton, pose_prior.skeleton))
     results = inference.predict_files(
         photos,
         network,
         pose_prior,
         output,
         figure=figure,
-        box=options.box(box, "--box"),
+        box=texts.box(box, "--box"),
         min_score=min_score,
-        num_rotations=num_rotations,
-        selection=selection,
         camera=None if camera is None else Camera.load(camera),
+        options=LiftOptions(**lift_options),
     )
     failed = 0
     for path, result in progress.track(results, "Photos", total=len(photos), console=console):
@@ -138,7 +137,9 @@ def predict(
 
 
 @app.command()
+@with_lift_options
 def lift(
+    *,
     keypoints: Annotated[
         pathlib.Path,
         typer.Argument(
@@ -160,11 +161,11 @@ def lift(
         bool,
         typer.Option(
             "--approximate",
-            help="Let joints stand in for those of the prior that are some centimetres off.",
+            help="Let joints that are some centimetres off stand in for those of the prior.",
         ),
     ] = False,
     scale: Annotated[
-        float | None, typer.Option(help="Pixels per millimetre. [default: found for each pose]")
+        float | None, typer.Option(help="Pixels per millimetre. [default: estimated for each pose]")
     ] = None,
     min_score: Annotated[
         float, typer.Option(help="Keypoints with a lower confidence count as missing.")
@@ -172,11 +173,7 @@ def lift(
     prior: Annotated[
         str, typer.Option(help="Pose prior: cmu-tuned, cmu (smaller, faster), or a file.")
     ] = "cmu-tuned",
-    landmark_noise: Annotated[float, typer.Option(help=_NOISE_HELP)] = 20.0,
-    num_rotations: Annotated[int, typer.Option(help="Rotations to search.")] = 80,
-    selection: Annotated[
-        str, typer.Option(help="What wins: posterior, or the paper's energy.")
-    ] = "posterior",
+    noise_mm: Annotated[float, typer.Option(help=_NOISE_HELP)] = _NOISE_MM,
     camera: Annotated[
         pathlib.Path | None,
         typer.Option(
@@ -189,17 +186,18 @@ def lift(
         pathlib.Path | None, typer.Option(help="png file for a drawing of up to 6 of the poses.")
     ] = None,
     image: Annotated[pathlib.Path | None, typer.Option(help="Image to draw the figure on.")] = None,
+    lift_options: dict,
 ) -> None:
     """Lifts 2D keypoints of a file to 3D poses."""
     from rich import progress
     from rich.console import Console
 
-    from tf_lift import Camera, PosePrior, inference
+    from tf_lift import Camera, LiftOptions, PosePrior, inference
 
     console = Console()
     poses = inference.lift_file(
         keypoints,
-        _noisy(PosePrior.load(prior), landmark_noise),
+        PosePrior.load(prior).with_noise(noise_mm),
         output,
         skeleton=skeleton,
         approximate=approximate,
@@ -208,25 +206,17 @@ def lift(
         image=image,
         scale=scale,
         min_score=min_score,
-        num_rotations=num_rotations,
-        selection=selection,
         camera=None if camera is None else Camera.load(camera),
+        options=LiftOptions(**lift_options),
         track=lambda batches: progress.track(batches, "Poses", console=console),
     )
     empty = int((poses.mixture_index < 0).sum())
     note = f", {empty} of them with too few keypoints (null)" if empty else ""
-    _tell_missing(console, poses.conversion)
+    _report_missing(console, poses.conversion)
     console.print(f"{len(poses.scale)} poses{note}; wrote {output}", highlight=False)
 
 
-def _tell_missing(console, conversion):
+def _report_missing(console, conversion):
     if conversion.missing or conversion.approximate:
         inferred = " (inferred by the prior)" if conversion.missing else ""
         console.print(f"{conversion}{inferred}", highlight=False, soft_wrap=True)
-
-
-def _noisy(prior, landmark_noise):
-    if not 0.0 <= landmark_noise < float("inf"):
-        raise ValueError(f"`--landmark-noise` must not be negative. Received: {landmark_noise}")
-    noise_stddev = (prior.noise_stddev**2 + landmark_noise**2) ** 0.5
-    return dataclasses.replace(prior, noise_stddev=noise_stddev)

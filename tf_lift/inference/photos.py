@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from tf_lift.camera.camera import Camera
 from tf_lift.inference import images, poses
 from tf_lift.inference.detectors import BeliefMapDetector
+from tf_lift.ops.lift.options import LiftOptions
 from tf_lift.viewing import figures
 
 __all__ = ["predict", "predict_file", "predict_files"]
@@ -19,9 +20,9 @@ def predict(
     *,
     box: tuple[float, float, float, float] | None = None,
     min_score: float = 0.05,
-    num_rotations: int = 80,
-    selection: str = "posterior",
     camera: Camera | None = None,
+    options: LiftOptions | None = None,
+    **option_fields,
 ) -> poses.Poses:
     """Finds one person's landmarks in an image and lifts them.
 
@@ -32,9 +33,9 @@ def predict(
         box: (x, y, width, height), px: where the person is; `None` for the whole image. With
             several people in it, joints of different ones may get mixed.
         min_score: Joints whose belief map peaks below count as missing.
-        num_rotations: Number of rotations that are searched.
-        selection: "posterior" or "energy".
         camera: `Camera` that took the image.
+        options: `tf_lift.LiftOptions`; `None` for the defaults.
+        **option_fields: Fields of `LiftOptions` by name, in place of those of `options`.
 
     Returns:
         One pose (N = 1), landmarks in px of the image.
@@ -49,9 +50,9 @@ def predict(
         detector.skeleton,
         detection.scores[None],
         min_score=min_score,
-        num_rotations=num_rotations,
-        selection=selection,
         camera=camera,
+        options=options,
+        **option_fields,
     )
 
 

@@ -15,6 +15,7 @@ from tf_lift.camera import lifting as camera_lifting
 from tf_lift.camera.camera import Camera
 from tf_lift.io import atomic
 from tf_lift.ops import shapes
+from tf_lift.ops.lift.options import LiftOptions, merge
 
 __all__ = ["Poses", "lift_landmarks", "with_pitch", "write_json", "write_npz"]
 
@@ -37,6 +38,9 @@ LIFTED = (
 
 # Units of what a camera adds.
 _CAMERA_UNITS = {"root_position": "mm, camera frame", "pitch": "rad, positive looking down"}
+
+# Units of the other poses that a lift may return.
+_HYPOTHESES_UNITS = {"hypotheses_joints_3d": "mm, as joints_3d"}
 
 # Fields of `Poses` that are no arrays.
 OTHERS = ("skeleton", "conversion")
@@ -61,6 +65,9 @@ class Poses:
         conversion: Which joints the landmarks' own skeleton has, and which it does not.
         root_position: `[N, 3]`, mm, camera frame: where joint 0 is. `None` without a camera.
         pitch: `[N]`, rad: the camera's, positive looking down. `None` without a camera.
+        hypotheses_joints_3d: `[N, n, L, 3]`, mm, as `joints_3d`: distinct poses that fit the
+            landmarks, most probable first. `None` unless the options ask for them.
+        hypotheses_probability: `[N, n]`.
     """
 
     skeleton: skeletons.Skeleton
@@ -77,6 +84,8 @@ class Poses:
     conversion: skeletons.MapReport | None = None
     root_position: np.ndarray | None = None
     pitch: np.ndarray | None = None
+    hypotheses_joints_3d: np.ndarray | None = None
+    hypotheses_probability: np.ndarray | None = None
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Returns the arrays by name, those that there are."""
@@ -110,6 +119,7 @@ class Poses:
                 "rotation_angle": "rad",
                 "energy": "mm^2",
                 **({} if self.root_position is None else _CAMERA_UNITS),
+                **({} if self.hypotheses_joints_3d is None else _HYPOTHESES_UNITS),
             },
             "skeleton": self.skeleton.name,
             "joint_names": list(self.skeleton.joint_names),
@@ -131,11 +141,11 @@ def lift_landmarks(
     *,
     min_score: float = 0.05,
     scale: float | None = None,
-    num_rotations: int = 80,
-    selection: str = "posterior",
     allow_empty: bool = False,
     approximate: bool = False,
     camera: Camera | None = None,
+    options: LiftOptions | None = None,
+    **option_fields,
 ) -> Poses:
     """Lifts landmarks of any skeleton to poses of the prior's.
 
@@ -150,8 +160,6 @@ def lift_landmarks(
         min_score: Joints below count as missing.
         scale: Pixels per mm; `None` to find it. A given scale takes the place of the pelvis,
             too, from the landmarks.
-        num_rotations: Number of rotations that are searched.
-        selection: "posterior" or "energy".
         allow_empty: Whether a pose with fewer than 4 joints of the prior (or, with a given
             scale, without its pelvis) becomes NaN, with mixture index -1, instead of an error.
         approximate: Whether joints of the skeleton stand in for joints of the prior that
@@ -159,6 +167,8 @@ def lift_landmarks(
         camera: `Camera` that took the images: the poses are then placed before it
             (`tf_lift.lift_with_camera`), and `scale` must be `None`. Joints where its lens
             can have seen nothing count as missing.
+        options: `tf_lift.LiftOptions`; `None` for the defaults.
+        **option_fields: Fields of `LiftOptions` by name, in place of those of `options`.
 
     Returns:
         The poses.
@@ -197,15 +207,13 @@ def lift_landmarks(
         )
     origin = np.where(enough[:, np.newaxis, np.newaxis], origin, 0.0)
     shown = np.where(visibility[..., np.newaxis], mapped - origin, 0.0).astype(np.float32)
-    options = {
-        "visibility": visibility,
-        "num_rotations": num_rotations,
-        "selection": selection,
-    }
+    options = merge(options, option_fields)
     if camera is None:
-        lifted = tf_lift.lift(shown, prior, scale=scale, **options)
+        lifted = tf_lift.lift(shown, prior, visibility, scale=scale, options=options)
     else:
-        lifted = tf_lift.lift_with_camera(shown, prior, camera, **options)
+        lifted = tf_lift.lift_with_camera(shown, prior, camera, visibility, options=options)
+    hypotheses = lifted.pop("hypotheses", {})
+    lifted |= {f"hypotheses_{name}": value for name, value in hypotheses.items()}
     lifted = {name: value.numpy() for name, value in lifted.items()}
     lifted["mixture_index"] = np.where(enough, lifted["mixture_index"], -1)
     for name, value in lifted.items():
@@ -219,6 +227,8 @@ def lift_landmarks(
         projected_landmarks=lifted["landmarks"] + origin.astype(np.float32),
         **{name: lifted[name] for name in LIFTED},
         conversion=conversion,
+        hypotheses_joints_3d=lifted.get("hypotheses_joints_3d"),
+        hypotheses_probability=lifted.get("hypotheses_probability"),
         root_position=lifted.get("root_position"),
         pitch=None if camera is None else lifted["pitch"],
     )
@@ -232,9 +242,9 @@ def with_pitch(
     scores=None,
     *,
     min_score: float = 0.05,
-    num_rotations: int = 80,
-    selection: str = "posterior",
     approximate: bool = False,
+    options: LiftOptions | None = None,
+    **option_fields,
 ) -> Camera:
     """Returns the camera with its pitch, estimated from some of the poses where not known.
 
@@ -245,9 +255,9 @@ def with_pitch(
         skeleton: As of `lift_landmarks`, like all that follows.
         scores: Array of shape `[N, num_joints]`.
         min_score: Joints below count as missing.
-        num_rotations: Number of rotations that are searched.
-        selection: "posterior" or "energy".
         approximate: Whether joints may stand in for others.
+        options: `tf_lift.LiftOptions`.
+        **option_fields: Fields of `LiftOptions` by name.
 
     Raises:
         ValueError: If no pose has joints enough.
@@ -270,8 +280,7 @@ def with_pitch(
         prior,
         camera,
         visibility=mapped_scores[rows] > 0,
-        num_rotations=num_rotations,
-        selection=selection,
+        options=merge(options, option_fields),
     )
 
 

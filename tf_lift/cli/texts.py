@@ -1,15 +1,15 @@
-"""Options of the command line, from text."""
+"""Reads options of the command line that are lists or sizes."""
 
 import re
 
-__all__ = ["box", "indices", "size"]
+__all__ = ["box", "indices", "numbers", "size"]
 
 
 def size(text: str | None, name: str) -> tuple[int, int] | None:
-    """Reads a width and a height, `None` for `None`.
+    """Reads a width and a height; `None` stays `None`.
 
     Raises:
-        ValueError: If the text is none.
+        ValueError: If the text has another form.
 
     >>> size("432x368", "--input-size")
     (432, 368)
@@ -23,10 +23,10 @@ def size(text: str | None, name: str) -> tuple[int, int] | None:
 
 
 def box(text: str | None, name: str) -> tuple[float, float, float, float] | None:
-    """Reads a box x, y, width, height, `None` for `None`.
+    """Reads a box x, y, width, height; `None` stays `None`.
 
     Raises:
-        ValueError: If the text is none, or its width or height is not positive.
+        ValueError: If the text has another form, or width or height is not positive.
 
     >>> box("10,20,100,200", "--box")
     (10.0, 20.0, 100.0, 200.0)
@@ -43,10 +43,10 @@ def box(text: str | None, name: str) -> tuple[float, float, float, float] | None
 
 
 def indices(text: str | None, name: str) -> tuple[int, ...] | None:
-    """Reads a list of numbers and ranges, `None` for `None`.
+    """Reads a list of indices and ranges; `None` stays `None`.
 
     Raises:
-        ValueError: If the text is none.
+        ValueError: If the text has another form.
 
     >>> indices("0-2,7,5", "--channels")
     (0, 1, 2, 7, 5)
@@ -61,3 +61,20 @@ def indices(text: str | None, name: str) -> tuple[int, ...] | None:
         first = int(match[1])
         result.extend(range(first, int(match[2] or first) + 1))
     return tuple(result)
+
+
+def numbers(text: str | None, name: str) -> tuple[float, ...] | None:
+    """Reads a list of numbers; `None` stays `None`.
+
+    Raises:
+        ValueError: If the text has another form.
+
+    >>> numbers("-0.1,0,0.2", "--pitches")
+    (-0.1, 0.0, 0.2)
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"`{name}` must be like 0.1,0.2. Received: {text!r}") from error
