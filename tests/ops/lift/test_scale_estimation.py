@@ -63,7 +63,8 @@ def test_undetermined_is_one_without_gradient(square, dimensions):
 def test_cost_is_lowest_at_the_most_likely_scale():
     """Along the inverse scale, with the energy of M8."""
     square, product, constant, noise_variance, dimensions = 2.0, 30.0, 500.0, 4.0, 12.0
-    best = float(most_likely_inverse_scale(np.float64(square), product, noise_variance, dimensions))
+    forms = np.float64(square), np.float64(product)
+    best = float(most_likely_inverse_scale(*forms, noise_variance, dimensions))
 
     def at(inverse_scale):
         inverse_scale = tf.constant(inverse_scale, tf.float64)
