@@ -1,5 +1,5 @@
 import json
-import os
+import pathlib
 import subprocess
 import sys
 
@@ -12,7 +12,7 @@ import tf_lift
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """A folder with the lift of three poses, with and without its gradient."""
+    """Exports the lift of three poses, with and without its gradient."""
     from benchmarks import __main__ as command_line
 
     folder = tmp_path_factory.mktemp("hlo") / "exported"
@@ -246,7 +246,7 @@ def test_programs_run_where_there_is_no_tensorflow(exported):
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        cwd=os.path.dirname(os.path.dirname(os.path.dirname(__file__))),
+        cwd=pathlib.Path(__file__).parents[3],
     )
     assert process.returncode == 2
     assert process.stderr.startswith("error: run_hlo needs JAX: pip install jax")
