@@ -24,7 +24,7 @@ ALLOWED = {
     "data": {"io", "ops", "skeletons"},
     "prior": {"io", "ops", "skeletons", "data"},
     "lifting": {"ops", "prior", "skeletons"},
-    "camera": {"io", "lifting", "ops"},
+    "camera": {"io", "ops", "prior", "skeletons"},
     "losses": {"ops"},
     "metrics": {"ops"},
     "layers": {"ops", "prior", "skeletons"},
