@@ -8,17 +8,15 @@ import sys
 
 __all__ = ["main", "names"]
 
-_USAGE = "usage: python -m benchmarks NAME [options]   (NAME --help tells its options)"
-
-
+_USAGE = "usage: python -m benchmarks NAME [options]   (NAME --help lists its options)"
 _FOLDER = pathlib.Path(__file__).parent
 
 
 def names() -> dict[str, str]:
-    """Returns the benchmarks by name, with the first line of their descriptions.
+    """Returns the first line of each benchmark's description by name.
 
-    A benchmark is a module of a folder below this one with a function `main(arguments)`.
-    Modules are read, not imported, so that help comes before TensorFlow.
+    A benchmark is a module with a function `main(arguments)` in a folder below this one.
+    Modules are parsed, not imported, so that `--help` does not wait for TensorFlow.
     """
     found = {}
     for name, path in _paths().items():
@@ -41,10 +39,10 @@ def main(arguments: list[str]) -> int:
     """Runs `NAME [options]`.
 
     Args:
-        arguments: What stands behind `python -m benchmarks`.
+        arguments: Command line after `python -m benchmarks`.
 
     Returns:
-        The exit status: 2 where the command line or the input is at fault.
+        The exit status: 2 if the command line or the input is wrong.
     """
     known = names()
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -53,7 +51,7 @@ def main(arguments: list[str]) -> int:
         return 0 if arguments else 2
     name, *options = arguments
     if name not in known:
-        print(f"no benchmark {name!r}; there are {', '.join(known)}", file=sys.stderr)
+        print(f"there is no benchmark {name!r}; known are {', '.join(known)}", file=sys.stderr)
         return 2
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:

@@ -1,1 +1,1 @@
-"""Benchmarks of accuracy, and of what a prior is learnt from."""
+"""Benchmarks of accuracy, and of learning a prior."""

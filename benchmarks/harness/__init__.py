@@ -1,1 +1,1 @@
-"""What all benchmarks share: options, timing, records and their comparison."""
+"""Harness of all benchmarks: options, timing, records and their comparison."""

@@ -1,4 +1,4 @@
-"""Compares two results of one benchmark: the ratio of every number that both have."""
+"""Compares two results of one benchmark: the ratio of every number in both."""
 
 import argparse
 import math
@@ -18,13 +18,13 @@ def main(arguments: list[str]) -> None:
         type=float,
         default=0.0,
         metavar="SHARE",
-        help="print only what changed by more than this share, such as 0.05",
+        help="print only changes by more than this share, such as 0.05",
     )
     options = parser.parse_args(arguments)
     old, new = records.read(options.old), records.read(options.new)
     if old.get("benchmark") != new.get("benchmark"):
         raise ValueError(
-            "the files must be of one benchmark. "
+            "the files must be results of the same benchmark. "
             f"Received: {old.get('benchmark')!r} and {new.get('benchmark')!r}"
         )
     for part in ("machine", "versions"):
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> None:
                 print(f"{part} {key}: {before.get(key)} -> {after.get(key)}")
     rows = ratios(old["results"], new["results"])
     if not rows:
-        raise ValueError("the files share no number")
+        raise ValueError("the files must have numbers in common. Received: none")
     shown = [row for row in rows if not abs(row[3] - 1.0) <= options.beyond or not options.beyond]
     width = max((len(name) for name, *_ in shown), default=0)
     print(f"{'':{width}}  {'old':>12}  {'new':>12}  new / old")
@@ -44,15 +44,15 @@ def main(arguments: list[str]) -> None:
 
 
 def ratios(old, new) -> list[tuple[str, float, float, float]]:
-    """Returns the numbers that two nested results share.
+    """Returns the numbers that two nested results have in common.
 
     Args:
         old: Nested dicts and lists.
         new: The same.
 
     Returns:
-        Name, old and new value and new / old of each shared number, in the order of
-        `old`; 1 where both are 0, infinite or NaN where there is no ratio otherwise.
+        Name, old value, new value and new / old of each common number, in the order of
+        `old`. The ratio is 1 if both are 0, and infinite if only the old value is.
 
     >>> ratios({"a": {"b": 2, "c": "text"}, "d": [5.0]}, {"a": {"b": 3.0}, "e": 1})
     [('a.b', 2.0, 3.0, 1.5)]

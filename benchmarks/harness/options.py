@@ -1,4 +1,4 @@
-"""Options of the benchmarks: a parser whose errors are one line, and checks of values."""
+"""Command lines of the benchmarks: a parser with one-line errors, and readers of values."""
 
 import argparse
 import math
@@ -7,19 +7,19 @@ __all__ = ["Parser", "choices", "positive", "positive_int"]
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that raises where argparse prints its usage and exits."""
+    """An argument parser that raises errors, for which argparse prints its usage and exits."""
 
     def error(self, message):
-        """Raises what is wrong with the command line.
+        """Raises an error of the command line.
 
         Raises:
             ValueError: Always.
         """
-        raise ValueError(f"{message} (--help tells the options)")
+        raise ValueError(f"{message} (--help lists the options)")
 
 
 def positive_int(text: str) -> int:
-    """Reads a number of things, at least one.
+    """Reads a positive integer.
 
     >>> positive_int("12")
     12
@@ -49,7 +49,7 @@ def positive(text: str) -> float:
 
 
 def choices(*known: str):
-    """Returns a reader of names that are separated by commas.
+    """Returns a reader of names separated by commas.
 
     >>> choices("speed", "growth")("growth,speed")
     ('speed', 'growth')
@@ -60,7 +60,7 @@ def choices(*known: str):
         unknown = sorted(set(names) - set(known))
         if unknown:
             raise argparse.ArgumentTypeError(
-                f"must be of {', '.join(known)}, separated by commas. Received: {text}"
+                f"must be among {', '.join(known)}, separated by commas. Received: {text}"
             )
         return tuple(name for name in known if name in names)
 

@@ -1,4 +1,4 @@
-"""Results of benchmarks as files: JSON with the machine and the versions that made them."""
+"""Reads and writes results of benchmarks: JSON with the machine and the versions."""
 
 import datetime
 import importlib.metadata
@@ -24,11 +24,11 @@ def write(path, benchmark: str, results: dict, *, command: str, seed: int | None
         path: JSON file to write.
         benchmark: Name of the benchmark.
         results: The figures, nested dicts and lists of numbers and texts.
-        command: The command that made them.
+        command: Command that made them.
         seed: Seed of the run.
 
     Returns:
-        What was written: the arguments, date, machine and versions.
+        The content of the file: the arguments, date, machine and versions.
     """
     record = {
         "benchmark": benchmark,
@@ -44,35 +44,35 @@ def write(path, benchmark: str, results: dict, *, command: str, seed: int | None
 
 
 def read(path) -> dict[str, Any]:
-    """Reads what `write` wrote.
+    """Reads a file of `write`.
 
     Raises:
-        ValueError: If the file is no record of a benchmark.
+        ValueError: If the file is not the record of a benchmark.
         FileNotFoundError: If there is no such file.
     """
     try:
         record = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path} is no JSON: {error}") from error
+        raise ValueError(f"{path} must be JSON. Received: {error}") from error
     if not isinstance(record, dict) or not isinstance(record.get("results"), dict):
         raise ValueError(f"{path} must be the record of a benchmark. Received: no `results`")
     return record
 
 
 def to_json(content) -> str:
-    """Formats as JSON; a number that is not finite is an error, as JSON has none."""
+    """Formats as JSON; a number that is not finite is an error."""
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
 def write_whole(path, text: str) -> None:
-    """Writes a text file, whole or not at all; its folder is made if need be."""
+    """Writes a text file, whole or not at all, and makes its folder."""
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_text(path, text)
 
 
 def machine() -> dict[str, Any]:
-    """Describes this machine: processor, cores at hand, memory, system."""
+    """Describes this machine: processor, available cores, memory, system."""
     page = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "processor": _processor(),
@@ -83,7 +83,7 @@ def machine() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of Python, of the packages that matter, and of this project."""
+    """Returns the versions of Python, of the packages in use, and of this project."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -105,7 +105,7 @@ def _processor():
 
 
 def _commit():
-    """The commit of the project, with "+" where its code differs from it."""
+    """Returns the commit of the project, with "+" if the code was changed since."""
     try:
         head, changed = (
             subprocess.run(

@@ -1,1 +1,1 @@
-"""Benchmarks of the lift: speed, exactness and growth."""
+"""Benchmark of the lift: speed, first calls, exactness and growth."""

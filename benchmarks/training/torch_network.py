@@ -1,8 +1,7 @@
-"""A network of convolutions in PyTorch and its training step, as a process of its own.
+"""A convolutional network in PyTorch and its training step, in a process of its own.
 
-Run with a Python that has PyTorch: it needs neither TensorFlow nor this project. It reads
-requests from its standard input and answers on its standard output, one JSON a line; see
-`torch_step` for the other end.
+Its Python needs PyTorch, but neither TensorFlow nor this project. It reads requests from
+standard input and answers on standard output, one JSON a line; `torch_step` is its client.
 """
 
 import json
@@ -18,19 +17,19 @@ __all__ = ["Network", "serve"]
 
 
 class Network(nn.Module):
-    """Layers in the order in which they are computed, each fed by named earlier ones.
+    """Layers in the order of computation, each fed by named earlier ones.
 
     Args:
-        plan: List of dicts of `name`, `kind`, `inputs` (names) and what the kind needs, as
-            `torch_step.plan` makes it.
-        outputs: Names of the layers whose results are returned.
+        plan: List of dicts of `name`, `kind`, `inputs` (names) and the sizes of the kind, made
+            by `torch_step.plan`.
+        outputs: Names of the layers to return.
     """
 
     def __init__(self, plan: list[dict], outputs: list[str]):
         super().__init__()
         self.plan, self.outputs = plan, outputs
         self.layers = nn.ModuleDict({layer["name"]: _module(layer) for layer in plan})
-        # What no later layer reads is let go at once.
+        # Free each result after its last reader.
         self._last_reader = {name: layer["name"] for layer in plan for name in layer["inputs"]}
 
     def forward(self, inputs):
@@ -46,7 +45,7 @@ class Network(nn.Module):
 
 
 class _Padded(nn.Module):
-    """Pads with zeros first, where the two sides differ: (left, right, top, bottom)."""
+    """A module after zero padding that differs between sides: (left, right, top, bottom)."""
 
     def __init__(self, padding, module):
         super().__init__()
@@ -78,7 +77,7 @@ def _module(layer):
     if kind == "max_pool":
         return nn.MaxPool2d(layer["size"], layer["strides"], ceil_mode=True)
     if kind == "average_pool":
-        # Windows over the border are of fewer cells, and their mean is of those.
+        # Windows across the border have fewer cells and average over these.
         return nn.AvgPool2d(layer["size"], layer["strides"], ceil_mode=True)
     if kind == "batch_norm":
         return nn.BatchNorm2d(layer["channels"], layer["epsilon"], 1.0 - layer["momentum"])
@@ -92,14 +91,14 @@ def _module(layer):
 
 
 class Trainer:
-    """A network, in the memory layout of channels last, and its training step.
+    """A network in the channels-last memory layout, and its training step.
 
     Args:
-        plan: Of `Network`.
-        outputs: Of `Network`.
-        weights: Mapping of `<layer>/<number>` to the arrays of the Keras layer's weights.
-        learning_rate: Of SGD.
-        momentum: Of SGD.
+        plan: See `Network`.
+        outputs: See `Network`.
+        weights: Arrays of the Keras layers' weights by `<layer>/<number>`.
+        learning_rate: Learning rate of SGD.
+        momentum: Momentum of SGD.
     """
 
     def __init__(self, plan, outputs, weights, learning_rate, momentum):
@@ -110,7 +109,7 @@ class Trainer:
         )
 
     def step(self, inputs, targets) -> tuple[float, float]:
-        """Makes one step, on arrays with their channels last; returns seconds and loss."""
+        """Makes one step on channels-last arrays; returns seconds and loss."""
         inputs = {name: _tensor(array) for name, array in inputs.items()}
         targets = _tensor(targets)
         started = time.perf_counter()
@@ -124,7 +123,7 @@ class Trainer:
 
 
 def load(network, weights) -> None:
-    """Gives a network the weights of the Keras layers of the same names."""
+    """Copies the weights of the Keras layers of the same names into a network."""
     with torch.no_grad():
         for name, module in network.layers.items():
             module = getattr(module, "module", module)
@@ -137,7 +136,7 @@ def load(network, weights) -> None:
 
 
 def _tensor(array):
-    """Channels second for PyTorch, yet last in memory, as they came."""
+    """Returns a tensor with its channels second for PyTorch, but last in memory."""
     return torch.from_numpy(np.asarray(array)).permute(0, 3, 1, 2)
 
 

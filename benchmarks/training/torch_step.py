@@ -1,7 +1,7 @@
-"""The plain network's training step in PyTorch: the plan of a Keras model, run by a process.
+"""Training step of the plain network in PyTorch, from the plan of a Keras model.
 
-PyTorch is an extra of this benchmark alone. Its process has its own threads and its own
-memory, so the two libraries do not get in each other's way, and it may be another Python's.
+Only this benchmark needs PyTorch. It runs in a process of its own, perhaps of another Python,
+so that the two libraries share neither threads nor memory.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ _PROGRAM = pathlib.Path(__file__).with_name("torch_network.py")
 
 
 def is_installed(python: str = sys.executable) -> bool:
-    """Tells whether a Python has PyTorch."""
+    """Returns whether a Python has PyTorch."""
     code = "import importlib.util, sys; sys.exit(importlib.util.find_spec('torch') is None)"
     try:
         return subprocess.run([python, "-c", code], check=False).returncode == 0
@@ -37,11 +37,11 @@ def plan(model: tf.keras.Model) -> list[dict]:
         model: Keras model whose layers are each used once.
 
     Returns:
-        List of dicts, in an order in which they can be computed: `name`, `kind`, `inputs`,
-        the names of layers or of the model's inputs, and the sizes of the kind.
+        List of dicts in an order in which layers can be computed: `name`, `kind`, `inputs`
+        (names of layers or of the model's inputs) and the sizes of the kind.
 
     Raises:
-        ValueError: If a layer is of a kind that has no counterpart here.
+        ValueError: If a layer has no counterpart here.
     """
     producer = {id(tensor): name for name, tensor in model.input.items()}
     layers = []
@@ -93,7 +93,7 @@ def _describe(layer, shape):
 
 
 def _padding(size, kernel, stride):
-    """Zeros before and after that TensorFlow's "same" puts around `size` cells."""
+    """Returns how many zeros TensorFlow's "same" puts before and after `size` cells."""
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
 
@@ -102,17 +102,17 @@ class TorchTrainer(contextlib.AbstractContextManager):
     """The training step of a Keras model's twin in PyTorch; a context manager.
 
     Args:
-        model: Model of stages alone, as of `training_networks.build(..., "without", ...)`;
-            its weights are those that the twin begins with.
+        model: Model of stages alone, such as `training_networks.build(..., "without", ...)`;
+            the twin starts with its weights.
         threads: Number of threads.
-        python: The Python to run, which has PyTorch.
+        python: Python that has PyTorch.
 
     Attributes:
         version: Version of PyTorch.
-        num_parameters: Number of trained parameters of the twin.
+        num_parameters: Number of trained parameters.
 
     Raises:
-        ValueError: If the process fails; its own words are on the standard error.
+        ValueError: If the process fails, with its message on the standard error.
     """
 
     def __init__(self, model: tf.keras.Model, threads: int, python: str = sys.executable):
@@ -155,14 +155,14 @@ class TorchTrainer(contextlib.AbstractContextManager):
 
     def close(self) -> None:
         """Ends the process."""
-        with contextlib.suppress(BrokenPipeError):  # It has failed, and been told of.
+        with contextlib.suppress(BrokenPipeError):  # Its failure was reported before.
             self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
         self._folder.cleanup()
 
     def _ask(self, request):
-        with contextlib.suppress(BrokenPipeError):  # Told below: there is no answer.
+        with contextlib.suppress(BrokenPipeError):  # Reported below, as there is no answer.
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
         line = self._process.stdout.readline()

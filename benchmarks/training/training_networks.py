@@ -1,7 +1,7 @@
-"""The networks whose training steps are compared, and their one kind of step.
+"""Networks whose training steps are compared, and the step that all of them use.
 
-The network with the lift and the one without come from the same builder: a preset none of
-whose stages is fused has no lift between them.
+The networks with and without the lift come from the same builder: a preset without fused
+stages has no lift between them.
 """
 
 import dataclasses
@@ -16,7 +16,7 @@ from tf_lift.data.pipeline import targets as target_maps
 
 __all__ = ["VARIANTS", "Batch", "Trainer", "build", "copy_weights", "draw_batch"]
 
-# Arguments of the builder. What is without the lift has no stage fused.
+# Arguments of the builder; `None` for the network without fused stages, and so without a lift.
 VARIANTS: dict[str, dict | None] = {
     "whole": {"lift_gradient": True, "jit_compile": False},
     "whole_jit": {"lift_gradient": True, "jit_compile": True},
@@ -25,17 +25,17 @@ VARIANTS: dict[str, dict | None] = {
     "without": None,
 }
 MOMENTUM = 0.9
-# Timing needs weights that move and stay finite, no more: images are noise, and the loss sums
+# Timing only needs weights that change and stay finite: images are noise, and the loss sums
 # over thousands of cells.
 LEARNING_RATE = 1e-7
 
 
 @dataclasses.dataclass(frozen=True)
 class Batch:
-    """What one step is given.
+    """Input of one step.
 
     Attributes:
-        inputs: The network's inputs by name, `image` and, where it has one, `centre_map`.
+        inputs: The network's inputs by name: `image` and, if it has one, `centre_map`.
         targets: Belief maps for every stage, `[batch, H, W, num_joints + 1]`.
     """
 
@@ -52,7 +52,7 @@ def build(preset, variant: str, prior: tf_lift.PosePrior) -> tf.keras.Model:
         prior: Pose prior.
 
     Returns:
-        A model of all the outputs, or of the stages alone where there is no lift.
+        A model with all outputs, or with those of the stages if there is no lift.
     """
     arguments = VARIANTS[variant]
     if arguments is not None:
@@ -88,9 +88,8 @@ def draw_batch(model: tf.keras.Model, preset, batch_size: int, rng) -> Batch:
 class Trainer:
     """A network and its training step: forward, the loss P8, gradients, SGD with momentum.
 
-    The convolutions are never compiled by XLA; of the lift the layer's own `jit_compile`
-    decides. A step computes all the network's outputs, as a run that reports its errors
-    does.
+    XLA never compiles the convolutions; the layer's own `jit_compile` decides about the lift.
+    A step computes all outputs of the network, like a run that reports its errors.
 
     Args:
         model: Network of `build`.
@@ -110,7 +109,7 @@ class Trainer:
                 loss = tf.add_n([loss_of(targets, outputs[name]) for name in stages])
             gradients = tape.gradient(loss, model.trainable_variables)
             optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
-            # Returned, or TensorFlow would leave out what is in no loss: the last lift.
+            # Returned because TensorFlow would otherwise prune the last lift, which is in no loss.
             return loss, {name: outputs[name] for name in outputs if name not in stages}
 
         self._step = step
@@ -136,7 +135,7 @@ class Trainer:
 
 
 def copy_weights(source: tf.keras.Model, target: tf.keras.Model) -> None:
-    """Gives layers the weights of those of the same name in another network."""
+    """Copies the weights of layers to those of the same names in another network."""
     known = {layer.name: layer for layer in source.layers}
     for layer in target.layers:
         if layer.weights:

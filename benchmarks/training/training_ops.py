@@ -1,4 +1,4 @@
-"""What the operations between two stages cost by themselves, at a network's shapes."""
+"""Time of the operations between two stages, each alone, at a network's shapes."""
 
 import functools
 import time
@@ -8,14 +8,14 @@ import tensorflow as tf
 
 __all__ = ["largest_tensors", "measure", "operations", "uses"]
 
-# Calls before the clock runs: tracing, XLA's compilation, and the first memory.
+# Calls before timing starts: tracing, XLA's compilation, first allocations.
 _NUM_WARM = 5
 
 
 def uses(model: tf.keras.Model) -> dict[str, tuple[int, int]]:
-    """Counts how often a step computes each operation forward, and how often backward.
+    """Counts how often a step computes each operation forward and backward.
 
-    The last stage's maps are decoded and lifted too, with no loss behind them.
+    The maps of the last stage are decoded and lifted too, but are in no loss.
     """
     fused = sum(layer.name.endswith("_fusion") for layer in model.layers)
     return {
@@ -43,7 +43,7 @@ def operations(model: tf.keras.Model, batch_size: int, rng) -> dict[str, tuple]:
     fusion = next(layer for layer in model.layers if layer.name.endswith("_fusion"))
     return {
         "maps_to_landmarks": (model.get_layer("decoder"), lambda: [maps()]),
-        # What the next operation reads; its 3D pose has no gradient in training.
+        # The output that the next operation reads; in training the 3D pose has no gradient.
         "lift": (lambda x: lift(x)["landmarks"], lambda: [landmarks()]),
         "landmarks_to_maps": (model.get_layer("projection"), lambda: [landmarks()]),
         "fusion": (lambda x, y: fusion([x, y]), lambda: [maps(), maps()]),
@@ -53,9 +53,9 @@ def operations(model: tf.keras.Model, batch_size: int, rng) -> dict[str, tuple]:
 def measure(model: tf.keras.Model, batch_size: int, rounds: int, rng) -> dict:
     """Times every operation alone: forward, and forward with the gradient of its inputs.
 
-    Inputs and upstream gradients are fresh in every round, and the operations take turns.
-    What one call of a compiled function costs, an eighth to a quarter of a millisecond, is in
-    the figures: they are upper bounds.
+    Inputs and upstream gradients are new in every round, and the operations take turns. The
+    figures include the call of a compiled function, an eighth to a quarter of a millisecond:
+    they are upper bounds.
 
     Args:
         model: A whole network of `training_networks.build` whose lift is not compiled by
@@ -83,7 +83,7 @@ def measure(model: tf.keras.Model, batch_size: int, rounds: int, rng) -> dict:
     keys = list(calls)
     seconds: dict[tuple, list] = {key: [] for key in keys}
     for number in range(_NUM_WARM + rounds):
-        # In another order every time: what follows its like finds its tables in the cache.
+        # In another order every time: a function after its like finds its tables in the cache.
         for index in rng.permutation(len(keys)):
             function, draw = calls[keys[index]]
             inputs = draw()
@@ -106,7 +106,7 @@ def _with_gradient(operation):
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             value = operation(*inputs)
-        # The weight of the fusion, too.
+        # The variables include the weight of the fusion.
         sources = [*inputs, *tape.watched_variables()]
         return value, tape.gradient(value, sources, upstream)
 

@@ -1,8 +1,8 @@
-"""One training step of a network with the lift, without it, and in PyTorch, taking turns.
+"""One training step of networks with and without the lift, and in PyTorch.
 
-The network with lift, projection, fusion and all their gradients; with the lift forward only;
-the same towers, stages and losses without them; and the twin of the last in PyTorch where
-there is one. All are trained by one kind of step, on the same fresh noise.
+The network with lift, projection, fusion and all their gradients; with the lift in the
+forward pass only; the same towers, stages and losses without them; and the twin of the last
+in PyTorch if it is installed. All take turns with the same kind of step on the same noise.
 """
 
 import argparse
@@ -22,15 +22,15 @@ from tf_lift.training.config import TrainConfig
 
 __all__ = ["evaluate", "main", "take_turns"]
 
-# Of the full-size networks a step takes seconds.
+# Networks whose steps take seconds.
 _FULL_SIZE = ("vgg", "original")
 _FULL_SIZE_BATCH = 2
 _FULL_SIZE_ROUNDS, _ROUNDS = 5, 30
-# The first step traces, the second finds its memory.
+# The first step traces, the second allocates memory.
 _NUM_WARM = 2
-# Rounds of an operation alone, which takes a millisecond.
+# Rounds of one operation, which takes a millisecond.
 _OPERATION_ROUNDS = 200
-# How far the twins' losses may lie apart, of which the second is of an updated network.
+# Largest relative difference between the first two losses of the twins.
 _TWIN_TOLERANCE = 1e-3
 
 
@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> None:
     """Runs the benchmark.
 
     Args:
-        arguments: What stands behind the name of the benchmark.
+        arguments: Command line after the name of the benchmark.
 
     Raises:
         ValueError: If an option is out of its range, or a step goes wrong.
@@ -77,11 +77,11 @@ def main(arguments: list[str]) -> None:
 def _parse(arguments):
     parser = argparse.ArgumentParser("python -m benchmarks training_step", description=__doc__)
     parser.add_argument("--presets", default="vgg,tiny", help="by default vgg,tiny")
-    parser.add_argument("--rounds", type=int, help="by default 5 of a full-size network, else 30")
+    parser.add_argument("--rounds", type=int, help="by default 5 for a full-size network, else 30")
     parser.add_argument(
-        "--batch", type=int, help="by default 2 of a full-size network, else its own"
+        "--batch", type=int, help="by default 2 for a full-size network, else that of its training"
     )
-    parser.add_argument("--threads", type=int, help="by default as many as there are cores")
+    parser.add_argument("--threads", type=int, help="by default the number of cores")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--torch-python",
@@ -106,7 +106,7 @@ def _set_threads(threads):
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
     except RuntimeError as error:
-        raise ValueError("`--threads` must be set before TensorFlow has begun") from error
+        raise ValueError("`--threads` must be set before TensorFlow starts") from error
 
 
 def evaluate(
@@ -132,13 +132,13 @@ def evaluate(
         threads: Threads of PyTorch.
         torch_python: The Python that has PyTorch; `None` skips it.
         operation_rounds: Number of calls of each operation alone.
-        tick: Takes what is being done and the share of it that is.
+        tick: Called with the name of the current part and the share of it that is done.
 
     Returns:
-        Dict of `seconds`, of each network all its rounds; `median_s`; `over_without`, the
-        median over rounds of its step's time over that of the network without the lift in
-        the same round; `torch`, or `None`; `operations` and `largest_tensors` of
-        `training_ops`; and what was measured.
+        Dict of `seconds`, all rounds of each network; `median_s`; `over_without`, the median
+        over rounds of its step's time over that of the network without the lift in the same
+        round; `torch`, or `None`; `operations` and `largest_tensors` of `training_ops`; and
+        the sizes of the run.
     """
     tf.keras.utils.set_random_seed(seed)
     rng = np.random.default_rng(seed)
@@ -147,7 +147,7 @@ def evaluate(
     for number, name in enumerate(names):
         tick("build", number / len(names))
         networks[name] = training_networks.build(preset, name, prior)
-        # All begin alike; the fusions' weights are those of the preset anyhow.
+        # All start with the same weights; those of the fusions come from the preset.
         training_networks.copy_weights(networks[names[0]], networks[name])
     contestants = {name: training_networks.Trainer(model) for name, model in networks.items()}
     whole, without = networks["whole"], networks["without"]
@@ -190,18 +190,17 @@ def evaluate(
 
 
 def take_turns(contestants: dict, draw, rounds: int, rng, tick=lambda share: None):
-    """Lets every contestant make a step on the same batch, in another order every round.
+    """Times a step of every contestant on the same batch, in another order every round.
 
     Args:
         contestants: Functions of a batch that return seconds and loss, by name.
-        draw: Returns a fresh batch.
-        rounds: Number of rounds that count; some come before.
+        draw: Returns a new batch.
+        rounds: Number of timed rounds, after a few others.
         rng: Random generator.
-        tick: Takes the share of the rounds that is done.
+        tick: Called with the share of the rounds that is done.
 
     Returns:
-        Of each contestant the list of seconds of the rounds that count, and the list of
-        losses of all rounds.
+        Seconds of the timed rounds, and losses of all rounds, of each contestant.
     """
     names = list(contestants)
     seconds: dict[str, list] = {name: [] for name in names}
@@ -219,24 +218,24 @@ def take_turns(contestants: dict, draw, rounds: int, rng, tick=lambda share: Non
 
 
 def _ratio(values, others):
-    """The median over rounds of a ratio within the round: drifts of the machine cancel."""
+    """Returns the median over rounds of a ratio within the round: drifts cancel."""
     return float(np.median(np.divide(values, others)))
 
 
 def _twin_difference(model, losses):
-    """The largest relative difference of the first losses, which tells whether it is a twin."""
+    """Returns the largest relative difference of the first losses, after checking it."""
     tensorflow, torch = (np.array(losses[name][:_NUM_WARM]) for name in ("without", "torch"))
     difference = float(np.max(np.abs(torch / tensorflow - 1.0)))
     random = any(isinstance(layer, tf.keras.layers.Dropout) for layer in model.layers)
     if difference > _TWIN_TOLERANCE and not random:
         raise ValueError(
-            f"PyTorch's network is another: its losses are {torch}, TensorFlow's {tensorflow}"
+            f"PyTorch's network differs: its losses are {torch}, TensorFlow's {tensorflow}"
         )
     return difference
 
 
 def _shares(whole, step_s, batch_size, rounds, rng):
-    """The operations' own times with how much of a step they would be."""
+    """Returns the operations' times with their shares of a step."""
     measured = training_ops.measure(whole, batch_size, rounds, rng)
     for name, (forward, backward) in training_ops.uses(whole).items():
         for its in measured[name].values():
@@ -247,7 +246,7 @@ def _shares(whole, step_s, batch_size, rounds, rng):
 
 
 def _table(preset, result):
-    """Returns tables in Markdown: of the steps and of the operations."""
+    """Returns Markdown tables of the steps and of the operations."""
     lines = [
         f"{preset}: {result['image_size']} px, batch {result['batch_size']}, "
         f"{result['rounds']} rounds",
@@ -284,7 +283,7 @@ def _table(preset, result):
 
 @contextlib.contextmanager
 def _progress(console, preset):
-    """Yields what shows a bar of what is being done."""
+    """Shows a progress bar; yields a function of the current part and its share."""
     columns = (
         "[progress.description]{task.description}",
         progress.BarColumn(),

@@ -1,4 +1,4 @@
-"""Fixtures of the tests of the benchmarks, which stand beside the package, not in it."""
+"""Fixtures of the tests of the benchmarks, which are outside the package."""
 
 import functools
 import pathlib
@@ -14,7 +14,7 @@ if str(PROJECT) not in sys.path:
 
 @pytest.fixture(scope="session")
 def poses_file(tmp_path_factory):
-    """A file of poses of six subjects, those of two splits among them, in clips of 4 to 40."""
+    """Writes poses of six subjects, of two splits and others, in clips of 4 to 40."""
     import tf_lift
 
     rng = np.random.default_rng(3)
@@ -28,7 +28,7 @@ def poses_file(tmp_path_factory):
         ]
     )
     poses = tf_lift.PosePrior.load("cmu").sample(len(subject), seed=5)
-    # Where they stand must not matter.
+    # Their places must not matter.
     poses += rng.uniform(-2000, 2000, [len(poses), 1, 3])
     path = tmp_path_factory.mktemp("poses") / "poses.npz"
     np.savez(path, poses=poses.astype(np.float32), subject=subject, clip=clip)
@@ -37,7 +37,7 @@ def poses_file(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def small_methods():
-    """Learning in a second: a narrow network, few views for the linear regression."""
+    """Shortens training to a second: a narrow network, few views for the regression."""
     from benchmarks.accuracy import martinez, methods
 
     small = {"width": 64, "num_blocks": 1, "batch_size": 64, "learning_rate": 5e-3}

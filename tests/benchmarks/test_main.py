@@ -26,7 +26,7 @@ def test_help_lists_benchmarks_and_not_their_parts(capsys):
 def test_unknown_names_are_one_line(capsys):
     assert command_line.main(["acuracy"]) == 2
     captured = capsys.readouterr()
-    assert captured.err.startswith("no benchmark 'acuracy'; there are accuracy, ")
+    assert captured.err.startswith("there is no benchmark 'acuracy'; known are accuracy, ")
     assert captured.err.count("\n") == 1 and not captured.out
 
 

@@ -13,7 +13,7 @@ FAST = "mean_pose,linear,linear_corrupted,network,network_corrupted,ours_plain"
 
 @pytest.fixture(scope="module")
 def run(poses_file, tmp_path_factory):
-    """Folder of a small run of the whole benchmark, and its results."""
+    """Runs the whole benchmark on little data; returns its folder and results."""
     folder = tmp_path_factory.mktemp("accuracy")
     page = folder / "page.md"
     page.write_text(f"before\n\n{report.BEGIN}\nold\n{report.END}\n\nafter\n")
@@ -97,12 +97,12 @@ def test_kept_results_are_taken_and_others_made_again(run, poses_file, monkeypat
     assert not made
     assert again("--methods linear --rerun linear --test-poses 20")["errors"] != results["errors"]
     assert len(made) == 2
-    # Kept for other settings.
+    # Results of other settings are not reused.
     again("--methods network --test-poses 20 --seed 1")
     assert len(made) == 2
     again("--methods network_corrupted --test-poses 21")
     assert len(made) == 2
-    # Steps of the network change nothing of what is no network.
+    # The number of network steps does not matter to other methods.
     again("--methods ours_plain --test-poses 20 --network-steps 3")
     assert not made
     again("--methods network_corrupted --test-poses 21 --network-steps 3")

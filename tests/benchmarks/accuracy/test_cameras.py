@@ -8,7 +8,7 @@ import tf_lift
 
 @pytest.fixture
 def benchmark(monkeypatch):
-    """The benchmark at two distances and one pitch, with methods that err by a known amount."""
+    """Reduces the benchmark to two distances and one pitch, with methods of known errors."""
     from benchmarks.accuracy import cameras
 
     truth = {}

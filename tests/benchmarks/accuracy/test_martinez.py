@@ -28,7 +28,7 @@ def test_network_learns():
     inputs, outputs = linear_task()(500)
     assert losses[-1][1] < 0.1 * np.mean(outputs**2)
     assert budget["final_loss"] == losses[-1][1] and budget["steps"] == 400
-    # As it predicts: by the moving averages, which have settled.
+    # Predictions use the moving averages, which have converged.
     error = np.mean((network(tf.constant(inputs)).numpy() - outputs) ** 2)
     assert error < 0.1 * np.mean(outputs**2)
 

@@ -48,7 +48,7 @@ def test_errors_are_distances(rng):
     from benchmarks.accuracy import skeletons as benchmark
 
     poses = rng.standard_normal([6, 17, 3]) * 300
-    lifted = poses + [5.0, -7.0, 11.0]  # Where they stand does not count.
+    lifted = poses + [5.0, -7.0, 11.0]  # Their places do not count.
     lifted[:, skeletons.H36M_17.joint_names.index("left_wrist")] += [30, 0, 40]
     errors = benchmark._errors(lifted, poses)
     np.testing.assert_allclose(errors["mpjpe"], 50 / 17)

@@ -16,7 +16,7 @@ def test_views_are_turned_about_the_vertical(poses, rng):
     np.testing.assert_array_equal(joints_3d[:, 0], 0.0)
     # y points down: the camera's y is minus the world's z, in every view.
     np.testing.assert_allclose(joints_3d[..., 1], -centred[..., 2], atol=1e-3)
-    # What maps the world to the camera is a rotation, not a reflection.
+    # The map from world to camera is a rotation, not a reflection.
     for before, after in zip(centred[:20], joints_3d[:20], strict=True):
         matrix = np.linalg.lstsq(before, after, rcond=None)[0]
         np.testing.assert_allclose(matrix @ matrix.T, np.eye(3), atol=1e-4)
@@ -44,7 +44,7 @@ def test_projection_is_orthographic_at_random_scales(poses, rng):
 
 
 @pytest.mark.parametrize("num_missing", [0, 1, 6])
-def test_so_many_landmarks_are_missing_but_never_the_pelvis(poses, rng, num_missing):
+def test_the_number_of_missing_landmarks_is_exact_and_spares_the_pelvis(poses, rng, num_missing):
     seen = views.corrupt(views.make_views(poses, rng), num_missing, 0.0, rng)
     np.testing.assert_array_equal((~seen.visibility).sum(axis=1), num_missing)
     assert seen.visibility[:, 0].all()
@@ -62,7 +62,7 @@ def test_number_of_missing_landmarks_can_differ_by_pose(poses, rng):
 
 
 @pytest.mark.parametrize("noise_px", [2.0, 10.0])
-def test_noise_is_of_so_many_pixels_on_a_person_of_300(poses, rng, noise_px):
+def test_noise_has_its_stddev_on_a_person_of_300_px(poses, rng, noise_px):
     exact = views.make_views(poses, rng)
     noisy = views.corrupt(exact, 0, noise_px, rng)
     height = np.ptp(exact.landmarks, axis=1).max(axis=-1)

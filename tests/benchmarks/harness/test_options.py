@@ -25,8 +25,11 @@ def test_values_are_read(parser):
         (["--rate", "-1"], "--rate: must be a positive number. Received: -1"),
         (["--rate", "nan"], "--rate: must be a positive number. Received: nan"),
         (["--rate", "inf"], "--rate: must be a positive number. Received: inf"),
-        (["--parts", "first,fourth"], "--parts: must be of first, second, third, .*first,fourth"),
-        (["--parts", ""], "--parts: must be of first"),
+        (
+            ["--parts", "first,fourth"],
+            "--parts: must be among first, second, third, .*first,fourth",
+        ),
+        (["--parts", ""], "--parts: must be among first"),
         (["--colour", "red"], "unrecognized arguments: --colour red"),
     ],
 )

@@ -45,7 +45,7 @@ def test_a_file_is_replaced_whole(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [("{", "is no JSON"), ("[1]", "`results`"), ("{}", "`results`")]
+    ("content", "message"), [("{", "must be JSON"), ("[1]", "`results`"), ("{}", "`results`")]
 )
 def test_files_that_are_no_records_are_errors(tmp_path, content, message):
     path = tmp_path / "bad.json"
@@ -87,8 +87,8 @@ def test_results_that_share_nothing_are_errors(tmp_path):
     paths = [str(tmp_path / name) for name in ("old.json", "new.json")]
     write(paths[0], {"a": 1})
     write(paths[1], {"a": 1}, benchmark="accuracy")
-    with pytest.raises(ValueError, match="one benchmark. Received: 'lift' and 'accuracy'"):
+    with pytest.raises(ValueError, match="the same benchmark. Received: 'lift' and 'accuracy'"):
         compare.main(paths)
     write(paths[1], {"b": 1})
-    with pytest.raises(ValueError, match="share no number"):
+    with pytest.raises(ValueError, match="must have numbers in common"):
         compare.main(paths)

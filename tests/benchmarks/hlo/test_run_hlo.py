@@ -84,7 +84,7 @@ def test_joints_far_off_are_not_as_expected(run_hlo, offset):
 
 @pytest.mark.parametrize(("count", "expected"), [(2, True), (3, False)])
 def test_few_poses_may_choose_another_candidate(run_hlo, count, expected):
-    """2 of 2000 poses are 0.1 %; their joints and energies are no matter then."""
+    """2 of 2000 poses are 0.1 %; their joints and energies do not count then."""
     program = _program()
 
     def turn(angles):

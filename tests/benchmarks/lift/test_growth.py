@@ -33,7 +33,7 @@ def test_each_size_is_run_once_and_exponents_are_of_the_last_two(growth, monkeyp
 
     def run(point):
         asked.append(point)
-        # What one pose takes is all overhead.
+        # One pose takes nothing but overhead.
         seconds = 0.9 if point["batch"] == 1 else point["batch"] ** 2 / 16
         return _figures(seconds, 10 * point["batch"])
 

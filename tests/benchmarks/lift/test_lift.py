@@ -43,7 +43,7 @@ def command_line_main(arguments):
 
 @pytest.fixture
 def small_device(monkeypatch):
-    """Figures of the device in a second."""
+    """Makes the measurement of the device take a second."""
     from benchmarks.lift import devices
 
     monkeypatch.setattr(devices, "BATCHES", (4,))
@@ -53,7 +53,7 @@ def small_device(monkeypatch):
 
 @pytest.fixture
 def measured_parts(monkeypatch, growth_results):
-    """Parts that are tested elsewhere; returns the options that each was given."""
+    """Replaces the parts, which are tested elsewhere; returns the options of each."""
     asked = {}
     figures = {"seconds": 0.5, "poses_per_second": 8.0, "first_call_seconds": 2.0}
 
@@ -188,7 +188,7 @@ def test_all_tables_are_printed_of_their_results(lift, growth_results):
     [
         (
             ["--parts", "speed,taste"],
-            "must be of speed, missing, startup, exactness",
+            "must be among speed, missing, startup, exactness",
         ),
         (["--batch", "0"], "must be a positive integer. Received: 0"),
         (["--bandwidth", "-3"], "must be a positive number. Received: -3"),

@@ -66,7 +66,7 @@ def test_plan_is_computable_in_its_order(model):
 
 def test_plan_has_the_sizes_of_the_layers(model):
     layers = {layer["name"]: layer for layer in torch_step.plan(model)}
-    # 40 px in steps of 4 with 5 px each: one more than there are, behind.
+    # Windows of 5 px in steps of 4 over 40 px need one more pixel, at the end.
     first = layers["tower_conv_1"]
     assert (first["padding_x"], first["padding_y"]) == ((0, 1), (0, 1))
     assert (first["in_channels"], first["filters"], first["strides"]) == (3, 4, [4, 4])
@@ -109,7 +109,7 @@ def test_a_process_that_fails_is_an_error(model, monkeypatch, tmp_path):
 
 def test_absence_of_pytorch_is_told(tmp_path):
     assert not torch_step.is_installed(str(tmp_path / "python"))
-    # Without site packages there is none.
+    # A Python without site packages has no PyTorch.
     bare = tmp_path / "bare"
     bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n')
     bare.chmod(0o755)

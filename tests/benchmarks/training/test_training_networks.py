@@ -22,7 +22,7 @@ NANO = Preset(
 
 @pytest.fixture
 def quick(monkeypatch):
-    """A learning rate under which the weights of these small networks move."""
+    """Sets a learning rate that changes the weights of these small networks."""
     monkeypatch.setattr(training_networks, "LEARNING_RATE", 1e-3)
 
 
@@ -59,7 +59,7 @@ def test_batches_are_fresh_and_fit_the_network(tiny_prior, rng):
     assert first.inputs["centre_map"].shape == (3, 32, 32, 1)
     assert first.targets.shape == (3, 8, 8, 18)
     assert {array.dtype for array in (*first.inputs.values(), first.targets)} == {np.dtype("f4")}
-    # Landmarks and, where there is none, background.
+    # Landmarks, and background elsewhere.
     assert first.targets[..., :-1].max() > 0.3 and first.targets[..., -1].max() > 0.3
     for name, array in first.inputs.items():
         assert (array != second.inputs[name]).any()

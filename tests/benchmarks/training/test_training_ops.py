@@ -21,7 +21,7 @@ def model(tiny_prior):
 
 
 def test_uses_are_those_of_the_stages(model):
-    # Three decoded and lifted, two of them on the way to a loss.
+    # Three stages are decoded and lifted; two of them reach a loss.
     assert training_ops.uses(model) == {
         "maps_to_landmarks": (3, 2),
         "lift": (3, 2),

@@ -19,7 +19,7 @@ NANO = Preset(
 
 @pytest.fixture(scope="module")
 def result(tiny_prior):
-    """Of three of the networks: what the others are, `test_training_networks` looks at."""
+    """Measures three of the networks; `test_training_networks` tests the others."""
     some = {
         name: training_networks.VARIANTS[name] for name in ("whole", "forward_only_jit", "without")
     }
@@ -44,7 +44,7 @@ def test_contestants_take_turns_on_the_same_batches(rng):
     seconds, losses = training_step.take_turns(
         contestants, lambda: next(batches), 6, rng, shares.append
     )
-    # Two rounds come before those that count.
+    # Two rounds come before the timed ones.
     assert seconds == {"a": [1.0] * 6, "b": [2.0] * 6, "c": [3.0] * 6}
     assert losses == {name: list(map(float, range(8))) for name in names}
     orders = [tuple(name for batch, name in log if batch == number) for number in range(8)]
@@ -90,16 +90,16 @@ def test_shares_are_of_all_uses(result):
 def test_another_network_in_pytorch_is_an_error(tiny_prior):
     model = training_networks.build(NANO, "without", tiny_prior)
     losses = {"without": [10.0, 9.0, 8.0], "torch": [10.001, 9.0, 1.0]}
-    # What follows the first two is of networks that rounding has driven apart.
+    # Rounding separates the networks after the first two losses.
     assert training_step._twin_difference(model, losses) == pytest.approx(1e-4)
     losses["torch"][1] = 9.1
-    with pytest.raises(ValueError, match="PyTorch's network is another"):
+    with pytest.raises(ValueError, match="PyTorch's network differs"):
         training_step._twin_difference(model, losses)
 
 
 @pytest.fixture
 def canned(monkeypatch, result):
-    """Replaces the measurement; returns the arguments that it is called with."""
+    """Replaces the measurement; returns the arguments of its calls."""
     calls = []
 
     def evaluate(preset, prior, *, tick, **arguments):
@@ -148,10 +148,10 @@ def test_table_tells_of_pytorch(result):
         (["--rounds", "0"], "`--rounds` must be at least 1. Received: 0"),
         (["--batch", "-1"], "`--batch` must be at least 1. Received: -1"),
         (["--presets", "tiny,huge"], "`preset` must be one of .* Received: 'huge'"),
-        (["--threads", "64"], "`--threads` must be set before TensorFlow has begun"),
+        (["--threads", "64"], "`--threads` must be set before TensorFlow starts"),
     ],
 )
 def test_bad_options_are_errors(arguments, message, canned):
-    # TensorFlow has begun with the fixture.
+    # The fixture has started TensorFlow.
     with pytest.raises(ValueError, match=message):
         training_step.main(arguments)
