@@ -6,7 +6,7 @@ work is in `tf_lift.training`.
 
 import sys
 
-from tf_lift import cli
+import tf_lift_command
 
 
 def main(argv=None) -> int:
@@ -18,7 +18,7 @@ def main(argv=None) -> int:
     Returns:
         The exit code: 0, or 2 after a message for bad input.
     """
-    return cli.main(["train", *(sys.argv[1:] if argv is None else argv)])
+    return tf_lift_command.main(["train", *(sys.argv[1:] if argv is None else argv)])
 
 
 if __name__ == "__main__":

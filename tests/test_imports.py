@@ -65,6 +65,46 @@ def test_imports_point_one_way(module):
         assert part in {"cli", "inference", "training"}
 
 
+# Order of the rooms of data: each may import itself and those that its entry names.
+ALLOWED_IN_DATA = {
+    "motion": set(),
+    "formats": {"motion"},
+    "synthetic": {"formats", "motion"},
+    "datasets": {"formats", "motion"},
+    "pipeline": {"formats", "motion", "synthetic"},
+}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        name
+        for name in MODULES
+        if name.startswith(tuple(f"tf_lift.data.{r}" for r in ALLOWED_IN_DATA))
+    ],
+)
+def test_imports_of_data_point_one_way(module):
+    room = module.split(".")[2]
+    rooms = {
+        name.split(".")[2]
+        for name in imported_names(MODULES[module])
+        if name.startswith("tf_lift.data.")
+    }
+    assert rooms & set(ALLOWED_IN_DATA) <= ALLOWED_IN_DATA[room] | {room}
+
+
+def test_only_the_lift_knows_its_fast_paths():
+    fast = "tf_lift.ops.lift.fast"
+    importing = {
+        module
+        for module, path in MODULES.items()
+        if module.startswith("tf_lift.ops.lift.")
+        and not module.startswith(fast)
+        and any(name == fast or name.startswith(f"{fast}.") for name in imported_names(path))
+    }
+    assert importing == {"tf_lift.ops.lift.lift"}
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_keras_is_reached_through_tensorflow_alone(module):
     roots = {name.split(".")[0] for name in imported_names(MODULES[module])}
@@ -84,6 +124,10 @@ def test_operations_know_no_keras(module):
 def test_public_names_exist():
     for name in tf_lift.__all__:
         assert getattr(tf_lift, name) is not None
+        assert name in dir(tf_lift) or name == "__version__"
+        assert f"`{name}`" in tf_lift.__doc__ or name == "__version__"
+    with pytest.raises(AttributeError, match="no attribute 'lifter'"):
+        tf_lift.lifter  # noqa: B018
     assert tf_lift.lift.__module__ == "tf_lift.lifting"
     assert callable(tf_lift.ops.belief_maps.to_landmarks)
 
@@ -111,23 +155,30 @@ def test_import_registers_every_keras_class():
     assert "tensorflow_addons" not in loaded
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["no-such-command"]])
-def test_command_line_answers_before_tensorflow_is_loaded(arguments):
-    loaded = run_python(
-        f"import json, sys; sys.argv = ['/usr/bin/tf-lift', *{arguments}]\n"
-        "from tf_lift.cli import main\n"
-        "main()\n"
+def run_command(arguments, code="main()"):
+    """Runs code after the console script's import; returns the names of the loaded modules."""
+    return run_python(
+        f"import json, sys; sys.argv = ['anything', *{arguments}]\n"
+        f"from tf_lift_command import main\n{code}\n"
         "print(json.dumps(sorted(sys.modules)))"
     )
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["train", "--help"], ["lift", "--help"], ["no-such-command"]]
+)
+def test_command_line_answers_before_tensorflow_is_loaded(arguments):
+    loaded = run_command(arguments)
     assert "tf_lift.cli" in loaded
     assert not {"tensorflow", "matplotlib", "scipy"} & set(loaded)
 
 
 def test_command_line_sees_the_public_names():
-    module = run_python(
-        "import json, sys; sys.argv = ['tf-lift']\n"
-        "import tf_lift\n"
-        "before = 'tensorflow' in sys.modules\n"
-        "print(json.dumps([before, tf_lift.PosePrior.__name__, tf_lift.layers.__name__]))"
-    )
-    assert module == [False, "PosePrior", "tf_lift.layers"]
+    code = "import tf_lift; assert 'tensorflow' not in sys.modules\n"
+    code += "assert tf_lift.PosePrior.__name__ == 'PosePrior'\nassert tf_lift.layers.__all__"
+    assert {"tf_lift.prior", "tf_lift.layers"} <= set(run_command([], code))
+
+
+def test_name_of_the_program_changes_nothing():
+    code = "import json, sys; sys.argv = ['/usr/bin/tf-lift']\nimport tf_lift\n"
+    assert run_python(code + "print(json.dumps('tf_lift.layers' in sys.modules))") is True

@@ -20,7 +20,7 @@ def wheel(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     source.mkdir()
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "tf_lift_command.py"):
         shutil.copy(PROJECT / name, source)
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PROJECT / "tf_lift", source / "tf_lift", ignore=ignored)
@@ -39,6 +39,7 @@ def test_wheel_holds_the_package_and_its_data(wheel):
         for pattern in ("*.py", "*.npz", "maps/*.json", "py.typed")
         for path in (PROJECT / "tf_lift").rglob(pattern)
     }
+    sources.add("tf_lift_command.py")
     assert "tf_lift/py.typed" in sources
     assert "tf_lift/prior/cmu_h36m17.npz" in sources
     assert sources <= names

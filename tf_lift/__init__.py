@@ -1,9 +1,22 @@
-"""3D human pose from images or 2D landmarks: belief maps fused with a 3D pose prior."""
+"""3D human pose from images or 2D landmarks: belief maps fused with a 3D pose prior.
 
-import importlib
-import pathlib
+Public names:
+
+- `lift`, `lift_with_camera`, `LiftOptions`, `Camera`: 2D landmarks to 3D poses;
+- `PosePrior`, `prior`: pose priors, shipped or learnt from motion capture;
+- `layers`, `losses`, `metrics`: Keras classes for networks of your own;
+- `models`, `build_lifting_cpm`, `training`, `evaluation`: the paper's network;
+- `export_saved_model`, `inference`: trained networks at work, on a server or on photos;
+- `data`, `skeletons`, `ops`: motion capture and images, joint conventions, tensor functions.
+
+The `__all__` of each of these modules lists its public names. All else, and every module that
+is not listed, is internal and may change without notice.
+"""
+
 import sys
 from typing import TYPE_CHECKING
+
+from tf_lift.io import lazy
 
 __version__ = "0.1.0"
 
@@ -14,7 +27,9 @@ __all__ = [
     "__version__",
     "build_lifting_cpm",
     "data",
+    "evaluation",
     "export_saved_model",
+    "inference",
     "layers",
     "lift",
     "lift_with_camera",
@@ -24,16 +39,23 @@ __all__ = [
     "ops",
     "prior",
     "skeletons",
+    "training",
 ]
 
-# A `.keras` file names its layers, losses and metrics, and Keras finds those only once the
-# modules that define them have registered them: so `import tf_lift` brings them all, and
-# TensorFlow with them. The command line alone imports a name when a command first uses it,
-# because `tf-lift --help` should answer at once and TensorFlow takes seconds to load.
-_IS_COMMAND_LINE = pathlib.PurePath(*sys.argv[:1]).stem == "tf-lift"
-
-if TYPE_CHECKING or not _IS_COMMAND_LINE:
-    from tf_lift import data, layers, losses, metrics, models, ops, prior, skeletons
+if TYPE_CHECKING:
+    from tf_lift import (
+        data,
+        evaluation,
+        inference,
+        layers,
+        losses,
+        metrics,
+        models,
+        ops,
+        prior,
+        skeletons,
+        training,
+    )
     from tf_lift.camera.camera import Camera
     from tf_lift.camera.lifting import lift_with_camera
     from tf_lift.export import export_saved_model
@@ -42,20 +64,20 @@ if TYPE_CHECKING or not _IS_COMMAND_LINE:
     from tf_lift.ops.lift.options import LiftOptions
     from tf_lift.prior import PosePrior
 else:
-    _MODULE_OF = {
-        "Camera": "tf_lift.camera.camera",
-        "LiftOptions": "tf_lift.ops.lift.options",
-        "PosePrior": "tf_lift.prior",
-        "build_lifting_cpm": "tf_lift.models",
-        "export_saved_model": "tf_lift.export",
-        "lift": "tf_lift.lifting",
-        "lift_with_camera": "tf_lift.camera.lifting",
+    _NAMES = {
+        "Camera": "camera.camera",
+        "LiftOptions": "ops.lift.options",
+        "PosePrior": "prior",
+        "build_lifting_cpm": "models",
+        "export_saved_model": "export",
+        "lift": "lifting",
+        "lift_with_camera": "camera.lifting",
     }
+    _modules = set(__all__) - {*_NAMES, "__version__"}
+    __getattr__, __dir__ = lazy.attach(__name__, _modules, _NAMES)
 
-    def __getattr__(name):
-        """Imports a public name at its first use (PEP 562)."""
-        if name in _MODULE_OF:
-            return getattr(importlib.import_module(_MODULE_OF[name]), name)
-        if name in __all__:
-            return importlib.import_module(f"tf_lift.{name}")
-        raise AttributeError(f"module 'tf_lift' has no attribute {name!r}")
+    # A `.keras` file names its layers, losses and metrics, and Keras finds only those that are
+    # registered, which happens when the modules that define them are imported. The console
+    # script alone leaves that to its commands, see `tf_lift_command`.
+    if "tf_lift_command" not in sys.modules:
+        from tf_lift import layers, losses, metrics  # noqa: F401
