@@ -22,7 +22,7 @@ def test_show_draws_the_same_sheet_again(tmp_path):
     [
         (["--number", "0"], "`--number` must be at least 1. Received: 0"),
         (["--bits", "9"], "`--bits` must be 1 to 8. Received: 9"),
-        (["--image-size", "4"], "`image_size` must be a whole number of at least 16 px"),
+        (["--image-size", "4"], "`image_size` must be an integer of at least 16 px"),
         (["--mocap", "absent.npz"], "absent.npz"),
     ],
 )
