@@ -1,4 +1,4 @@
-"""Keras callbacks of a run: learning rate and time, validation, checkpoints."""
+"""Keras callbacks of a run: learning rate and time, validation, checkpoints. Internal."""
 
 import pathlib
 import time
@@ -17,13 +17,13 @@ __all__ = ["Checkpoints", "Progress", "Validation"]
 class Progress(tf.keras.callbacks.Callback):
     """Sets the learning rate, counts steps and seconds, and ends the run in time.
 
-    The run is as far as the further of its two clocks: steps, and seconds of the time
-    limit. So the learning rate has fallen to its end when either runs out.
+    Progress is the larger of two fractions, of the steps and of the time limit, so that the
+    learning rate reaches its end when either runs out.
 
     Args:
-        config: The run's settings.
-        checkpoint: Holds the counts, so that a resumed run goes on where it was.
-        seconds: Time limit of training, `None` for none.
+        config: Settings of the run.
+        checkpoint: Holds the counts, so that a resumed run continues where it stopped.
+        seconds: Time limit of training, `None` for no limit.
     """
 
     def __init__(self, config: TrainConfig, checkpoint: RunCheckpoint, seconds: float | None):
@@ -36,7 +36,7 @@ class Progress(tf.keras.callbacks.Callback):
 
     @property
     def fraction(self) -> float:
-        """How far the run is, 0 to 1."""
+        """Fraction of the run that is done, 0 to 1."""
         return self._fraction(int(self.checkpoint.step))
 
     def _fraction(self, step):
@@ -46,16 +46,16 @@ class Progress(tf.keras.callbacks.Callback):
         return min(fraction, 1.0)
 
     def on_train_batch_begin(self, batch, logs=None):
-        # The rate of the middle of the step: at its beginning the first of all, which may be
-        # the only one, would have a rate of 0.
+        # The rate at the middle of the step: at its beginning, the rate of the first step,
+        # which may be the only one, would be 0.
         middle = self._fraction(int(self.checkpoint.step) + 0.5)
         rate = optimizers.learning_rate(self.config, middle)
         self.model.optimizer.learning_rate = rate
 
     def on_train_batch_end(self, batch, logs=None):
         if self._begin is None:
-            # The first step also traced the graph, which says nothing about the rest:
-            # the limit counts from here, and the caller set time aside for it.
+            # The first step also traces the graph, which is no measure of the other steps.
+            # The limit counts from here; the caller has set time aside for tracing.
             self._begin = time.perf_counter()
         self.checkpoint.step.assign_add(1)
         self.checkpoint.seconds.assign(self._seconds())
@@ -70,13 +70,13 @@ class Progress(tf.keras.callbacks.Callback):
 class Validation(tf.keras.callbacks.Callback):
     """Measures errors after every epoch and keeps the best weights.
 
-    Adds what `measure` returns to the epoch's logs, with `val_` before each name.
+    Adds the errors to the epoch's logs, with `val_` before each name.
 
     Args:
-        measure: Takes the model, returns a dict of numbers.
-        monitor: Which of them should be small.
-        checkpoint: Holds the lowest one so far.
-        path: File for the weights that had it, `....weights.h5`.
+        measure: Function from the model to a dict of errors.
+        monitor: Name of the error that decides which weights are best.
+        checkpoint: Holds the lowest value of this error so far.
+        path: File for the weights with the lowest value, `....weights.h5`.
     """
 
     def __init__(self, measure: Callable[[tf.keras.Model], dict], monitor: str, checkpoint, path):
@@ -90,7 +90,7 @@ class Validation(tf.keras.callbacks.Callback):
         errors = self.measure(self.model)
         if logs is not None:
             logs.update({f"val_{name}": value for name, value in errors.items()})
-        # A NaN is no improvement, so that diverged weights are never the best.
+        # NaN compares as no improvement, so that diverged weights are never the best.
         if errors[self.monitor] < float(self.checkpoint.best_error):
             self.checkpoint.best_error.assign(errors[self.monitor])
             with atomic.replacing(self.path) as temporary:
@@ -98,10 +98,10 @@ class Validation(tf.keras.callbacks.Callback):
 
 
 class Checkpoints(tf.keras.callbacks.Callback):
-    """Saves a checkpoint after every epoch; put it behind `Validation`.
+    """Saves a checkpoint after every epoch; list it after `Validation`.
 
     Args:
-        checkpoint: What to save.
+        checkpoint: Checkpoint to save.
     """
 
     def __init__(self, checkpoint: RunCheckpoint):

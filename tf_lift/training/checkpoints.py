@@ -1,4 +1,4 @@
-"""Checkpoints of a run: what an interrupted run goes on from."""
+"""Checkpoints from which an interrupted run continues. Internal."""
 
 import pathlib
 
@@ -8,17 +8,17 @@ __all__ = ["RunCheckpoint"]
 
 
 class RunCheckpoint:
-    """Saves and restores weights, optimizer, and how far a run is.
+    """Saves and restores weights, optimizer, steps and seconds of a run.
 
-    A checkpoint is a set of new files, and only then the file that names the latest one is
-    replaced: a run killed at any moment leaves the one before.
+    TensorFlow first writes a checkpoint to new files and then replaces the file that names
+    the latest one: a run killed at any moment leaves the previous checkpoint.
 
     Args:
         model: Compiled Keras model.
         folder: Folder of the checkpoints; the last two are kept.
 
     Attributes:
-        step: `tf.Variable`, optimizer steps done.
+        step: `tf.Variable`, number of optimizer steps done.
         seconds: `tf.Variable`, seconds spent in training.
         best_error: `tf.Variable`, lowest validation error so far.
     """
@@ -27,7 +27,7 @@ class RunCheckpoint:
         self.step = tf.Variable(0, dtype=tf.int64, trainable=False)
         self.seconds = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self.best_error = tf.Variable(float("inf"), dtype=tf.float64, trainable=False)
-        # Its slots must exist before they can be restored.
+        # The optimizer's slots must exist before they can be restored.
         model.optimizer.build(model.trainable_variables)
         checkpoint = tf.train.Checkpoint(
             model=model,
@@ -54,7 +54,7 @@ class RunCheckpoint:
         """Reads the latest checkpoint.
 
         Raises:
-            ValueError: If there is none, or it is of another network.
+            ValueError: If there is no checkpoint, or it is of another network.
         """
         latest = self._manager.latest_checkpoint
         if latest is None:

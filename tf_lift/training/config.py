@@ -1,4 +1,4 @@
-"""What a training run is made of: one frozen record, checked, to and from JSON."""
+"""The settings of a training run: one frozen dataclass, checked, to and from JSON."""
 
 import dataclasses
 import json
@@ -17,41 +17,42 @@ SCHEDULES = ("cosine", "steps", "constant")
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """Settings of a training run. `TrainConfig.for_preset` begins with a preset's own.
+    """Settings of a training run; `TrainConfig.for_preset` returns those of a preset.
 
     Attributes:
         preset: Name of the network, one of `tf_lift.models.PRESETS`.
         seed: Seed of the people, their order and augmentation, and the initial weights.
         steps: Number of optimizer steps.
-        steps_per_epoch: Steps between two validations and checkpoints.
-        batch_size: Images per step.
+        steps_per_epoch: Number of steps between two validations and checkpoints.
+        batch_size: Number of images per step.
         optimizer: One of `adamw`, `adam`, `sgd`.
         learning_rate: Highest learning rate.
-        schedule: `cosine` to 0; `steps`, times 0.333 at each third; or `constant`.
+        schedule: `cosine`, down to 0; `steps`, times 0.333 after each third of the run; or
+            `constant`.
         warmup: Fraction of the run over which the learning rate rises from 0.
-        momentum: Momentum of `sgd`; the paper's is 0.9.
+        momentum: Momentum of `sgd`; 0.9 in the paper.
         weight_decay: Decoupled weight decay of kernels.
-        clip_norm: Largest norm of the gradient, `None` for any.
+        clip_norm: Largest norm of the gradient, `None` for no limit.
         loss_weights: Weight of each stage's loss; `None` for 1 each, as in P8.
         lift_gradient: Whether gradients flow through the lift.
-        mixed_precision: Whether to compute convolutions in 16 bits (a GPU's gain).
-        image_size: Side of the images, in pixels; `None` for the preset's.
-        num_train_people: Most synthetic people to train on, drawn once; a short run
-            draws no more than it will see.
-        num_validation_people: People that are measured after every epoch.
-        num_test_people: People of the table at the end.
+        mixed_precision: Whether to compute convolutions in 16 bits, which is faster on GPUs.
+        image_size: Side of the images, in pixels; `None` for that of the preset.
+        num_train_people: Largest number of synthetic people to train on, drawn once; a
+            short run draws only those that it will see.
+        num_validation_people: Number of people that are measured after every epoch.
+        num_test_people: Number of people that are measured at the end.
         augment: Whether to mirror, recolour, turn and scale the training images.
-        rotation_degrees: Largest turn, either way, in degrees.
+        rotation_degrees: Largest turn in either direction, in degrees.
         scale: Largest enlargement; its inverse is the largest reduction.
-        prior: Name of a pose prior that ships, or a file.
-        mocap: npz file of real poses that the synthetic people take; `None` draws poses
-            from the prior. Clips (or subjects) are kept apart between the three sets.
-        max_minutes: The run stops training so that all of it, from rendering to export,
-            ends in this many minutes; `None` for no limit. The learning rate falls by
-            whichever is further on, steps or time.
-        num_figures: Figures of test people to draw.
+        prior: Name of a pose prior that ships with the package, or a file.
+        mocap: npz file of real poses for the synthetic people; `None` draws poses from the
+            prior. Training, validation and test share no clip (or subject).
+        max_minutes: Time limit of the whole run, from rendering to export; training stops
+            early enough. `None` for no limit. The learning rate follows steps or time,
+            whichever is further.
+        num_figures: Number of test people to draw.
         export: Whether to write a SavedModel.
-        export_folder: Folder that holds the exports.
+        export_folder: Folder of the exports.
         export_name: Name of the export: `<export_folder>/<export_name>/<version>`.
 
     Raises:
@@ -144,7 +145,7 @@ class TrainConfig:
 
     @classmethod
     def for_preset(cls, preset: str, **changes) -> "TrainConfig":
-        """Returns the settings that suit a preset, with changes.
+        """Returns the settings of a preset, with changes.
 
         Raises:
             ValueError: If the preset or a setting is unknown, or a value does not fit.
@@ -153,11 +154,11 @@ class TrainConfig:
         8
         """
         get_preset(preset)
-        return cls.from_dict({"preset": preset, **_OF_PRESET.get(preset, {}), **changes})
+        return cls.from_dict({"preset": preset, **_PRESET_SETTINGS.get(preset, {}), **changes})
 
     @classmethod
     def from_dict(cls, settings: dict) -> "TrainConfig":
-        """Makes a config of a dict.
+        """Builds a config from a dict.
 
         Raises:
             ValueError: If a key is unknown or a value does not fit.
@@ -173,10 +174,10 @@ class TrainConfig:
 
     @classmethod
     def load(cls, path) -> "TrainConfig":
-        """Reads a JSON file: settings, or the `config.json` of a run, which holds them.
+        """Reads settings from a JSON file of their own or from the `config.json` of a run.
 
         Raises:
-            ValueError: If the file is no JSON object or a setting is wrong.
+            ValueError: If the file is not a JSON object, or a setting is wrong.
         """
         text = pathlib.Path(path).read_text(encoding="utf-8")
         try:
@@ -190,7 +191,7 @@ class TrainConfig:
         return cls.from_dict(settings)
 
     def to_dict(self) -> dict:
-        """Returns the settings as a dict that JSON can hold."""
+        """Returns the settings as a dict for JSON."""
         return dataclasses.asdict(self)
 
 
@@ -203,13 +204,13 @@ _COUNTS = (
     "num_test_people",
 )
 
-# How each network is best begun with, where it differs from the default.
+# Settings of the presets, where they differ from the defaults.
 _FULL_SIZE = {
     "batch_size": 8,
     "steps": 100_000,
     "steps_per_epoch": 1000,
-    # No normalisation, and a loss that sums over 46 x 46 cells: the rates of the
-    # tiny network diverge.
+    # Without normalisation, and with a loss that sums over 46 x 46 cells, training diverges
+    # at the learning rate of the tiny network.
     "learning_rate": 1e-4,
     "weight_decay": 5e-4,
     "clip_norm": 100.0,
@@ -218,16 +219,17 @@ _FULL_SIZE = {
     "num_test_people": 8,
     "num_figures": 2,
 }
-_OF_PRESET: dict[str, dict] = {
-    # Its few minutes are too short to gain from harder images than those of the test: after
-    # 1250 steps it errs by 5.5 px without turning and scaling, by 6.7 px with the default.
+_PRESET_SETTINGS: dict[str, dict] = {
+    # A run of minutes is too short to gain from images that are harder than those of the
+    # test: after 1250 steps the error is 5.5 px without turning and scaling, 6.7 px with the
+    # default.
     "tiny": {
         "steps": 2500,
         "learning_rate": 4e-3,
         "rotation_degrees": 0.0,
         "scale": 1.0,
-        # Five, less the import of TensorFlow and what the first figure of a fresh environment
-        # takes: 45 s have been seen, against 3 s afterwards.
+        # Five minutes, less the import of TensorFlow and the first figure of a fresh
+        # environment, which took 45 s, against 3 s for later ones.
         "max_minutes": 4.1,
     },
     "small": {"steps": 20_000, "steps_per_epoch": 500, "num_train_people": 20_000},
@@ -237,7 +239,7 @@ _OF_PRESET: dict[str, dict] = {
 
 
 def _converted(value, hint):
-    """Takes what JSON has for what is meant: 1 for 1.0, a list for a tuple."""
+    """Converts values as JSON has them: 1 to 1.0, a list to a tuple."""
     kinds = typing.get_args(hint) or (hint,)
     if isinstance(value, int) and not isinstance(value, bool) and float in kinds:
         return float(value)
@@ -252,16 +254,16 @@ def _fits(value, hint):
     if isinstance(value, tuple):
         return "tuple" in str(hint) and all(isinstance(item, float) for item in value)
     kinds = typing.get_args(hint) if type(None) in typing.get_args(hint) else (hint,)
-    # A bool is an int for Python, not here.
+    # Compare types, because `isinstance(True, int)` holds.
     return any(kind is type(value) for kind in kinds)
 
 
 def settings(path, changes: dict) -> TrainConfig:
-    """Returns the settings of a file, or a preset's own, with changes.
+    """Returns the settings of a file or of a preset, with changes.
 
     Args:
-        path: JSON file, as for `TrainConfig.load`; `None` for the preset's own settings.
-        changes: Settings that differ. `max_minutes` 0 is no limit.
+        path: JSON file, as for `TrainConfig.load`; `None` for the settings of the preset.
+        changes: Settings that differ. 0 for `max_minutes` means no limit.
 
     Raises:
         ValueError: If the file or a setting is wrong.
@@ -282,12 +284,12 @@ def run_folder(runs, name: str | None, preset: str | None, resume: bool) -> path
 
     Args:
         runs: Folder of all runs.
-        name: Name of the run; the preset and the time where `None`.
-        preset: Name of the preset, for the name.
-        resume: Whether the run must have begun before.
+        name: Name of the run; `None` for a name of the preset and the time.
+        preset: Name of the preset, for the name of the run.
+        resume: Whether the run must exist.
 
     Raises:
-        ValueError: If the name is no name of a folder, or there is no run to resume.
+        ValueError: If the name cannot be that of a folder, or there is no run to resume.
     """
     if name is None:
         if resume:

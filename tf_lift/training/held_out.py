@@ -1,4 +1,4 @@
-"""Measures a network in a file on people that its run held out."""
+"""Measures a network in a file on people that its run has not seen. Internal."""
 
 import json
 import pathlib
@@ -15,10 +15,10 @@ __all__ = ["evaluate_file"]
 
 
 def evaluate_file(path, changes: dict, output=None) -> dict:
-    """Measures the errors of each stage, beside the baselines.
+    """Measures the errors of each stage and of the baselines.
 
     Args:
-        path: `.keras` file, or the folder of a run, whose settings are taken.
+        path: `.keras` file, or the folder of a run, whose settings are then used.
         changes: Settings of `TrainConfig` that differ.
         output: JSON file for the result, or `None`.
 
@@ -28,14 +28,15 @@ def evaluate_file(path, changes: dict, output=None) -> dict:
 
     Raises:
         ValueError: If a file or a setting is wrong.
+        FileNotFoundError: If there is no such file.
     """
-    of_run = pathlib.Path(path) / "config.json"
-    config = settings(of_run if of_run.is_file() else None, changes)
+    run_settings = pathlib.Path(path) / "config.json"
+    config = settings(run_settings if run_settings.is_file() else None, changes)
     poses = StagePoses(load_lifting_cpm(path))
     prior = PosePrior.load(config.prior)
     split = split_poses(config, prior, poses.network.image_size)
     test = split.render("test", config.num_test_people)
-    # Enough to know where people stand; the images are not looked at.
+    # Enough for the mean place and size of people; the images are not used.
     train = split.render("train", min(256, config.num_train_people))
     summary = {
         "stages": evaluate_stages(poses, test),

@@ -1,4 +1,4 @@
-"""Optimizers and learning rates of a `TrainConfig`."""
+"""Builds the optimizer of a `TrainConfig` and computes its learning rates. Internal."""
 
 import math
 
@@ -10,10 +10,10 @@ __all__ = ["learning_rate", "make_optimizer"]
 
 
 def make_optimizer(config: TrainConfig) -> tf.keras.optimizers.Optimizer:
-    """Makes the optimizer of a run; `callbacks.Progress` then sets its learning rate.
+    """Builds the optimizer of a run; `callbacks.Progress` then sets its learning rate.
 
-    Weight decay leaves out biases, normalisation and fusion weights: it would pull the
-    fusion towards the lift alone.
+    Biases, normalisation and fusion weights have no weight decay, which would pull the fusion
+    towards the lift alone.
 
     >>> make_optimizer(TrainConfig(optimizer="sgd")).momentum
     0.9
@@ -26,10 +26,10 @@ def make_optimizer(config: TrainConfig) -> tf.keras.optimizers.Optimizer:
     if config.optimizer == "sgd":
         optimizer = tf.keras.optimizers.SGD(momentum=config.momentum, **common)
     elif config.optimizer == "adam":
-        # Plain Adam has no decay of its own here: "adamw" is for that.
+        # Adam has no weight decay here: "adamw" is the optimizer with decay.
         optimizer = tf.keras.optimizers.Adam(**{**common, "weight_decay": None})
     else:
-        # AdamW of Keras takes no None for "no decay".
+        # Keras' AdamW does not accept None for "no decay".
         optimizer = tf.keras.optimizers.AdamW(**{**common, "weight_decay": config.weight_decay})
     if config.optimizer != "adam" and config.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta", "weight"])
@@ -40,11 +40,11 @@ def learning_rate(config: TrainConfig, progress: float) -> float:
     """Computes the learning rate at a point of the run.
 
     Args:
-        config: The run's settings.
+        config: Settings of the run.
         progress: Fraction of the run that is done, 0 to 1.
 
     Returns:
-        The rate: it rises over `config.warmup`, then follows `config.schedule`.
+        The rate, which rises over `config.warmup` and then follows `config.schedule`.
 
     >>> config = TrainConfig(learning_rate=1.0, warmup=0.1)
     >>> [round(learning_rate(config, progress), 3) for progress in (0.0, 0.05, 0.1, 0.55, 1.0)]

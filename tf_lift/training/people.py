@@ -1,4 +1,4 @@
-"""The people of a run: poses in three sets that share none, their images, the dataset."""
+"""Poses of a run in three disjoint sets, their images, and the training dataset. Internal."""
 
 import dataclasses
 
@@ -17,9 +17,9 @@ __all__ = ["SETS", "PoseSplit", "split_poses", "training_dataset"]
 
 SETS = ("train", "validation", "test")
 
-# Poses to draw from a prior for each set.
+# Number of poses that are drawn from a prior for each set.
 _NUM_SAMPLES = {"train": 20_000, "validation": 1000, "test": 4000}
-# Share of the labels (clips, else poses) of a mocap file that validate and test.
+# Fraction of a mocap file's labels (clips, else blocks of poses) for validation and test.
 _HELD_OUT = {"validation": 0.1, "test": 0.2}
 
 
@@ -28,8 +28,8 @@ class PoseSplit:
     """Poses of the three sets.
 
     Attributes:
-        poses: Set name -> array of shape `[N, L, 3]`, mm, world frame, z up.
-        seed: Seed of the people who take them.
+        poses: Dict by set name of arrays of shape `[N, L, 3]`, mm, world frame, z up.
+        seed: Seed of the people in these poses.
         image_size: Side of their images, px.
     """
 
@@ -39,12 +39,12 @@ class PoseSplit:
 
     def people(self, name: str) -> SyntheticPeople:
         """Returns the synthetic people of a set, one of `SETS`."""
-        # Other cameras, clothes and backgrounds too, not only other poses.
+        # Sets differ in cameras, clothes and backgrounds as well as in poses.
         seed = 3 * self.seed + SETS.index(name)
         return SyntheticPeople(self.poses[name], image_size=self.image_size, seed=seed)
 
     def render(self, name: str, count: int, progress: bool = False) -> dict:
-        """Renders the first people of a set: dict of the arrays of `pool.render_pool`."""
+        """Renders the first people of a set to a dict of arrays, see `pool.render_pool`."""
         return pool.render_pool(self.people(name), range(count), progress=progress)
 
 
@@ -52,13 +52,13 @@ def split_poses(config: TrainConfig, prior: PosePrior, image_size: int) -> PoseS
     """Draws or reads the poses of a run.
 
     Args:
-        config: The run's settings: seed and mocap file.
-        prior: Prior to draw from where there is no mocap file.
+        config: Settings of the run: seed and mocap file.
+        prior: Prior to draw from without a mocap file.
         image_size: Side of the images, px.
 
     Returns:
-        Training, validation and test poses; those of a mocap file by clip where the file
-        tells clips, by subject where it tells those, else in consecutive blocks.
+        Training, validation and test poses; those of a mocap file split by clip if the file
+        has clips, else by subject if it has subjects, else into consecutive blocks.
 
     Raises:
         ValueError: If the file cannot be read or has too few poses.
@@ -73,7 +73,7 @@ def split_poses(config: TrainConfig, prior: PosePrior, image_size: int) -> PoseS
     real = mocap.load_poses(config.mocap, prior.skeleton)
     labels = real.clip if real.clip is not None else real.subject
     if labels is None or len(np.unique(labels)) < len(SETS):
-        # Neighbours in time look alike: blocks of them stay together.
+        # Poses close in time look alike, so that blocks of them stay together.
         labels = np.arange(len(real.poses)) * 20 // len(real.poses)
     names = np.unique(labels)
     if len(names) < len(SETS):
@@ -84,8 +84,8 @@ def split_poses(config: TrainConfig, prior: PosePrior, image_size: int) -> PoseS
     names = np.random.default_rng(config.seed).permutation(names)
     poses = {}
     total = len(names)
-    for name, share in _HELD_OUT.items():
-        count = max(1, int(share * total))
+    for name, fraction in _HELD_OUT.items():
+        count = max(1, int(fraction * total))
         poses[name] = real.poses[np.isin(labels, names[:count])]
         names = names[count:]
     poses["train"] = real.poses[np.isin(labels, names)]
@@ -95,14 +95,14 @@ def split_poses(config: TrainConfig, prior: PosePrior, image_size: int) -> PoseS
 def training_dataset(
     people: dict, config: TrainConfig, network: Description, target_stddev_px: float, first_step=0
 ) -> tf.data.Dataset:
-    """Makes the endless dataset that `fit` takes for a network compiled for training.
+    """Builds the endless dataset for `fit` of a network that is compiled for training.
 
     Args:
-        people: What `PoseSplit.render` returns.
-        config: The run's settings.
-        network: What `models.describe` says of the network.
+        people: Images and true poses from `PoseSplit.render`.
+        config: Settings of the run.
+        network: Description of the network from `models.describe`.
         target_stddev_px: Standard deviation of the target maps, px of the image.
-        first_step: Steps done before, so that a resumed run sees other batches.
+        first_step: Number of steps done before, so that a resumed run sees other batches.
 
     Returns:
         Dataset of `(features, targets)`, targets for every output of the network.
@@ -125,13 +125,13 @@ def training_dataset(
     def add_targets(features, wanted):
         landmarks = wanted["landmarks"]
         outside = tf.math.is_nan(landmarks)
-        # A joint outside the image has an empty map: far away, no Gaussian reaches in.
+        # A joint outside the image gets an empty map: placed far away, its Gaussian is 0 inside.
         placed = tf.where(outside, -1e3, landmarks)
         maps = targets.belief_map_targets(
             placed, network.image_size, network.stride, target_stddev_px
         )
         stages = dict.fromkeys(network.stages, maps)
-        # Keras wants a target for each output that has a loss, a metric or neither.
+        # Keras wants a target for every output, also without loss and metric.
         scores = tf.cast(~tf.reduce_any(outside, axis=-1), tf.float32)
         return features, {**stages, **wanted, "scores": scores}
 

@@ -1,4 +1,4 @@
-"""Tunes a pose prior by gradient descent: to lift poses well, not only to explain them."""
+"""Tunes a pose prior by gradient descent on the error of lifting."""
 
 import dataclasses
 from collections.abc import Callable
@@ -18,18 +18,18 @@ __all__ = ["TuningConfig", "draw_views", "tune"]
 
 @dataclasses.dataclass(frozen=True)
 class TuningConfig:
-    """How a prior is tuned.
+    """Settings of tuning a prior.
 
-    The defaults were chosen on two sets of held-out subjects of the CMU data, where people
-    that were not learnt from are lifted best after some 300 steps: docs/prior.md.
+    The defaults were chosen on two sets of held-out subjects of the CMU data, whose error is
+    lowest after some 300 steps: docs/prior.md.
 
     Attributes:
-        steps: Steps of Adam.
-        batch_size: Views of a step.
-        learning_rate: Rate of the first step, in decimetres; it falls to a twentieth.
+        steps: Number of steps of Adam.
+        batch_size: Number of views per step.
+        learning_rate: Learning rate of the first step, in decimetres; it falls to a twentieth.
         bone_variation: Standard deviation of the logarithm of bone lengths, see
-            `data.bones.vary_bones`.
-        num_rotations: Angles about the vertical.
+            `data.motion.bones.vary_bones`.
+        num_rotations: Number of angles about the vertical.
         temperature: See `layers.TrainablePPCALifting`.
         seed: Seed of the views.
     """
@@ -64,20 +64,21 @@ def tune(
 ) -> PosePrior:
     """Tunes mean poses, bases, deviations, noise and weights of a prior to lift poses.
 
-    Poses are drawn, mirrored at random, given bodies of their own, turned about the
-    vertical and seen orthographically; the mean distance between the joints and the
-    lift's posterior mean (`layers.TrainablePPCALifting`) is minimised.
+    Minimises the mean distance between joints and the lift's posterior mean
+    (`layers.TrainablePPCALifting`) over orthographic views of poses, which are mirrored at
+    random, given other bone lengths and turned about the vertical.
 
     Args:
         prior: `PosePrior` to start from.
         poses: `[N, L, 3]`, mm, world frame, z up.
-        groups: `[N]`: label of each pose's clip or subject; each then counts the same.
+        groups: `[N]`, label of each pose, such as its clip or subject; every group then has
+            the same weight.
         config: `TuningConfig`.
         on_progress: Called as `on_progress(fraction, error)` with the fraction of the
             steps that is done and the training error in mm, a running mean.
 
     Returns:
-        The tuned `PosePrior`; `credit` is kept.
+        The tuned `PosePrior` with the same `credit`.
 
     Raises:
         ValueError: If shapes do not fit or values are not finite.
@@ -105,7 +106,7 @@ def tune(
             f"`groups` must have shape [{len(poses)}]. Received: groups.shape={np.shape(groups)}"
         )
     if groups is not None:
-        # Numbers for the labels: they are balanced anew at each step.
+        # Integers instead of labels are faster to balance, which happens at each step.
         groups = np.unique(groups, return_inverse=True)[1]
     rng = np.random.default_rng(config.seed)
     skeleton = skeletons.get(prior.skeleton)
@@ -120,7 +121,7 @@ def tune(
     @tf.function(input_signature=[spec])
     def step(joints_3d):
         with tf.GradientTape() as tape:
-            # Joint 0 is the origin of both.
+            # Joint 0 is the origin of both poses, and so left out.
             difference = (layer(joints_3d[..., :2]) - joints_3d)[:, 1:]
             error = tf.reduce_mean(tf.norm(difference, axis=-1))
         optimizer.apply_gradients(zip(tape.gradient(error, variables), variables, strict=True))
@@ -134,7 +135,7 @@ def tune(
         error = float(step(tf.constant(views, tf.float32)))
         if not np.isfinite(error):
             raise ValueError(
-                "`learning_rate` must be lower: the error is not finite any more. "
+                "`learning_rate` must be lower: the error is no longer finite. "
                 f"Received: {config.learning_rate}"
             )
         running = error if running is None else 0.95 * running + 0.05 * error
@@ -144,24 +145,24 @@ def tune(
 
 
 def draw_views(poses, skeleton, rng, count, groups=None, bone_variation=0.0):
-    """Draws poses as cameras at random angles see them.
+    """Draws views of poses from random sides.
 
     Args:
         poses: `[N, L, 3]`, world frame, z up.
         skeleton: `Skeleton` of the joints.
         rng: Random generator.
         count: Number of views.
-        groups: `[N]`: labels; each then counts the same.
-        bone_variation: See `data.bones.vary_bones`.
+        groups: `[N]`, labels; every group then has the same weight.
+        bone_variation: See `data.motion.bones.vary_bones`.
 
     Returns:
         Joints `[count, L, 3]`, camera frame, origin at joint 0; half of them mirrored.
     """
     if groups is None:
-        chosen = rng.integers(len(poses), size=count)
+        rows = rng.integers(len(poses), size=count)
     else:
-        chosen = rng.choice(len(poses), size=count, p=balanced_weights(groups) / len(poses))
-    drawn = poses[chosen] - poses[chosen, :1]
+        rows = rng.choice(len(poses), size=count, p=balanced_weights(groups) / len(poses))
+    drawn = poses[rows] - poses[rows, :1]
     mirrored = drawn[:, list(skeleton.swap)] * np.array([-1, 1, 1])
     drawn = np.where(rng.random([count, 1, 1]) < 0.5, mirrored, drawn)
     if bone_variation:

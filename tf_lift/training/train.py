@@ -1,4 +1,4 @@
-"""One run: people rendered, a network trained, measured, drawn and exported."""
+"""Runs a training: renders people, trains a network, measures, draws and exports it. Internal."""
 
 import dataclasses
 import importlib.metadata
@@ -31,9 +31,9 @@ __all__ = ["train_and_evaluate"]
 
 _logger = logging.getLogger(__name__)
 
-# Of the time limit, what is set aside for all that follows training, in units of the seconds
-# that the first measurement of the test people took (tracing included), plus seconds of its
-# own: figures, export and reloading.
+# Part of the time limit that is kept for everything after training: a multiple of the seconds
+# that the first measurement of the test people took (with tracing), plus a constant for figures,
+# export and reloading.
 _RESERVE_FACTOR = 1.5
 _RESERVE_SECONDS = 25.0
 
@@ -49,27 +49,28 @@ def train_and_evaluate(
 
     Writes to `workdir`: `config.json` (settings, versions), `checkpoints/`,
     `best.weights.h5` (lowest validation error), `model.keras` (those weights),
-    `history.json`, `curve.png`, `people.png` and `summary.json`; and an export beside.
+    `history.json`, `curve.png`, `people.png` and `summary.json`. Writes an export to
+    `config.export_folder`.
 
-    Interrupted (Ctrl-C) it saves a checkpoint first; killed, the one of the last epoch is
-    there. `resume` goes on from it.
+    An interrupt (Ctrl-C) saves a checkpoint first; a killed run leaves the one of its last
+    epoch. `resume` continues from it.
 
     Args:
-        config: The run's settings.
+        config: Settings of the run.
         workdir: Folder of the run; it must not hold another run's checkpoints.
-        resume: Whether to go on from the checkpoint in `workdir`.
-        verbose: Progress of Keras and of rendering: 0 none, 1 bars.
-        say: Takes a line that tells what is happening.
+        resume: Whether to continue from the checkpoint in `workdir`.
+        verbose: Progress of Keras and of rendering: 0 for none, 1 for bars.
+        say: Function that takes each line of progress.
 
     Returns:
         The summary: `stages`, a list of dicts of `stage`, `landmark_error_px`, `mpjpe_mm`,
         `pa_mpjpe_mm` and `n_mpjpe_mm` on the test people; `baselines`, the same of
-        `mean_pose` and `untrained_network`; `references`, of the lifted `true_landmarks`;
-        `fusion_weights`, `steps`, `seconds`, `seconds_of` each part, `export` and
-        `export_max_abs_difference`, and so on.
+        `mean_pose` and `untrained_network`; `references`, the same of the lifted
+        `true_landmarks`; `fusion_weights`, `steps`, `seconds`, `seconds_of` each part,
+        `export` and `export_max_abs_difference`, and so on.
 
     Raises:
-        ValueError: If `workdir` holds another run, there is none to resume, or a file that
+        ValueError: If `workdir` holds another run, there is no run to resume, or a file that
             the config names cannot be used.
     """
     run = _Run(config, pathlib.Path(workdir), resume, verbose, say)
@@ -77,7 +78,7 @@ def train_and_evaluate(
 
 
 class _Run:
-    """The parts of `train_and_evaluate`, which share the clock and the folder."""
+    """Holds the clock and the folder that the parts of `train_and_evaluate` share."""
 
     def __init__(self, config, workdir, resume, verbose, say):
         self.config, self.workdir, self.resume = config, workdir, resume
@@ -89,7 +90,7 @@ class _Run:
         config = self.config
         self._check_workdir()
         tf.keras.utils.set_random_seed(config.seed)
-        # Everything that can be wrong with the input goes wrong before the first image.
+        # Check all input before the first image is rendered.
         prior = PosePrior.load(config.prior)
         size = get_preset(config.preset)
         split = people.split_poses(config, prior, config.image_size or size.image_size)
@@ -173,7 +174,7 @@ class _Run:
     def _render(self, split):
         config = self.config
         counts = {
-            # A short run never sees more than this.
+            # A short run sees no more people than these.
             "train": min(config.num_train_people, config.steps * config.batch_size),
             "validation": config.num_validation_people,
             "test": config.num_test_people,
@@ -214,7 +215,7 @@ class _Run:
                 model.fit(
                     data,
                     steps_per_epoch=steps_per_epoch,
-                    # The last epoch may be a short one: `Progress` ends it.
+                    # The last epoch may be shorter: `Progress` ends it.
                     epochs=math.ceil((config.steps - step) / steps_per_epoch),
                     verbose=self.verbose,
                     shuffle=False,
@@ -227,7 +228,7 @@ class _Run:
                 )
         except KeyboardInterrupt:
             checkpoint.save()
-            self.say(f"Interrupted at step {int(checkpoint.step)}; resume goes on from there")
+            self.say(f"Interrupted at step {int(checkpoint.step)}; resume continues from there")
             raise
         if best.exists():
             model.load_weights(best)
@@ -251,7 +252,7 @@ class _Run:
         path = export_saved_model(
             poses.model, self.config.export_folder, self.config.export_name, skeleton
         )
-        # Another batch size than training's: 3, or what there is.
+        # A batch of another size than in training.
         difference = max_abs_difference(path, poses, images[:3])
         self.say(f"Exported {path}; it differs from the Keras model by {difference:.2g}")
         return {"export": str(path), "export_max_abs_difference": difference}
@@ -288,7 +289,7 @@ def _fusion_weights(model):
 
 
 def _versions():
-    # `keras` or `tf_keras`, whichever stack this is.
+    # `keras` or `tf_keras`, depending on the stack.
     keras = tf.keras.Model.__module__.split(".")[0]
     return {
         "python": platform.python_version(),
