@@ -181,3 +181,33 @@ def test_network_that_compiles_its_lift_is_exported_plain(tiny_prior, tmp_path):
 def test_another_skeleton_is_refused(model, tmp_path):
     with pytest.raises(ValueError, match="`skeleton` must have 17 joints. Received: 'openpose18'"):
         tf_lift.export_saved_model(model, tmp_path, skeleton="openpose18")
+
+
+def test_lift_alone_keeps_its_options(tiny_prior, tmp_path, rng):
+    options = {"num_rotations": 6, "num_hypotheses": 2, "height": 1700.0}
+    layer = tf_lift.layers.PPCALifting(tiny_prior, jit_compile=True, **options)
+    path = tf_lift.export_saved_model(layer, tmp_path, "lift")
+    assert path == tmp_path / "lift" / "1" and layer.jit_compile is True
+    served = tf.saved_model.load(str(path)).signatures
+    assert set(served) == {"serving_default", "lift", "lift_visible", "skeleton"}
+    landmarks = rng.uniform(0, 300, size=[4, 17, 2]).astype(np.float32)
+    visibility = np.float32(np.arange(17) % np.array([[3], [4], [5], [6]]) != 1)
+    for found, expected in (
+        (
+            served["serving_default"](landmarks=tf.constant(landmarks)),
+            tf_lift.lift(landmarks, tiny_prior, **options),
+        ),
+        (
+            served["lift_visible"](
+                landmarks=tf.constant(landmarks), visibility=tf.constant(visibility)
+            ),
+            tf_lift.lift(landmarks, tiny_prior, visibility, **options),
+        ),
+    ):
+        hypotheses = expected.pop("hypotheses")
+        expected |= {f"hypotheses_{name}": value for name, value in hypotheses.items()}
+        assert set(found) == set(expected)
+        for name in ("joints_3d", "hypotheses_joints_3d", "scale"):
+            np.testing.assert_allclose(found[name], expected[name], rtol=1e-3, atol=0.1)
+    extra = json.loads((path / "assets.extra" / "skeleton.json").read_text())
+    assert extra["skeleton"] == "h36m17" and "image_size" not in extra

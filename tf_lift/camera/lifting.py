@@ -13,6 +13,7 @@ from tf_lift.camera.camera import Camera
 from tf_lift.ops import dtypes, shapes
 from tf_lift.ops.geometry import recentring
 from tf_lift.ops.lift import lift as lifting
+from tf_lift.ops.lift import outputs
 from tf_lift.ops.lift.options import LiftOptions, merge
 from tf_lift.prior import PosePrior
 from tf_lift.prior import bone_lengths as prior_bone_lengths
@@ -128,11 +129,7 @@ def lift_with_camera(
         restored.set_shape(static_leading.concatenate(tensor.shape[1:]))
         return restored
 
-    lifted = {name: restore(value) for name, value in lifted.items()}
-    hypotheses = {name: lifted.pop(name) for name in _HYPOTHESES if name in lifted}
-    if hypotheses:
-        lifted["hypotheses"] = {_HYPOTHESES[name]: hypotheses[name] for name in hypotheses}
-    return lifted
+    return outputs.nest({name: restore(value) for name, value in lifted.items()})
 
 
 def estimate_pitch(
@@ -207,9 +204,6 @@ def estimate_pitch(
 
 # Largest difference that one pose may make between two pitches: that of odds of e^50.
 _MAX_VOTE = 100.0
-
-# The entries of the lift's dict of hypotheses, and their names while the dict is flat.
-_HYPOTHESES = {f"hypotheses {name}": name for name in ("joints_3d", "probability")}
 
 
 def _check_options(camera, num_perspective_steps, options, fields):
@@ -313,7 +307,7 @@ def _lift_at_pitch(rays, visibility, bone_lengths, lift, camera, pitch, num_step
         part = _lift_turned(turned, shown, lift_part, focal_length, num_steps)
         part["rotation_angle"] = tf.math.floormod(part["rotation_angle"] + angle, 2 * np.pi)
         back = tf.linalg.matrix_transpose(rotation)
-        for name in {"joints_3d", "root_position", "hypotheses joints_3d"} & part.keys():
+        for name in {"joints_3d", "root_position", "hypotheses_joints_3d"} & part.keys():
             turn = back if part[name].shape.rank == 3 else back[:, tf.newaxis]
             part[name] = recentring.rotate_points(part[name], turn)
         parts.append(part)
@@ -376,8 +370,7 @@ def _lift_turned(rays, visibility, lift, focal_length, num_steps):
             depth = tf.where(placed, depth, 0)
             straight = recentring.straighten(rays, lifted["joints_3d"], depth)
     place = tf.concat([lifted["landmarks"][:, 0] / scale[:, tf.newaxis], depth[:, tf.newaxis]], -1)
-    hypotheses = lifted.pop("hypotheses", {})
-    lifted |= {f"hypotheses {name}": value for name, value in hypotheses.items()}
+    lifted = outputs.flatten(lifted)
     lifted["root_position"] = place[:, tf.newaxis]
     # These belong to the turned camera; the caller computes both for the real one.
     del lifted["landmarks"], lifted["pitch"]

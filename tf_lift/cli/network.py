@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from tf_lift.cli.application import app
+from tf_lift.cli.lift_options import with_lift_options
 
 
 @app.command()
@@ -140,24 +141,54 @@ def evaluate(
 
 
 @app.command()
+@with_lift_options
 def export(
+    *,
     model: Annotated[
-        pathlib.Path,
-        typer.Option(help="A .keras file, or the folder of a run.", show_default=False),
-    ],
+        pathlib.Path | None,
+        typer.Option(help="Network: a .keras file, or the folder of a run.", show_default=False),
+    ] = None,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            help="Instead of a network, export the lift alone, with this pose prior (cmu-tuned, "
+            "cmu or a file) and the options below.",
+            show_default=False,
+        ),
+    ] = None,
+    noise_mm: Annotated[
+        float, typer.Option(help="With --prior: error of the landmarks, mm on the person.")
+    ] = 0.0,
     output: Annotated[
         pathlib.Path, typer.Option("--output", "-o", help="Folder of all exports.")
     ] = pathlib.Path("saved_models"),
-    name: Annotated[str, typer.Option(help="Name of this export.")] = "lifting_cpm",
+    name: Annotated[
+        str | None, typer.Option(help="Name of this export. [default: lifting_cpm, or lift]")
+    ] = None,
+    lift_options: dict,
 ) -> None:
-    """Writes a network as the next version of a SavedModel: OUTPUT/NAME/VERSION.
+    """Writes a network or a lift as the next version of a SavedModel: OUTPUT/NAME/VERSION.
 
-    It takes images (0 to 255), JPEG or PNG files, or 2D landmarks; see docs/serving.md.
+    A network takes images (0 to 255), JPEG or PNG files, or 2D landmarks; a lift alone takes
+    landmarks. See docs/serving.md.
     """
     from rich.console import Console
 
+    from tf_lift import LiftOptions, PosePrior
     from tf_lift.export import export_saved_model
+    from tf_lift.layers import PPCALifting
     from tf_lift.models import load_lifting_cpm
 
-    path = export_saved_model(load_lifting_cpm(model), output, name)
+    options = LiftOptions(**lift_options)
+    if (model is None) == (prior is None):
+        raise ValueError("Either `--model` or `--prior` must be given. Received: both or neither")
+    if prior is not None:
+        exported = PPCALifting(PosePrior.load(prior).with_noise(noise_mm), options=options)
+    elif options != LiftOptions() or noise_mm:
+        raise ValueError("Options of the lift must not be given with `--model`, which has its own")
+    else:
+        exported = load_lifting_cpm(model)
+    path = export_saved_model(
+        exported, output, name or ("lift" if model is None else "lifting_cpm")
+    )
     Console().print(f"Wrote {path}", highlight=False)

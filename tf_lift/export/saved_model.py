@@ -1,4 +1,4 @@
-"""SavedModels of lifting networks, for TensorFlow Serving and `tf.saved_model.load`."""
+"""SavedModels of networks and lifts, for TensorFlow Serving and `tf.saved_model.load`."""
 
 import json
 import pathlib
@@ -8,12 +8,65 @@ import tensorflow as tf
 from tf_lift import skeletons
 from tf_lift.data.pipeline import examples, targets
 from tf_lift.io import atomic
+from tf_lift.layers import PPCALifting
 from tf_lift.models.lifting_cpm import describe
+from tf_lift.ops.lift import outputs
 
-__all__ = ["LiftingService", "check_servable", "export_saved_model"]
+__all__ = ["LiftService", "LiftingService", "check_servable", "export_saved_model"]
 
 
-class LiftingService(tf.Module):
+class LiftService(tf.Module):
+    """A lift with the signatures of an export.
+
+    Args:
+        layer: `tf_lift.layers.PPCALifting`.
+        skeleton: Name of the joints' convention; `None` for that of the layer's prior.
+
+    Raises:
+        ValueError: If the prior has another number of joints.
+    """
+
+    def __init__(self, layer: PPCALifting, skeleton: str | None = None):
+        super().__init__(name="lift_service")
+        joints = skeletons.get(layer.prior.skeleton if skeleton is None else skeleton)
+        if joints.num_joints != layer.prior.num_joints:
+            raise ValueError(
+                f"`skeleton` must have {layer.prior.num_joints} joints. Received: {skeleton!r}"
+            )
+        self._call_lift = layer
+        self.joint_names = tf.constant(joints.joint_names)
+        self.parents = tf.constant(joints.parents)
+        landmarks = tf.TensorSpec([None, joints.num_joints, 2], tf.float32, name="landmarks")
+        visibility = tf.TensorSpec([None, joints.num_joints], tf.float32, name="visibility")
+        self.lift = tf.function(self._lift, input_signature=[landmarks])
+        self.lift_visible = tf.function(self._lift, input_signature=[landmarks, visibility])
+        self.skeleton = tf.function(self._skeleton, input_signature=[])
+        self.description = {
+            "skeleton": joints.name,
+            "joint_names": joints.joint_names,
+            "parents": joints.parents,
+            "units": {"landmarks": "px", "joints_3d": "mm"},
+        }
+
+    @property
+    def signatures(self) -> dict:
+        """The functions by the names that they are served under."""
+        return {
+            "serving_default": self.lift,
+            "lift": self.lift,
+            "lift_visible": self.lift_visible,
+            "skeleton": self.skeleton,
+        }
+
+    def _lift(self, landmarks, visibility=None):
+        arguments = {} if visibility is None else {"visibility": visibility}
+        return outputs.flatten(self._call_lift(landmarks, **arguments))
+
+    def _skeleton(self):
+        return {"joint_names": self.joint_names, "parents": self.parents}
+
+
+class LiftingService(LiftService):
     """A lifting network with the signatures of an export.
 
     Outputs of the two image signatures: `landmarks` `[B, L, 2]` (px of the given image),
@@ -21,50 +74,33 @@ class LiftingService(tf.Module):
     `scores` `[B, L]` and `belief_maps` `[B, h, w, L + 1]` of the last stage.
 
     Args:
-        model: What `tf_lift.build_lifting_cpm` returned, or a reloaded one.
-        skeleton: Name of the joints' convention.
+        model: Result of `tf_lift.build_lifting_cpm`, or such a model loaded from a file.
+        skeleton: Name of the joints' convention; `None` for that of the model's prior.
 
     Raises:
-        ValueError: If the model is no lifting network or has other joints.
+        ValueError: If the model is not a lifting network or has other joints.
     """
 
-    def __init__(self, model: tf.keras.Model, skeleton: str = "h36m17"):
-        super().__init__(name="lifting_service")
+    def __init__(self, model: tf.keras.Model, skeleton: str | None = None):
         self._network = describe(model)
-        joints = skeletons.get(skeleton)
-        if joints.num_joints != self._network.num_joints:
-            raise ValueError(
-                f"`skeleton` must have {self._network.num_joints} joints. Received: {skeleton!r}"
-            )
-        self.joint_names = tf.constant(joints.joint_names)
-        self.parents = tf.constant(joints.parents)
+        super().__init__(model.get_layer("lift"), skeleton)
+        self.description["image_size"] = self._network.image_size
         # The variables alone: the Keras object would add its training functions, and on
         # the older stacks a second description of the network.
         self.network_variables = [_tf_variable(variable) for variable in model.variables]
         self._call_model = lambda features: model(features, training=False)
-        self._call_lift = model.get_layer("lift")
 
         size = self._network.image_size
         image = tf.TensorSpec([None, size, size, 3], tf.float32, name="image")
         image_bytes = tf.TensorSpec([None], tf.string, name="image_bytes")
-        landmarks = tf.TensorSpec([None, joints.num_joints, 2], tf.float32, name="landmarks")
-        visibility = tf.TensorSpec([None, joints.num_joints], tf.float32, name="visibility")
         self.predict = tf.function(self._predict, input_signature=[image])
         self.predict_bytes = tf.function(self._predict_bytes, input_signature=[image_bytes])
-        self.lift = tf.function(self._lift, input_signature=[landmarks])
-        self.lift_visible = tf.function(self._lift, input_signature=[landmarks, visibility])
-        self.skeleton = tf.function(self._skeleton, input_signature=[])
 
     @property
     def signatures(self) -> dict:
-        """The functions by the names they are served under."""
-        return {
-            "serving_default": self.predict,
-            "serving_bytes": self.predict_bytes,
-            "lift": self.lift,
-            "lift_visible": self.lift_visible,
-            "skeleton": self.skeleton,
-        }
+        """The functions by the names that they are served under."""
+        images = {"serving_default": self.predict, "serving_bytes": self.predict_bytes}
+        return super().signatures | images
 
     def _predict(self, image):
         features = {"image": examples.normalise(image)}
@@ -72,9 +108,9 @@ class LiftingService(tf.Module):
             size = self._network.image_size
             middle = tf.fill([tf.shape(image)[0], 2], (size - 1) / 2)
             features["centre_map"] = targets.centre_maps(middle, size)
-        outputs = self._call_model(features)
-        result = {key: outputs[key] for key in ("landmarks", "joints_3d", "scores")}
-        return {**result, "belief_maps": outputs[self._network.stages[-1]]}
+        found = self._call_model(features)
+        result = {key: found[key] for key in ("landmarks", "joints_3d", "scores")}
+        return {**result, "belief_maps": found[self._network.stages[-1]]}
 
     def _predict_bytes(self, image_bytes):
         size = self._network.image_size
@@ -92,66 +128,60 @@ class LiftingService(tf.Module):
         landmarks = result["landmarks"] + 0.5 - offset[:, None]
         return {**result, "landmarks": landmarks / scale[:, None] - 0.5}
 
-    def _lift(self, landmarks, visibility=None):
-        if visibility is None:
-            return dict(self._call_lift(landmarks))
-        return dict(self._call_lift(landmarks, visibility=visibility))
-
-    def _skeleton(self):
-        return {"joint_names": self.joint_names, "parents": self.parents}
-
 
 def export_saved_model(
-    model: tf.keras.Model,
+    model: tf.keras.Model | PPCALifting,
     folder="saved_models",
     name: str = "lifting_cpm",
-    skeleton: str = "h36m17",
+    skeleton: str | None = None,
 ) -> pathlib.Path:
-    """Writes a network as the next version of a SavedModel.
+    """Writes a network, or a lift alone, as the next version of a SavedModel.
 
     The export is written to a temporary folder and then renamed, so that a server which
-    polls `<folder>/<name>` never sees half of one. Signatures:
+    polls `<folder>/<name>` never sees an incomplete one. Signatures:
 
-    - `serving_default`: `image` `[B, size, size, 3]` float32, RGB, 0 to 255;
-    - `serving_bytes`: `image_bytes` `[B]`, JPEG or PNG files of any size, each fitted into
-      the network's square with grey bars; `landmarks` come back in the file's own pixels;
-    - `lift`: `landmarks` `[B, L, 2]` px alone, to `joints_3d` and the lift's other results;
+    - `lift`: `landmarks` `[B, L, 2]`, px, to `joints_3d` and all other results of
+      `tf_lift.lift`; hypotheses as `hypotheses_joints_3d` and `hypotheses_probability`;
     - `lift_visible`: the same with `visibility` `[B, L]`, 0 for a joint that is missing;
-    - `skeleton`: `joint_names` `[L]` and `parents` `[L]`.
+    - `skeleton`: `joint_names` `[L]` and `parents` `[L]`;
+    - `serving_default`: of a lift alone, the same as `lift`; of a network, `image`
+      `[B, size, size, 3]` float32, RGB, 0 to 255;
+    - `serving_bytes`, of a network: `image_bytes` `[B]`, JPEG or PNG files of any size, each
+      fitted into the network's square with grey bars; `landmarks` are in px of the file.
 
-    `assets.extra/skeleton.json` says the same of the joints for other programs.
+    `assets.extra/skeleton.json` describes the joints for other programs.
 
     Args:
-        model: What `build_lifting_cpm` returned, or a reloaded one.
+        model: Result of `build_lifting_cpm`, or such a model loaded from a file; or a layer
+            `tf_lift.layers.PPCALifting`, whose options the export keeps.
         folder: Folder of all exports.
-        name: Name of this one.
-        skeleton: Name of the joints' convention.
+        name: Name of this export.
+        skeleton: Name of the joints' convention; `None` for that of the model's prior.
 
     Returns:
         The folder written, `<folder>/<name>/<version>`.
 
     Raises:
-        ValueError: If the model is no lifting network, or its graph holds functions that
+        ValueError: If the model is not a lifting network, or its graph holds functions that
             TensorFlow Serving cannot run.
     """
-    service = LiftingService(model, skeleton)
-    signatures = _trace(service, model.get_layer("lift"))
+    service: LiftService
+    if isinstance(model, PPCALifting):
+        layer, service = model, LiftService(model, skeleton)
+    else:
+        service = LiftingService(model, skeleton)
+        layer = model.get_layer("lift")
+    signatures = _trace(service, layer)
     root = pathlib.Path(folder) / name
     root.mkdir(parents=True, exist_ok=True)
-    # A hidden folder is no number, so no server takes it for a version.
+    # The temporary folder's name is not a number, so no server takes it for a version.
     with atomic.temporary_folder(root) as temporary:
         tf.saved_model.save(service, str(temporary), signatures=signatures)
-        joints = skeletons.get(skeleton)
         extra = temporary / "assets.extra"
         extra.mkdir()
-        description = {
-            "skeleton": joints.name,
-            "joint_names": joints.joint_names,
-            "parents": joints.parents,
-            "image_size": describe(model).image_size,
-            "units": {"landmarks": "px", "joints_3d": "mm"},
-        }
-        (extra / "skeleton.json").write_text(json.dumps(description, indent=1), encoding="utf-8")
+        (extra / "skeleton.json").write_text(
+            json.dumps(service.description, indent=1), encoding="utf-8"
+        )
         return atomic.rename_to_next_number(temporary, root)
 
 

@@ -15,6 +15,7 @@ from tf_lift.camera import lifting as camera_lifting
 from tf_lift.camera.camera import Camera
 from tf_lift.io import atomic
 from tf_lift.ops import shapes
+from tf_lift.ops.lift import outputs
 from tf_lift.ops.lift.options import LiftOptions, merge
 
 __all__ = ["Poses", "lift_landmarks", "with_pitch", "write_json", "write_npz"]
@@ -212,9 +213,7 @@ def lift_landmarks(
         lifted = tf_lift.lift(shown, prior, visibility, scale=scale, options=options)
     else:
         lifted = tf_lift.lift_with_camera(shown, prior, camera, visibility, options=options)
-    hypotheses = lifted.pop("hypotheses", {})
-    lifted |= {f"hypotheses_{name}": value for name, value in hypotheses.items()}
-    lifted = {name: value.numpy() for name, value in lifted.items()}
+    lifted = {name: value.numpy() for name, value in outputs.flatten(lifted).items()}
     lifted["mixture_index"] = np.where(enough, lifted["mixture_index"], -1)
     for name, value in lifted.items():
         if name != "mixture_index":

@@ -40,14 +40,15 @@ def build_lifting_cpm(
     `[batch, num_joints]`, the maps' peak values.
 
     Args:
-        preset: One of `tf_lift.models.presets.PRESETS`, or a `Preset` of one's own.
-        prior: Pose prior; where `None`, `PosePrior.load("cmu")`, which ships with the package.
+        preset: One of `tf_lift.models.presets.PRESETS`, or your own `Preset`.
+        prior: Pose prior; `None` for `PosePrior.load("cmu")`, which ships with the package.
         lift_gradient: Whether gradients flow through the lift and the landmarks into the
             maps. `False` uses the lift forward only, as the authors trained.
         image_size: Side of the input image, in pixels; the preset's where `None`.
         backbone: Keras model that takes the tower's place: image to features of stride 8
-            or less. It gets (value - 128) / 256.
-        **lifting: Further arguments of `tf_lift.layers.PPCALifting`, such as `pitches`.
+            or less. Its input is (value - 128) / 256.
+        **lifting: Further arguments of `tf_lift.layers.PPCALifting`: fields of
+            `tf_lift.LiftOptions`, in place of the preset's, or `options` in place of all.
 
     Returns:
         A functional model, not compiled. `compile_lifting_cpm` compiles it for training.
@@ -87,12 +88,13 @@ def build_lifting_cpm(
     decoder = layers.BeliefMapsToLandmarks(
         stride=stride, decoder=size.decoder, dtype="float32", name="decoder"
     )
+    fields = {"estimator": size.estimator, "pitches": size.pitches}
     lift = layers.PPCALifting(
         prior.with_noise(size.noise_mm),
         lift_gradient=lift_gradient,
         dtype="float32",
         name="lift",
-        **{"estimator": "map", "pitches": size.pitches, **lifting},
+        **(lifting if "options" in lifting else fields | lifting),
     )
     projection = layers.LandmarksToBeliefMaps(
         map_size,

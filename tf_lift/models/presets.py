@@ -72,6 +72,8 @@ class Preset:
             length on the person: it adds to the prior's own noise, which is that of exact
             landmarks.
         pitches: Camera pitches that the lift searches, rad, positive looking down.
+        estimator: Pose that the lift returns, see `tf_lift.LiftOptions`: the paper's network
+            goes on with one candidate, not with a mean.
     """
 
     image_size: int
@@ -88,6 +90,7 @@ class Preset:
     decoder: str = "argmax"
     noise_mm: float = 20.0
     pitches: tuple[float, ...] = _PITCHES
+    estimator: str = "map"
 
     @property
     def num_stages(self) -> int:

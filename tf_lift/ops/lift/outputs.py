@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-__all__ = ["signature"]
+__all__ = ["flatten", "nest", "signature"]
 
 
 def signature(num_joints, dtype, num_hypotheses=None, leading=(None,)):
@@ -53,3 +53,33 @@ def signature(num_joints, dtype, num_hypotheses=None, leading=(None,)):
             "probability": spec(num_hypotheses),
         }
     return specs
+
+
+_PREFIX = "hypotheses_"
+
+
+def flatten(result):
+    """Returns results as one dict without dicts inside: `hypotheses_joints_3d` and so on.
+
+    Args:
+        result: Dict of results, nested as that of `signature`.
+
+    >>> flatten({"scale": 1.0, "hypotheses": {"probability": 0.5}})
+    {'scale': 1.0, 'hypotheses_probability': 0.5}
+    """
+    flat = {name: value for name, value in result.items() if name != "hypotheses"}
+    hypotheses = result.get("hypotheses", {})
+    return flat | {f"{_PREFIX}{name}": value for name, value in hypotheses.items()}
+
+
+def nest(flat):
+    """Returns what `flatten` was given.
+
+    >>> nest({"scale": 1.0, "hypotheses_probability": 0.5})
+    {'scale': 1.0, 'hypotheses': {'probability': 0.5}}
+    """
+    result = {name: value for name, value in flat.items() if not name.startswith(_PREFIX)}
+    hypotheses = {
+        name.removeprefix(_PREFIX): value for name, value in flat.items() if name not in result
+    }
+    return result | ({"hypotheses": hypotheses} if hypotheses else {})
