@@ -133,9 +133,9 @@ def test_more_bases_than_coordinates_and_still_ones(rng):
 @pytest.mark.parametrize(
     ("name", "approximate", "message"),
     [
-        ("coco17", False, "h36m17, alone.* Received: coco17, whose nose, .*right_ear it lacks$"),
-        ("lsp14", False, "lsp14, whose neck it lacks; `approximate=True` gives neck$"),
-        ("openpose18", True, "whose nose, right_eye, left_eye, right_ear, left_ear it lacks$"),
+        ("coco17", False, r"h36m17\. Received: coco17, with nose, .*right_ear in addition$"),
+        ("lsp14", False, "lsp14, with neck in addition; `approximate=True` gives neck$"),
+        ("openpose18", True, "with nose, right_eye, left_eye, right_ear, left_ear in addition$"),
         ("spider", False, "`skeleton` must be one of .*'spider'"),
     ],
 )

@@ -1,4 +1,8 @@
-"""Pose priors: learn, save, load, convert to another skeleton; the tables of the lift."""
+"""Pose priors: learn, save, load, choose their size, convert them to another skeleton.
+
+`build_tables` precomputes the tables of a prior for `tf_lift.ops.lift`. The modules and folders
+below are internal.
+"""
 
 from tf_lift.prior.conversion import convert
 from tf_lift.prior.learning.selection import select

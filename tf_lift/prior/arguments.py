@@ -1,4 +1,4 @@
-"""Checks of what a prior is made of and of what `PosePrior.fit` is given."""
+"""Checks the arrays of a prior and the arguments of `PosePrior.fit`. Internal."""
 
 import numpy as np
 
@@ -7,23 +7,23 @@ from tf_lift.prior.learning import em as learning
 
 __all__ = ["check_fit", "check_prior"]
 
-# How far from orthonormal a basis may be: float32 files pass, a scaled or transposed
-# basis (errors of order 1) does not.
+# Largest error of a basis' orthonormality: float32 files pass, a scaled or transposed basis
+# (errors of order 1) does not.
 ORTHONORMAL_TOLERANCE = 1e-3
 
 
 def check_fit(poses, groups, skeleton, settings: learning.Settings, max_iterations) -> None:
-    """Checks what `PosePrior.fit` is given.
+    """Checks the arguments of `PosePrior.fit`.
 
     Args:
         poses: Array, finite.
         groups: `None` or array of shape `[N]`.
         skeleton: `Skeleton` of the joints.
         settings: Settings of the learning.
-        max_iterations: Most iterations of EM.
+        max_iterations: Largest number of iterations of EM.
 
     Raises:
-        ValueError: If one of them does not fit.
+        ValueError: If an argument does not fit.
     """
     if poses.ndim != 3 or poses.shape[1:] != (skeleton.num_joints, 3):
         raise ValueError(
@@ -41,13 +41,13 @@ def check_fit(poses, groups, skeleton, settings: learning.Settings, max_iteratio
             raise ValueError(f"`{name}` must be an integer. Received: {value!r}{hint}")
         if value < 1 and name != "num_bases":
             raise ValueError(f"`{name}` must be at least 1. Received: {value}")
-    # One coordinate has to be left for the noise; joint 0, at the origin, has none to give.
+    # The noise needs one more dimension; joint 0, at the origin, has none.
     most, num_bases = 3 * skeleton.num_joints - 4, settings.num_bases
     if not 1 <= num_bases <= most:
         raise ValueError(f"`num_bases` must be from 1 to {most}. Received: {num_bases}")
     if len(poses) < num_bases:
         raise ValueError(
-            f"`poses` must be at least as many as the bases, {num_bases}. "
+            f"`poses` must hold at least {num_bases} poses, as many as bases. "
             f"Received: poses.shape={poses.shape}"
         )
     if groups is not None and np.shape(groups) != (len(poses),):
@@ -67,13 +67,13 @@ def check_fit(poses, groups, skeleton, settings: learning.Settings, max_iteratio
 
 
 def check_prior(prior) -> None:
-    """Checks the arrays of a prior against each other and against what they mean.
+    """Checks the shapes and values of a prior's arrays.
 
     Args:
         prior: `PosePrior` whose arrays are float64 and finite.
 
     Raises:
-        ValueError: If one of them does not fit.
+        ValueError: If an array does not fit.
     """
     _check_shapes(prior)
     _check_values(prior)

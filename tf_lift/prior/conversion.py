@@ -1,4 +1,4 @@
-"""A prior of one skeleton made a prior of another."""
+"""Converts a prior to another skeleton."""
 
 import numpy as np
 
@@ -7,15 +7,15 @@ from tf_lift.prior.pose_prior import PosePrior
 
 __all__ = ["convert"]
 
-# mm. Directions that the other skeleton's joints do not move in keep a deviation that does
-# nothing, because the deviations of a prior are positive.
+# Standard deviation (mm) of directions in which the other skeleton's joints do not move: small
+# enough to do nothing, and positive as a prior requires.
 SMALLEST_STDDEV = 1e-3
 
 
 def convert(
     prior: PosePrior, skeleton: skeletons.Skeleton | str, *, approximate: bool = False
 ) -> PosePrior:
-    """Makes a prior of another skeleton, so that landmarks of that skeleton lift as they are.
+    """Converts a prior to another skeleton, so that its landmarks lift without conversion.
 
     Every joint of the skeleton must be a combination of the prior's joints
     (`skeletons.joint_map`, the matrix W): x ~ N(m, B' S**2 B + v I) then gives
@@ -24,20 +24,20 @@ def convert(
     isotropic where joints are means, becomes the isotropic noise of the same total variance.
     Poses are moved so that the skeleton's joint 0 is the origin.
 
-    A prior for landmarks with joints that the prior does not have (a face, fingers) cannot be
-    made of it: convert those landmarks instead, with `skeletons.convert`.
+    A skeleton with joints that the prior lacks (a face, fingers) is an error: convert its
+    landmarks instead, with `skeletons.convert`.
 
     Args:
         prior: Prior to convert.
         skeleton: One of `tf_lift.skeletons` or its name.
-        approximate: Whether joints of the prior stand in for joints of the skeleton that are
-            some centimetres off.
+        approximate: Whether joints of the prior may stand for joints of the skeleton that
+            are centimetres off.
 
     Returns:
-        The prior of the skeleton, with as many bases as before, or `3 * joints` if fewer.
+        The prior of the skeleton, with the same number of bases, or `3 * joints` if fewer.
 
     Raises:
-        ValueError: If the skeleton has joints that the prior does not.
+        ValueError: If the skeleton has joints that the prior lacks.
 
     References:
         docs/skeletons.md.
@@ -52,13 +52,13 @@ def convert(
         on_demand = skeletons.report(prior.skeleton, target, approximate=True).approximate
         advice = f"; `approximate=True` gives {', '.join(on_demand)}" if on_demand else ""
         raise ValueError(
-            f"`skeleton` must have joints of the prior's skeleton, {prior.skeleton}, alone. "
-            f"Received: {target.name}, whose {', '.join(report.missing)} it lacks"
+            f"`skeleton` must have only joints of the prior's skeleton, {prior.skeleton}. "
+            f"Received: {target.name}, with {', '.join(report.missing)} in addition"
             f"{'' if approximate else advice}"
         )
     weights = skeletons.joint_map(prior.skeleton, target, approximate=approximate)
     weights = weights.astype(np.float64)
-    # Rows sum to 1, so that differences of rows do not see where the prior's origin is.
+    # Rows sum to 1, so that differences of rows do not depend on the prior's origin.
     relative = weights - weights[:1]
     loadings = prior.stddev[:, :, np.newaxis, np.newaxis] * prior.basis
     loadings = np.einsum("tj,kbjc->kbtc", relative, loadings)

@@ -20,10 +20,10 @@ from tf_lift.prior.storage.checkpoint import learn
 
 __all__ = ["DEFAULT_MAX_ITERATIONS", "DEFAULT_NOISE_STDDEV", "PosePrior"]
 
-# Noise (mm) of a prior that is learnt. Most likely is 3 to 13 mm, that of the subjects at
-# hand, whose bones the bases know by heart; others are lifted better with more: docs/prior.md.
+# Noise (mm) of a prior that is learnt. The most likely noise is 3 to 13 mm, because the bases
+# fit the bones of the subjects learnt from; other people need more: docs/prior.md.
 DEFAULT_NOISE_STDDEV = 16.0
-# Iterations of EM: more fit the subjects at hand better, and lift others no better.
+# Iterations of EM: more fit the subjects learnt from better, but lift others no better.
 DEFAULT_MAX_ITERATIONS = 1
 
 
@@ -35,11 +35,10 @@ class PosePrior:
     `a_j` of standard deviation `stddev_j`: its covariance is
     `basis.T @ diag(stddev**2) @ basis + noise_stddev**2 * I`.
 
-    Frame: world, millimetres, z up, right-handed, known up to a rotation about z. The
-    priors that `fit` learns have their **origin at joint 0** (the pelvis; it does not move
-    in any component), so 2D landmarks in mm for a lift of given scale are relative to
-    the pelvis; and their mean poses stand with the left hip towards +x and face -y, that
-    is towards the camera at rotation 0.
+    Frame: world, millimetres, z up, right-handed, known up to a rotation about z. Priors
+    from `fit` have their **origin at joint 0**, the pelvis, which moves in no component: 2D
+    landmarks in mm for a lift of given scale are relative to the pelvis. Their mean poses
+    have the left hip towards +x and face -y, which is towards the camera at rotation 0.
 
     Priors compare and hash by identity; their arrays are read-only float64.
 
@@ -47,14 +46,14 @@ class PosePrior:
         mean_pose: Array of shape `[K, L, 3]`, mm.
         basis: Array of shape `[K, J, L, 3]`, orthonormal over `L * 3` for each k.
         stddev: Array of shape `[K, J]`, mm, positive: standard deviations of the
-            coefficients (the paper's sigma, by which it multiplies, is the inverse).
+            coefficients (the sigma of P2, a factor of the coefficients, is the inverse).
         noise_stddev: Array of shape `[K]`, mm, positive.
         mixture_weights: Array of shape `[K]`, positive, sums to 1.
-        skeleton: Name of the joints' convention, one of `tf_lift.skeletons`.
-        credit: Whom to thank for the data it was learnt from.
+        skeleton: Name of the skeleton of the joints, one of `tf_lift.skeletons`.
+        credit: Text that credits the source of the data.
 
     Raises:
-        ValueError: If the arrays disagree or break what is said above.
+        ValueError: If shapes disagree or values are out of the ranges above.
 
     References:
         Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017: section 4.
@@ -78,7 +77,7 @@ class PosePrior:
 
     def __post_init__(self):
         for name in files.ARRAY_NAMES:
-            # A copy of our own, so that nobody changes a prior behind cached tables.
+            # A read-only copy: tables are cached by the identity of the prior.
             array = files.as_float64(getattr(self, name), name)
             array.setflags(write=False)
             object.__setattr__(self, name, array)
@@ -121,45 +120,45 @@ class PosePrior:
     ) -> "PosePrior":
         """Learns a prior from poses.
 
-        Joint 0 of every pose is moved to the origin. Every pose is used as it is and
-        mirrored. A single PPCA model is grown rank by rank while the poses are turned
-        about the vertical to fit it; its clusters start EM for the mixture
-        (`tf_lift.prior.learning.em`). Poses are read chunk by chunk and never copied: beside
-        an array of floats that holds them, learning needs a few numbers per pose.
+        Moves joint 0 of every pose to the origin and uses every pose as it is and mirrored.
+        Grows a single PPCA model rank by rank and turns the poses about the vertical to fit
+        it; its clusters start EM for the mixture (`tf_lift.prior.learning.em`). Poses are
+        read in chunks and never copied: in addition to their array, learning needs a few
+        numbers per pose. NumPy's linear algebra runs on one thread meanwhile.
 
         Args:
-            poses: Array of shape `[N, L, 3]`, mm, z up, wherever they stand and face;
+            poses: Array of shape `[N, L, 3]`, mm, z up, at any place and facing any way;
                 at least `num_bases` of them.
             mixture_size: Number of components K.
             num_bases: Number of basis poses J, less than `3 * L - 3`.
             seed: Seed; the same poses and seed give the same prior, to the last bit on
                 the same machine.
-            groups: Array of shape `[N]`: a label of each pose, say its clip or its
-                subject. Every group then counts the same, however many poses it has.
+            groups: Array of shape `[N]`: label of each pose, such as its clip or subject.
+                Every group then has the same weight, whatever its number of poses.
             noise_stddev: Standard deviation of the noise in mm, the same for every
-                component; `None` for the most likely one of each.
-            max_iterations: Most iterations of EM: 100 for the most likely prior, few for
-                one that lifts people it has not seen.
+                component; `None` for the most likely noise of each.
+            max_iterations: Largest number of iterations of EM: 100 for the most likely
+                prior, few for a prior that lifts unseen people.
             tolerance: EM stops when an iteration raises the mean log-likelihood of a pose
-                by less.
-            alignment: "likelihood": as said above; "facing": poses are only turned to
-                face one way; "none": they stay as they stand.
-            mirror: Whether every pose counts mirrored as well.
-            shrinkage: Draws the covariance of every component to the mean of all, as far
-                as this many times the poses of an average component would: about 1 for a
-                mixture of many components, which else know few people by heart.
-            skeleton: Name of the joints' convention, one of `tf_lift.skeletons`.
+                by less than this.
+            alignment: "likelihood" turns each pose to fit the single model, "facing" to face
+                one way, "none" not at all.
+            mirror: Whether to use every pose mirrored as well.
+            shrinkage: Weight of the mean covariance of all components in the covariance of
+                each, in multiples of the poses of an average component: about 1 for a
+                mixture of many components, which otherwise overfit few people each.
+            skeleton: Name of the skeleton of the joints, one of `tf_lift.skeletons`.
             credit: Text to keep with the prior.
-            checkpoint: File that keeps the state of the learning, written once a minute
-                and on Ctrl-C. Where it exists, learning goes on from it, to the same
-                prior as if it had never stopped. It stays when learning ends.
+            checkpoint: File for the state of the learning, written once a minute and on
+                Ctrl-C. If it exists, learning continues from it, to the same prior as
+                without an interruption. It stays when learning ends.
             on_progress: Called as `on_progress(stage, fraction, log_likelihood)` with the
                 stage "align" or "mixture", the fraction of it that is done, and the mean
                 log-likelihood of a pose, which never falls within "mixture".
 
         Raises:
             ValueError: If an argument has a wrong shape or size or is not finite, or if
-                the checkpoint is damaged or of other poses or settings.
+                the checkpoint is damaged or belongs to other poses or settings.
 
         References:
             Tipping and Bishop. Mixtures of Probabilistic Principal Component Analysers.
@@ -183,35 +182,34 @@ class PosePrior:
 
     @classmethod
     def load(cls, path=None) -> "PosePrior":
-        """Reads a prior that ships with the package, or one from a file.
+        """Reads a prior that ships with the package, or a prior from a file.
 
         Args:
-            path: Name of a prior that ships, such as "cmu" (a text without folder and
-                ending), which gives the same object each time; or a file written by
-                `save`, or the `.mat` file of the paper's authors (`mu`, `e`, `sigma`; it
-                has no mixture weights: they are taken as uniform); `None` for the default
-                of those that ship.
+            path: Name of a prior that ships, such as "cmu" (a string without folder and
+                ending), which returns the same object each time; a file from `save`; or the
+                `.mat` file of the paper's authors (`mu`, `e`, `sigma`), which has no mixture
+                weights and gets uniform ones. `None` for the default prior.
 
         Raises:
-            ValueError: If there is no prior of that name, or if the file is no such file,
-                is damaged, or its arrays disagree.
+            ValueError: If there is no prior of that name, or the file is damaged, of another
+                kind, or its arrays disagree.
             FileNotFoundError: If there is no such file.
 
         >>> PosePrior.load("cmu").skeleton
         'h36m17'
         """
         path = files.locate(path)
-        # Those that ship do not change: all who load one share it, and with it its tables.
+        # Priors that ship do not change: all callers share one object and its tables.
         return (_shipped if path.parent == files.FOLDER else _read)(cls, path)
 
     def save(self, path) -> None:
-        """Writes the prior as npz, whole or not at all; `load` gives it back exactly.
+        """Writes the prior as npz, a whole file or none; `load` returns it exactly.
 
         Args:
             path: File to write; its folder must exist. `.npz` is the usual ending.
 
         Raises:
-            ValueError: If the path ends in `.mat`, which is only read.
+            ValueError: If the path ends in `.mat`, a format that is only read.
         """
         path = pathlib.Path(path)
         if path.suffix.lower() == ".mat":
@@ -219,10 +217,10 @@ class PosePrior:
         files.write_npz(path, self._fields)
 
     def to_text(self) -> str:
-        """Returns the prior as a text, for what keeps texts only, such as a layer's config.
+        """Returns the prior as text, for places that hold only text, such as a layer's config.
 
         Returns:
-            ASCII text, a third longer than the file of `save`; the same for the same prior.
+            ASCII text, a third longer than the file of `save`; equal for equal priors.
 
         >>> prior = PosePrior.load("cmu")
         >>> copy = PosePrior.from_text(prior.to_text())
@@ -234,19 +232,19 @@ class PosePrior:
 
     @classmethod
     def from_text(cls, text: str) -> "PosePrior":
-        """Returns the prior of a text, exactly.
+        """Returns the exact prior from its text.
 
-        The same text gives the same object while anybody holds it, so that all layers
-        restored from it share its tables.
+        The same text returns the same object for as long as it is referenced, so that all
+        layers restored from it share its tables.
 
         Args:
-            text: What `to_text` gave.
+            text: Text from `to_text`.
 
         Raises:
-            ValueError: If it is another text, or a damaged one.
+            ValueError: If the text is damaged or of another kind.
         """
         if not isinstance(text, str):
-            raise ValueError(f"`text` must be a text. Received: {type(text).__name__}")
+            raise ValueError(f"`text` must be a string. Received: {type(text).__name__}")
         return _BY_TEXT.get(text) or _BY_TEXT.setdefault(text, cls(**texts.decode(text)))
 
     def with_noise(self, noise_mm: float) -> "PosePrior":
@@ -256,8 +254,8 @@ class PosePrior:
         on top; it is independent, so the variances add:
         `noise_stddev = sqrt(self.noise_stddev**2 + noise_mm**2)`.
 
-        The same `noise_mm` gives the same object while anybody holds it, so that all lifts
-        with it share its tables.
+        The same `noise_mm` returns the same object for as long as it is referenced, so that
+        all lifts with it share its tables.
 
         Args:
             noise_mm: Standard deviation of each coordinate of the landmarks, as a length on
@@ -304,8 +302,8 @@ class PosePrior:
         Args:
             num_poses: Number of poses.
             seed: Seed; the same seed gives the same poses.
-            noise: Whether to add the isotropic noise, which moves every joint on its own
-                (also joint 0 off the origin).
+            noise: Whether to add the isotropic noise, which moves every joint
+                independently, joint 0 included.
 
         Returns:
             Array of shape `[num_poses, L, 3]`, mm, world frame, z up.
@@ -319,8 +317,8 @@ class PosePrior:
             poses: Array of shape `[N, L, 3]`, mm, z up, in the prior's frame (for a prior
                 that `fit` learnt: origin at joint 0).
             num_rotations: The density is the mean over this many equally spaced rotations
-                about the vertical: 1 takes the poses as they stand, 80 asks how likely a
-                pose is whichever way it faces.
+                about the vertical: 1 for poses as they face, 80 for poses that may face any
+                way.
 
         Returns:
             Array of shape `[N]`, natural logarithm of a density in 1 / mm^(3 L).
@@ -340,9 +338,9 @@ def _read(cls: Callable[..., PosePrior], path: pathlib.Path) -> PosePrior:
 
 
 _shipped = functools.cache(_read)
-# Priors by their text, for as long as somebody holds them.
+# Priors by their text, for as long as they are referenced.
 _BY_TEXT: weakref.WeakValueDictionary[str, PosePrior] = weakref.WeakValueDictionary()
-# Results of `with_noise` by prior and noise in mm, for as long as somebody holds both.
+# Results of `with_noise` by prior and noise in mm, for as long as both are referenced.
 _BY_NOISE: weakref.WeakKeyDictionary[PosePrior, weakref.WeakValueDictionary[float, PosePrior]] = (
     weakref.WeakKeyDictionary()
 )

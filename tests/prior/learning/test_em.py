@@ -391,8 +391,8 @@ def _symmetric_truth(rng, tiny_prior):
     [
         ({"poses": np.zeros([30, 17])}, r"`poses` must have shape \[N, 17, 3\].*\(30, 17\)"),
         ({"poses": np.zeros([30, 16, 3])}, r"`poses` must have shape.*\(30, 16, 3\)"),
-        ({"poses": np.zeros([0, 17, 3])}, r"`poses` must be at least.*\(0, 17, 3\)"),
-        ({"poses": np.ones([4, 17, 3])}, r"`poses` must be at least.*5.*\(4, 17, 3\)"),
+        ({"poses": np.zeros([0, 17, 3])}, r"`poses` must hold at least.*\(0, 17, 3\)"),
+        ({"poses": np.ones([4, 17, 3])}, r"`poses` must hold at least.*5.*\(4, 17, 3\)"),
         ({"poses": np.full([30, 17, 3], np.nan)}, "`poses` must be finite.*1530"),
         ({"poses": "no"}, "`poses` must be an array of numbers.*str"),
         ({"mixture_size": 0}, "`mixture_size` must be at least 1.*0"),

@@ -90,14 +90,16 @@ def test_every_damage_is_seen(make_prior, rng):
         other = "A" if text[place] != "A" else "B"
         damaged.append(text[:place] + other + text[place + 1 :])
     for wrong in damaged:
-        with pytest.raises(ValueError, match="`text` must be what PosePrior.to_text gave"):
+        with pytest.raises(
+            ValueError, match="`text` must be undamaged and from `PosePrior.to_text`"
+        ):
             PosePrior.from_text(wrong)
 
 
 @pytest.mark.parametrize("wrong", [None, 3, b"text", {}])
 def test_another_type_is_refused(wrong):
     with pytest.raises(
-        ValueError, match=f"`text` must be a text. Received: {type(wrong).__name__}"
+        ValueError, match=f"`text` must be a string. Received: {type(wrong).__name__}"
     ):
         PosePrior.from_text(wrong)
 

@@ -1,1 +1,1 @@
-"""Gaussian models of poses: PPCA, alignment about the vertical, mixtures."""
+"""Gaussian models of poses: PPCA, alignment about the vertical, mixtures. Internal."""

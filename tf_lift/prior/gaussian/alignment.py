@@ -1,12 +1,12 @@
-"""Rotation of poses about the vertical: to a frame of the body, and to a pose model."""
+"""Turns poses about the vertical: to face one way, or to fit a pose model."""
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = ["best_angles", "distance_harmonics", "facing_angles", "mirror", "rotate"]
 
-# Angles tried before the refinement. The distance has two harmonics, so at most two
-# minima: far fewer would find the better one.
+# Number of angles before the refinement. The distance has two harmonics, so at most two minima:
+# far fewer angles would find the better one.
 NUM_ANGLES = 36
 NUM_NEWTON_STEPS = 4
 
@@ -30,7 +30,7 @@ def rotate(poses, angles) -> NDArray[np.float64]:
 
 
 def mirror(poses, skeleton) -> NDArray[np.float64]:
-    """Mirrors poses: x to -x, left joints for right ones.
+    """Mirrors poses: negates x and exchanges left and right joints.
 
     Args:
         poses: Array of shape `[..., L, 3]`, z up.
@@ -50,8 +50,8 @@ def mirror(poses, skeleton) -> NDArray[np.float64]:
 def facing_angles(poses, skeleton) -> NDArray[np.float64]:
     """Computes the rotations that turn poses to face -y, their left side towards +x.
 
-    The direction is that of the sum of all bones from a right joint to its left
-    counterpart: hips and shoulders, and limbs too where they tell.
+    A pose faces at right angles to the sum of the vectors from right to left hip and from
+    right to left shoulder.
 
     Args:
         poses: Array of shape `[..., L, 3]`, z up.
@@ -71,7 +71,7 @@ def facing_angles(poses, skeleton) -> NDArray[np.float64]:
 
 
 def _trunk_pairs(skeleton):
-    # Hips and shoulders where the skeleton names them, else every left-right pair.
+    # Hips and shoulders if the skeleton has them, else every left-right pair.
     names = skeleton.joint_names
     pairs = [(names.index(n), skeleton.swap[names.index(n)]) for n in names if n[:5] == "left_"]
     trunk = [(a, b) for a, b in pairs if names[a] in ("left_hip", "left_shoulder")]
@@ -80,7 +80,7 @@ def _trunk_pairs(skeleton):
 
 
 def distance_harmonics(poses, mean, basis, stddev, noise_stddev) -> NDArray[np.float64]:
-    """Computes how far poses are from a PPCA model, as a function of their rotation.
+    """Computes the distance of poses from a PPCA model as a function of their rotation.
 
     The squared Mahalanobis distance of a rotated pose is a trigonometric polynomial of
     degree 2 in the angle: with A the horizontal part of the pose, B the same turned by
@@ -98,7 +98,7 @@ def distance_harmonics(poses, mean, basis, stddev, noise_stddev) -> NDArray[np.f
         noise_stddev: Noise, mm.
 
     Returns:
-        Array of shape `[5, N]`: d as coefficients of 1, cos, sin, cos 2 and sin 2.
+        Array of shape `[5, N]`: coefficients of d for 1, cos, sin, cos 2 and sin 2.
     """
     precision = 1.0 / noise_stddev**2
     shrink = np.sqrt(precision - 1.0 / (np.square(stddev) + noise_stddev**2))
@@ -108,36 +108,38 @@ def distance_harmonics(poses, mean, basis, stddev, noise_stddev) -> NDArray[np.f
     x, y, z = (np.ascontiguousarray(part) for part in np.moveaxis(poses, -1, 0))
     z = z - mean_z
     horizontal = np.concatenate([basis_x, basis_y, [mean_x, mean_y]]).T
-    of_x, of_y = x @ horizontal, y @ horizontal
+    x_products, y_products = x @ horizontal, y @ horizontal
     size = len(basis)
-    # What the bases take off the products of A, B and v.
-    a = of_x[:, :size] + of_y[:, size:-2]
-    b = of_x[:, size:-2] - of_y[:, :size]
+    # The part that the bases explain of A, B and v.
+    a = x_products[:, :size] + y_products[:, size:-2]
+    b = x_products[:, size:-2] - y_products[:, :size]
     v = z @ basis_z.T - (basis_x @ mean_x + basis_y @ mean_y)
-    # A and B have one length and are at right angles.
-    length = precision * (_products(x, x) + _products(y, y))
-    aa, bb, ab = length - _products(a, a), length - _products(b, b), -_products(a, b)
-    av = -precision * (of_x[:, -2] + of_y[:, -1]) - _products(a, v)
-    bv = -precision * (of_x[:, -1] - of_y[:, -2]) - _products(b, v)
-    vv = precision * (_products(z, z) + mean_x @ mean_x + mean_y @ mean_y) - _products(v, v)
+    # A and B have the same length and are orthogonal.
+    length = precision * (_row_products(x, x) + _row_products(y, y))
+    aa, bb = length - _row_products(a, a), length - _row_products(b, b)
+    ab = -_row_products(a, b)
+    av = -precision * (x_products[:, -2] + y_products[:, -1]) - _row_products(a, v)
+    bv = -precision * (x_products[:, -1] - y_products[:, -2]) - _row_products(b, v)
+    vv = precision * (_row_products(z, z) + mean_x @ mean_x + mean_y @ mean_y)
+    vv -= _row_products(v, v)
     return np.stack([vv + 0.5 * (aa + bb), 2.0 * av, 2.0 * bv, 0.5 * (aa - bb), ab])
 
 
-def _products(left, right):
+def _row_products(left, right):
     return np.einsum("nj,nj->n", left, right)
 
 
 def best_angles(
     poses, current, mean, basis, stddev, noise_stddev
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Finds the rotation of each pose that a PPCA model finds most likely.
+    """Finds the rotation of each pose that is most likely under a PPCA model.
 
-    The best angle of a grid is refined by Newton steps (`distance_harmonics`). An angle is
-    never made worse than the current one.
+    Refines the best angle of a grid by Newton steps (`distance_harmonics`). The result is
+    never less likely than the current angle.
 
     Args:
         poses: Array of shape `[N, L, 3]`, z up, mm.
-        current: Array of shape `[N]`, radians: angles to improve on.
+        current: Array of shape `[N]`, radians: angles to improve.
         mean: Array of shape `[L * 3]`, mm.
         basis: Array of shape `[J, L * 3]`, orthonormal.
         stddev: Array of shape `[J]`, mm.
@@ -145,7 +147,7 @@ def best_angles(
 
     Returns:
         Angles of shape `[N]`, radians, in [-pi, pi], and the squared Mahalanobis distances
-        `[N]` of the poses turned by them.
+        `[N]` of the turned poses.
     """
     harmonics = distance_harmonics(poses, mean, basis, stddev, noise_stddev)
     constant, c1, s1, c2, s2 = harmonics
@@ -167,7 +169,7 @@ def best_angles(
 
 def _waves(angle):
     cosine, sine = np.cos(angle), np.sin(angle)
-    # The double angle by its formula: cosine and sine are most of the work.
+    # Double angles by formula, because cosine and sine are most of the work.
     return np.stack([cosine, sine, 2.0 * cosine**2 - 1.0, 2.0 * sine * cosine])
 
 

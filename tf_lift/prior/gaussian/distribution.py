@@ -1,4 +1,4 @@
-"""The poses of a mixture of PPCA models: draws some, tells how likely others are."""
+"""Draws poses from a mixture of PPCA models and computes the density of poses."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from tf_lift.prior.storage import files
 
 __all__ = ["log_density", "sample"]
 
-# Poses whose density at all rotations is computed at once: 180 rotations take 3 MB.
+# Number of poses whose density at all rotations is computed at once: 180 rotations take 3 MB.
 _CHUNK = 2048
 
 
@@ -31,15 +31,15 @@ def sample(prior, num_poses, seed=0, noise=False) -> NDArray[np.float64]:
     if num_poses < 1:
         raise ValueError(f"`num_poses` must be at least 1. Received: {num_poses}")
     rng = np.random.default_rng(seed)
-    # Rounded weights may sum to 1 + 1e-7, which numpy's choice refuses.
+    # NumPy's choice rejects weights that sum to 1 + 1e-7, as rounded ones may.
     probabilities = prior.mixture_weights / prior.mixture_weights.sum()
     index = rng.choice(prior.mixture_size, size=num_poses, p=probabilities)
     coefficients = rng.standard_normal([num_poses, prior.num_bases]) * prior.stddev[index]
     poses = np.empty([num_poses, prior.num_joints, 3])
     for k in range(prior.mixture_size):
-        chosen = index == k
-        offsets = np.tensordot(coefficients[chosen], prior.basis[k], axes=1)
-        poses[chosen] = prior.mean_pose[k] + offsets
+        members = index == k
+        offsets = np.tensordot(coefficients[members], prior.basis[k], axes=1)
+        poses[members] = prior.mean_pose[k] + offsets
     if noise:
         poses += rng.standard_normal(poses.shape) * prior.noise_stddev[index, None, None]
     return poses
@@ -52,7 +52,8 @@ def log_density(prior, poses, num_rotations=1) -> NDArray[np.float64]:
     Args:
         prior: `PosePrior`.
         poses: Array of shape `[N, L, 3]`, mm.
-        num_rotations: The density is the mean over so many rotations about the vertical.
+        num_rotations: Number of rotations about the vertical that the density is averaged
+            over.
 
     Returns:
         Array of shape `[N]`, natural logarithm of a density in 1 / mm^(3 L).

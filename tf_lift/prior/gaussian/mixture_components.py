@@ -1,4 +1,4 @@
-"""The components of a mixture of PPCA models: from moments, and how likely each is."""
+"""Fits the components of a mixture of PPCA models and computes their responsibilities."""
 
 import numpy as np
 
@@ -6,27 +6,27 @@ from tf_lift.prior.gaussian import ppca
 
 __all__ = ["MIN_NOISE_STDDEV", "fit", "fit_single", "responsibilities"]
 
-# Lower bound (mm) of an estimated noise, well below what motion capture measures: poses
-# that a basis spans exactly would otherwise have an infinite density.
+# Lower bound (mm) of an estimated noise, well below the noise of motion capture: poses that a
+# basis spans exactly would otherwise have an infinite density.
 MIN_NOISE_STDDEV = 0.1
 
 
 def fit(moments, num_bases, noise_stddev, shrinkage):
-    """Fits every component, its covariance drawn to the mean covariance of all.
+    """Fits every component with its covariance shrunk to the mean covariance of all.
 
-    Many small components know the few people in them by heart. The mean within-component
-    covariance stands for `shrinkage` times an average component's poses that each is given
-    besides its own: the most probable covariance under an inverse Wishart distribution
-    around it, the mode for `shrinkage * N / K` observations.
+    Many small components overfit the few people in each. The shrunk covariance is the most
+    probable one under an inverse Wishart prior around the mean within-component covariance,
+    which counts as `shrinkage * N / K` observations: `shrinkage` times the poses of an
+    average component.
 
     Args:
         moments: `Moments` of each component's poses.
         num_bases: Number of bases J.
         noise_stddev: Noise in mm, `None` to estimate one per component.
-        shrinkage: In poses of an average component, >= 0.
+        shrinkage: Number >= 0, in poses of an average component.
 
     Returns:
-        For each component the tuple of mean `[D]`, basis `[J, D]`, stddev `[J]` and
+        Tuple with one tuple for each component: mean `[D]`, basis `[J, D]`, stddev `[J]` and
         noise_stddev.
 
     Raises:
@@ -38,24 +38,24 @@ def fit(moments, num_bases, noise_stddev, shrinkage):
     weights = np.array([part.weight for part in moments])
     if weights.min() < 1e-12:
         raise ValueError("`mixture_size` must be smaller: a component has lost all its poses")
-    shares = shrinkage / (shrinkage + weights / weights.mean())
+    mean_fractions = shrinkage / (shrinkage + weights / weights.mean())
     covariances = np.stack([part.covariance for part in moments])
     within = np.average(covariances, axis=0, weights=weights)
     return tuple(
         (
             part.mean,
             *_maximum_likelihood(
-                (1.0 - share) * covariance + share * within,
+                (1.0 - fraction) * covariance + fraction * within,
                 num_bases,
                 noise_stddev,
             ),
         )
-        for part, share, covariance in zip(moments, shares, covariances, strict=True)
+        for part, fraction, covariance in zip(moments, mean_fractions, covariances, strict=True)
     )
 
 
 def fit_single(moments, num_bases, noise_stddev):
-    """Returns the one component of `moments`, see `fit`."""
+    """Fits a single component to its `moments`, see `fit`."""
     return moments.mean, *_maximum_likelihood(moments.covariance, num_bases, noise_stddev)
 
 
@@ -64,7 +64,7 @@ def _maximum_likelihood(covariance, num_bases, noise_stddev):
 
 
 def responsibilities(vectors, components, mixture_weights):
-    """Computes how likely each component is to have made each vector.
+    """Computes the probability of each component given each vector.
 
     Args:
         vectors: Array of shape `[N, D]`.

@@ -1,4 +1,4 @@
-"""Probabilistic PCA in closed form, from sufficient statistics."""
+"""Fits probabilistic PCA in closed form and computes its densities."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +12,16 @@ __all__ = [
     "squared_distance",
 ]
 
-# Standard deviation (mm) that a direction of a prior keeps when the noise explains all of
-# its variance: small enough to do nothing, large enough that its inverse is harmless.
+# Standard deviation (mm) of a direction whose variance the noise explains completely: small
+# enough to do nothing, large enough for a harmless inverse.
 MIN_STDDEV = 0.1
 
 
 def log_density(vectors, mean, basis, stddev, noise_stddev) -> NDArray[np.float64]:
     """Computes the log density of vectors under one PPCA model.
 
-    The covariance is `basis.T @ diag(stddev**2) @ basis + noise_stddev**2 * I`, of
-    which neither the matrix nor the inverse is formed.
+    The covariance is `basis.T @ diag(stddev**2) @ basis + noise_stddev**2 * I`; neither it
+    nor its inverse is formed.
 
     Args:
         vectors: Array of shape `[N, D]`, mm.
@@ -44,7 +44,7 @@ def log_density(vectors, mean, basis, stddev, noise_stddev) -> NDArray[np.float6
 
 
 def log_density_at(distances, basis, stddev, noise_stddev) -> NDArray[np.float64]:
-    """Computes the log density of vectors whose squared Mahalanobis distance is known.
+    """Computes the log density of vectors from their squared Mahalanobis distances.
 
     Args:
         distances: Array of any shape, dimensionless.
@@ -83,7 +83,7 @@ def squared_distance(residuals, basis, stddev, noise_stddev) -> NDArray[np.float
     shape = np.shape(residuals)
     residuals = np.reshape(residuals, [-1, shape[-1]])
     coefficients = residuals @ np.transpose(basis)
-    # What the basis does not span is weighed by the noise alone.
+    # Outside the span of the basis the noise alone counts.
     shrink = 1.0 / noise_stddev**2 - 1.0 / (np.square(stddev) + noise_stddev**2)
     total = np.einsum("nd,nd->n", residuals, residuals) / noise_stddev**2
     return (total - np.einsum("nj,nj,j->n", coefficients, coefficients, shrink)).reshape(shape[:-1])
@@ -92,8 +92,8 @@ def squared_distance(residuals, basis, stddev, noise_stddev) -> NDArray[np.float
 def principal_axes(covariance) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Computes the eigenvalues and eigenvectors of a covariance, largest first.
 
-    The sign of an eigenvector is arbitrary: its largest entry is made positive, so that
-    the same data give the same basis everywhere.
+    The sign of an eigenvector is arbitrary: making its largest entry positive gives the same
+    basis for the same data everywhere.
 
     Args:
         covariance: Array of shape `[D, D]`, symmetric, mm^2.
@@ -116,10 +116,10 @@ def maximum_likelihood(covariance, num_bases, noise_stddev=None, min_noise_stdde
     """Fits one PPCA model to a covariance.
 
     With `noise_stddev=None` the noise variance is the mean of the eigenvalues that the
-    basis leaves out, the maximum-likelihood solution. A given value, or a bound that is
-    above that mean, is held fixed: the most likely loadings then have the same form, and
-    a direction whose variance is below the noise has a deviation of 0. So in each of the
-    three cases no other model is more likely.
+    basis leaves out, the maximum-likelihood solution. A given noise, or a bound above that
+    mean, is held fixed: the most likely loadings then have the same form, and a direction
+    whose variance is below the noise has a deviation of 0. In all three cases no other model
+    is more likely.
 
     Args:
         covariance: Array of shape `[D, D]`, mm^2.

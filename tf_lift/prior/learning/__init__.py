@@ -1,1 +1,1 @@
-"""Learning a pose prior: statistics, clusters, EM and the choice of sizes."""
+"""Learns a pose prior: statistics, clusters, EM and the choice of sizes. Internal."""

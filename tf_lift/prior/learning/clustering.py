@@ -1,4 +1,4 @@
-"""Clusters poses by their coefficients in a single model: where EM for the mixture starts."""
+"""Clusters poses by their coefficients in a single model, to start EM for the mixture."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +9,8 @@ from tf_lift.prior.learning.statistics import Moments, PoseData
 __all__ = ["cluster_moments", "find_centres"]
 
 NUM_LLOYD_STEPS = 20
-# The centres are those of at most so many poses, chosen at random: more move them less than
-# another seed does.
+# Largest number of poses, drawn at random, from which centres are found: more poses move them
+# less than another seed.
 MAX_POSES = 100_000
 
 
@@ -19,18 +19,17 @@ def cluster_moments(
 ) -> tuple[Moments, ...]:
     """Clusters poses and returns the moments of each cluster.
 
-    The distance is that between the coefficients of a PPCA model, in mm: between poses,
-    without their noise.
+    The distance is that of coefficients of a PPCA model, in mm: of poses without noise.
 
     Args:
         data: The poses.
-        angles: Array of shape `[N]`: how each pose is turned.
+        angles: Array of shape `[N]`, radians: angle by which each pose is turned.
         model: Tuple of mean, basis, stddev, noise_stddev of the single model.
         mixture_size: Number of clusters.
         seed: Seed of the choice of centres.
 
     Returns:
-        `Moments` of each cluster; mirrored poses are clustered on their own.
+        `Moments` of each cluster; a mirrored pose may be in another cluster than the pose.
 
     Raises:
         ValueError: If there are fewer different poses than clusters.
@@ -45,13 +44,13 @@ def cluster_moments(
         sides = [vectors]
         if data.mirror:
             sides.append(_mirrored(vectors, data.skeleton))
-        shares = data.weights[rows] / len(sides)
+        weights = data.weights[rows] / len(sides)
         moments = [Moments.zero(len(mean))] * mixture_size
         for side in sides:
             nearest = _nearest((side - mean) @ basis.T, centres)
             for k in range(mixture_size):
-                chosen = nearest == k
-                moments[k] += Moments.of(side[chosen], shares[chosen])
+                members = nearest == k
+                moments[k] += Moments.of(side[members], weights[members])
         return moments
 
     total = [Moments.zero(len(mean))] * mixture_size
@@ -61,13 +60,13 @@ def cluster_moments(
 
 
 def _points_to_cluster(data, angles, mean, basis, rng):
-    # Chosen before the centres, and only where poses have to be left out.
-    chosen = np.ones(len(data.poses), bool)
-    if len(chosen) > MAX_POSES:
-        chosen[rng.permutation(len(chosen))[MAX_POSES:]] = False
+    # Draw random numbers only if poses have to be left out.
+    is_drawn = np.ones(len(data.poses), bool)
+    if len(is_drawn) > MAX_POSES:
+        is_drawn[rng.permutation(len(is_drawn))[MAX_POSES:]] = False
 
     def coefficients(rows, poses):
-        kept = chosen[rows]
+        kept = is_drawn[rows]
         vectors = alignment.rotate(poses[kept], angles[rows][kept]).reshape(kept.sum(), -1)
         sides = [vectors]
         if data.mirror:
@@ -76,7 +75,7 @@ def _points_to_cluster(data, angles, mean, basis, rng):
 
     sides = zip(*data.map(coefficients), strict=True)
     points = np.concatenate([part for side in sides for part in side])
-    weights = data.weights[chosen]
+    weights = data.weights[is_drawn]
     if data.mirror:
         weights = np.concatenate([weights, weights])
     return points, weights / weights.sum()
@@ -119,20 +118,20 @@ def find_centres(points, weights, num_centres: int, rng) -> NDArray[np.float64]:
                 "`mixture_size` must be at most the number of different poses. "
                 f"Received: {num_centres}"
             )
-        chosen = rng.choice(len(points), p=chances / chances.sum())
-        centres = np.concatenate([centres, points[chosen : chosen + 1]])
+        row = rng.choice(len(points), p=chances / chances.sum())
+        centres = np.concatenate([centres, points[row : row + 1]])
         closest = np.minimum(closest, _squared_distances(points, centres[-1]))
     for _ in range(NUM_LLOYD_STEPS - 1):
         nearest = _nearest(points, centres)
         members = weights[:, None] * (nearest[:, None] == np.arange(num_centres))
         sizes = members.sum(axis=0)[:, None]
-        # A centre that nobody is nearest to stays where it is.
+        # A centre that is nearest to no point stays where it is.
         centres = np.where(sizes > 0.0, members.T @ points / np.maximum(sizes, 1e-300), centres)
     return centres
 
 
 def _nearest(points, centres):
-    # Squared distances but for those to the origin, which all centres share.
+    # Squared distances without the term |point|^2, which is the same for all centres.
     return np.argmin(np.square(centres).sum(axis=1) - 2.0 * (points @ centres.T), axis=1)
 
 

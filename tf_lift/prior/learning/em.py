@@ -1,4 +1,4 @@
-"""Learns a mixture of PPCA models from poses, one pass over them per step."""
+"""Learns a mixture of PPCA models from poses, with one pass over the poses per step."""
 
 import dataclasses
 import math
@@ -23,32 +23,32 @@ __all__ = [
     "steps",
 ]
 
-# How poses are turned about the vertical before they are learnt from: each to where a single
-# model finds it most likely; to face -y; not at all.
+# How to turn poses about the vertical before learning: each to its most likely angle under a
+# single model; to face -y; not at all.
 ALIGNMENTS = ("likelihood", "facing", "none")
-# Rounds of fit and align for each rank of the single model. The alignment settles in
-# the first ranks; more rounds change the likelihood in the fourth digit.
+# Rounds of fit and align for each rank of the single model. The alignment settles in the first
+# ranks; more rounds change the fourth digit of the likelihood.
 ROUNDS_PER_RANK = 2
-# The single model grows on at most so many poses, chosen at random; all poses are turned in
-# the last rounds alone. A million poses then take a fifth of the time; 7,000 poses of 27,584
-# gave the log-likelihood of all of them to 0.01 nats.
+# Largest number of poses, drawn at random, on which the single model grows; only the last rounds
+# turn all poses. A million poses then take a fifth of the time; 7,000 poses of 27,584 gave the
+# log-likelihood of all of them to 0.01 nats.
 MAX_GROWTH_POSES = 100_000
 ROUNDS_OF_ALL = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
-    """What decides a prior beside the poses and their weights.
+    """Settings of the learning.
 
     Attributes:
         mixture_size: Number of components K.
         num_bases: Number of bases J.
         seed: Seed of the clustering.
         noise_stddev: Noise in mm, `None` to estimate one per component.
-        tolerance: EM stops when the mean log-likelihood of a pose grows by less.
+        tolerance: EM stops when the mean log-likelihood of a pose grows by less than this.
         alignment: One of `ALIGNMENTS`.
-        shrinkage: How far the covariance of a component is drawn to the mean of all
-            components: as far as by so many poses as a component has on average.
+        shrinkage: Weight of the mean covariance of all components in the covariance of
+            each, in multiples of the poses of an average component.
     """
 
     mixture_size: int
@@ -62,20 +62,21 @@ class Settings:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class State:
-    """Where learning stands after a pass over the poses: all that the next one needs.
+    """State of the learning after a pass over the poses, as the next pass needs it.
 
     Attributes:
         stage: "align" or "mixture".
-        step: Passes done in this stage.
-        angles: Array of shape `[N]`, radians: how each pose is turned; of the chosen poses
-            alone while the single model grows.
-        components: For each component the tuple of mean `[D]`, basis `[J, D]`, stddev
-            `[J]` and noise_stddev with which the pass was made.
+        step: Number of passes done in this stage.
+        angles: Array of shape `[N]`, radians: angle by which each pose is turned; while the
+            single model grows, of the poses drawn for it.
+        components: One tuple for each component: mean `[D]`, basis `[J, D]`, stddev `[J]`
+            and noise_stddev during the pass.
         mixture_weights: Array of shape `[K]`.
-        moments: What the pass has summed up for the next components.
-        log_likelihood: Mean over the poses under `components`, as they are turned now.
-        fraction: Share of the stage that is done.
-        converged: Whether EM has raised the log-likelihood by less than the tolerance.
+        moments: Moments from the pass, for the next components.
+        log_likelihood: Mean over the turned poses under `components`.
+        fraction: Fraction of the stage that is done.
+        converged: Whether the last iteration of EM raised the log-likelihood by less than the
+            tolerance.
     """
 
     stage: str
@@ -90,10 +91,10 @@ class State:
 
 
 def balanced_weights(groups) -> NDArray[np.float64]:
-    """Computes weights by which every group counts the same, mean 1.
+    """Computes weights of mean 1 that give every group the same total.
 
     Args:
-        groups: Array of shape `[N]`: label of each pose, numbers or texts.
+        groups: Array of shape `[N]`: label of each pose, numbers or strings.
 
     Returns:
         Array of shape `[N]`.
@@ -110,18 +111,17 @@ def steps(
 ) -> Iterator[State]:
     """Yields the state after each pass over the poses.
 
-    A single model is grown rank by rank, each pose being turned about the vertical to
-    where the model finds it most likely; its latent space is clustered; from there EM
-    fits the mixture to the poses as they are turned. Every iteration raises the
-    log-likelihood, or leaves it. A pass keeps sums only (`Moments`): beside the poses
-    there is one angle of each in memory.
+    Grows a single model rank by rank and turns each pose about the vertical to its most
+    likely angle under the model; clusters the latent space of this model; from the clusters
+    EM fits the mixture to the turned poses. No iteration lowers the log-likelihood. A pass
+    keeps only sums (`Moments`): in addition to the poses, memory holds one angle for each.
 
     Args:
         data: The poses.
         settings: Sizes, seed and noise.
-        max_iterations: Most iterations of EM.
-        state: Where to go on, a state that was yielded for the same arguments; the states
-            that follow are the same to the last bit. `None`: at the beginning.
+        max_iterations: Largest number of iterations of EM.
+        state: State to continue from, yielded for the same arguments: the following states
+            are the same to the last bit. `None` for the beginning.
 
     Raises:
         ValueError: If a component loses all its poses.
@@ -141,8 +141,8 @@ def steps(
 def align(data: PoseData, settings: Settings, state: State | None = None) -> Iterator[State]:
     """Yields the states of the first stage: a single model, and the poses turned to fit it.
 
-    With mirrored poses the model is its own mirror image, so that the best angle of a
-    mirrored pose is minus that of the pose: the poses themselves are enough.
+    With mirrored poses the model is its own mirror image: the best angle of a mirrored pose
+    is minus that of the pose, so that only the poses themselves need to be turned.
     """
     if settings.alignment != "likelihood":
         if state is None:
@@ -201,7 +201,7 @@ def _moments_of(data, angles):
 
 
 def _turn(data, angles, single):
-    """Turns every pose to its best angle under one model, and sums up what comes out."""
+    """Turns every pose to its best angle under one model and sums up the turned poses."""
 
     def turn(rows, poses):
         turned, distances = alignment.best_angles(poses, angles[rows], *single)
@@ -217,9 +217,9 @@ def _turn(data, angles, single):
 def mix(data: PoseData, settings: Settings, max_iterations: int, state: State) -> Iterator[State]:
     """Yields the states of the second stage, EM for the mixture.
 
-    The poses stay as they were turned. To let every component turn every pose to its own
-    best angle lifts unseen subjects no better (69.2 mm against 68.2, a mean over five
-    seeds and two folds) and takes three times as long.
+    The angles of the poses stay the same. Turning every pose to its best angle under every
+    component lifts unseen subjects no better (69.2 mm against 68.2, a mean over five seeds
+    and two folds) and takes three times as long.
     """
     angles = state.angles
     if state.stage == "align":
@@ -255,10 +255,10 @@ def mix(data: PoseData, settings: Settings, max_iterations: int, state: State) -
 
 
 def _expectation(data, angles, components, mixture_weights):
-    """Sums up the poses by component, each by its responsibility, and their log density."""
+    """Sums up the poses of each component, by responsibility, and their log density."""
     sides = [components]
     if data.mirror:
-        # A mirrored pose is as likely under a component as the pose is under its image.
+        # A mirrored pose has the density of the pose under the mirrored component.
         sides.append(tuple(_mirror_image(component, data.skeleton) for component in components))
 
     def expect(rows, poses):
@@ -266,11 +266,11 @@ def _expectation(data, angles, components, mixture_weights):
         weights = data.weights[rows] / len(sides)
         moments, density = [], 0.0
         for models in sides:
-            shares, densities = mixture_components.responsibilities(
+            responsibilities, densities = mixture_components.responsibilities(
                 vectors, models, mixture_weights
             )
             density += np.sum(weights * densities)
-            moments.append([Moments.of(vectors, weights * share) for share in shares])
+            moments.append([Moments.of(vectors, weights * part) for part in responsibilities])
         return moments, density
 
     zero = Moments.zero(len(components[0][0]))
@@ -300,13 +300,13 @@ def _flat_rotated(poses, angles):
 
 
 def is_worth_a_report(state: State) -> bool:
-    """Returns whether a state is one to tell of: all but those within a rank."""
+    """Returns whether to report a state: the last of each rank, and all of the mixture."""
     return state.stage == "mixture" or state.fraction == 1.0 or state.step % ROUNDS_PER_RANK == 0
 
 
 def arrays(state: State, skeleton) -> dict[str, NDArray[np.float64]]:
-    """Returns the arrays of `PosePrior` of a state, the heaviest component first."""
-    # The frame in which a component's mean faces -y: the lift tries all rotations anyway.
+    """Returns the arrays of a state's `PosePrior`, the component of largest weight first."""
+    # Turn each component so that its mean faces -y: the lift tries all rotations anyway.
     size, num_joints = len(state.components), skeleton.num_joints
     means, bases, stddevs, noises = zip(*state.components, strict=True)
     mean_pose = np.stack(means).reshape(size, num_joints, 3)
@@ -316,7 +316,7 @@ def arrays(state: State, skeleton) -> dict[str, NDArray[np.float64]]:
     return {
         "mean_pose": alignment.rotate(mean_pose, angles)[order],
         "basis": alignment.rotate(basis, angles[:, None])[order],
-        # EM may leave a direction to the noise, whose inverse deviation the lift needs.
+        # The lift needs the inverse deviation also of directions that EM leaves to the noise.
         "stddev": np.maximum(np.stack(stddevs), ppca.MIN_STDDEV)[order],
         "noise_stddev": np.array(noises)[order],
         "mixture_weights": state.mixture_weights[order],

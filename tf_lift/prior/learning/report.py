@@ -1,4 +1,4 @@
-"""What `tf-lift fit-prior` shows: progress while a prior is learnt, tables of the results."""
+"""Shows the progress and the results of learning a prior on the command line."""
 
 import math
 
@@ -18,7 +18,7 @@ def fit_with_progress(console: Console, poses, **arguments) -> tuple[PosePrior, 
     """Learns a prior under a progress bar.
 
     Args:
-        console: Where the bar goes.
+        console: Console of the bar.
         poses: Poses as for `PosePrior.fit`.
         **arguments: The other arguments of `PosePrior.fit`.
 
@@ -55,13 +55,13 @@ def select_with_progress(console: Console, poses, subjects, **arguments) -> sele
     """Chooses the sizes of a prior under a progress bar.
 
     Args:
-        console: Where the bar goes.
+        console: Console of the bar.
         poses: Poses as for `tf_lift.prior.select`.
         subjects: Labels of people.
         **arguments: The other arguments of `tf_lift.prior.select`.
 
     Returns:
-        What `tf_lift.prior.select` returns.
+        The `Selection` of `tf_lift.prior.select`.
     """
     columns = (
         progress.TextColumn("{task.description:<22}"),
@@ -80,27 +80,27 @@ def select_with_progress(console: Console, poses, subjects, **arguments) -> sele
 
 
 def selection_table(
-    chosen: selection.Selection, people: str = "subjects", select_by: str = "likelihood"
+    result: selection.Selection, people: str = "subjects", select_by: str = "likelihood"
 ) -> rich_table.Table:
-    """Returns a table of all candidates, the best one marked.
+    """Builds a table of all candidates that marks the best.
 
     Args:
-        chosen: What `tf_lift.prior.select` returned.
-        people: What was held out, for the title.
-        select_by: By which column the best one was chosen.
+        result: `Selection` from `tf_lift.prior.select`.
+        people: Word for the labels that were held out, for the title.
+        select_by: Name of the column that decided.
 
     Returns:
-        A `rich` table, for a console.
+        A `rich` table.
     """
-    title = f"{chosen.num_labels} {people}, held out in {chosen.num_folds} parts; mean +- its error"
-    result = rich_table.Table(title=title)
+    title = f"{result.num_labels} {people}, held out in {result.num_folds} parts; mean +- its error"
+    candidates = rich_table.Table(title=title)
     marks = {"likelihood": "log-likelihood", "lifting": "lifting MPJPE (mm)"}
     headings = [f"{text} *" if name == select_by else text for name, text in marks.items()]
     for heading in ("models", "bases", "noise (mm)", *headings, ""):
-        result.add_column(heading, justify="right")
-    for row in chosen.rows:
-        best = row is chosen.best
-        result.add_row(
+        candidates.add_column(heading, justify="right")
+    for row in result.rows:
+        best = row is result.best
+        candidates.add_row(
             str(row.mixture_size),
             str(row.num_bases),
             "most likely" if row.noise_stddev is None else f"{row.noise_stddev:g}",
@@ -109,7 +109,7 @@ def selection_table(
             "chosen" if best else "",
             style="bold" if best else None,
         )
-    return result
+    return candidates
 
 
 def _with_error(value, error):
@@ -119,13 +119,13 @@ def _with_error(value, error):
 
 
 def table(prior: PosePrior) -> rich_table.Table:
-    """Returns a table with a row for each component of a prior.
+    """Builds a table with a row for each component of a prior.
 
     Args:
         prior: The prior.
 
     Returns:
-        A `rich` table, for a console.
+        A `rich` table.
     """
     result = rich_table.Table(title=f"Pose prior, skeleton {prior.skeleton}")
     for heading in ("component", "weight", "noise (mm)", "deviations of the bases (mm)"):

@@ -1,4 +1,4 @@
-"""Chooses the size of a prior by people that it has not learnt from."""
+"""Chooses the size of a prior by cross-validation over people."""
 
 import dataclasses
 import itertools
@@ -18,28 +18,29 @@ from tf_lift.prior.pose_prior import DEFAULT_MAX_ITERATIONS, DEFAULT_NOISE_STDDE
 __all__ = ["CRITERIA", "Row", "Selection", "select"]
 
 CRITERIA = ("likelihood", "lifting")
-# The density of a pose is taken over so many rotations about the vertical: a degree apart,
-# finer than the 1.1 degrees by which a noise of 16 mm blurs a pose of adults.
+# Number of rotations about the vertical over which the density of a pose is averaged: steps of 1
+# degree are finer than the 1.1 degrees by which a noise of 16 mm blurs a pose of adults.
 NUM_ROTATIONS = 360
-# Poses of each person on which a prior is judged, spread evenly over what there are of them.
+# Largest number of poses of each person for measuring a prior, evenly spaced among all.
 POSES_PER_LABEL = 300
-# Poses that each fold learns from; more change the order of the rows less than another fold.
+# Largest number of poses that each fold learns from: more change the order of the candidates
+# less than another fold.
 MAX_POSES = 30_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """One candidate and how it did on the people held out.
+    """Measures of one candidate on people held out.
 
     Attributes:
         mixture_size: Number of components K.
         num_bases: Number of bases J.
-        noise_stddev: Noise in mm, `None` for the most likely one of each component.
-        log_likelihood: Mean log density of a pose, whichever way it faces, in nats; the mean
-            of the means of each person. NaN where the candidate could not be learnt.
-        log_likelihood_error: Standard error of that mean, over people.
-        lifting: Mean error of lifting, mm, likewise; NaN where it was not asked for.
-        lifting_error: Standard error of that.
+        noise_stddev: Noise in mm, `None` for the most likely noise of each component.
+        log_likelihood: Mean log density of a pose that may face any way, in nats; the mean
+            over people of their means. NaN if the candidate could not be learnt.
+        log_likelihood_error: Standard error of `log_likelihood`, over people.
+        lifting: Mean error of lifting, mm, averaged in the same way; NaN if not measured.
+        lifting_error: Standard error of `lifting`.
     """
 
     mixture_size: int
@@ -53,14 +54,14 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Selection:
-    """The candidates, and the one that is best on people held out.
+    """Candidates and the best of them on people held out.
 
     Attributes:
         rows: One `Row` for each candidate.
-        best: The best of them.
+        best: The best row.
         num_labels: Number of people that were held out, each once.
-        num_folds: Number of parts that these make up.
-        complete: Whether time was enough for all parts.
+        num_folds: Number of folds that were held out.
+        complete: Whether there was time for all folds.
     """
 
     rows: tuple[Row, ...]
@@ -88,43 +89,42 @@ def select(
     max_seconds: float = math.inf,
     on_progress: Callable[[float], None] | None = None,
 ) -> Selection:
-    """Tries sizes of a prior by cross-validation over people.
+    """Chooses the sizes of a prior by cross-validation over people.
 
-    People are split into parts; each part is held out once, every candidate learns from
-    the others and is judged on it. The poses are aligned once for all candidates of a
-    part that share their noise.
+    Splits people into folds; holds each fold out once, learns every candidate from the
+    others and measures it on the fold. The poses of a fold are aligned once for all
+    candidates with the same noise.
 
     Args:
         poses: Array of shape `[N, L, 3]`, mm, z up.
-        subjects: Array of shape `[N]`: who each pose is of. Poses with one label are held
-            out together; with labels of clips, a prior is judged on people that it knows.
-        groups: Labels that count the same while learning, as for `PosePrior.fit`.
+        subjects: Array of shape `[N]`: label of the person of each pose. Poses of one label
+            are held out together; with labels of clips, people of the fold are not unseen.
+        groups: Labels of groups of the same weight, as for `PosePrior.fit`.
         mixture_sizes: Numbers of components to try.
         num_bases: Numbers of bases to try.
-        noise_stddevs: Noises in mm to try; `None` for the most likely.
+        noise_stddevs: Noises in mm to try; `None` for the most likely noise.
         select_by: "likelihood": the highest held-out log-likelihood; "lifting": the lowest
             held-out error of lifting.
-        lifting_errors: Function from a prior and poses to the error of each pose, say
-            `lambda *pair: tf_lift.evaluation.lifting_errors(*pair)["mpjpe"]`; `None` leaves
-            the column out.
-        max_iterations: Most iterations of EM.
-        num_folds: Number of parts, at most that of the people.
-        seed: Seed of the parts and of the clustering.
-        skeleton: Name of the joints' convention.
-        max_seconds: No further part is begun that would probably not be done in this time;
-            the first always is.
-        on_progress: Called with the share of the work that is done.
+        lifting_errors: Function from a prior and poses to the error of each pose, such as
+            `lambda *pair: tf_lift.evaluation.lifting_errors(*pair)["mpjpe"]`; `None` measures
+            no errors of lifting.
+        max_iterations: Largest number of iterations of EM.
+        num_folds: Number of folds, at most that of the people.
+        seed: Seed of the folds and of the clustering.
+        skeleton: Name of the skeleton of the joints.
+        max_seconds: Time limit: no fold but the first begins that would probably exceed it.
+        on_progress: Called with the fraction of the work that is done.
 
     Returns:
         `Selection`.
 
     Raises:
-        ValueError: If an argument does not fit, if `subjects` names one person only, or if
-            no candidate could be learnt.
+        ValueError: If an argument does not fit, if `subjects` has only one label, or if no
+            candidate could be learnt.
 
     >>> subjects = np.arange(16) // 4
-    >>> chosen = tf_lift.prior.select(poses, subjects, mixture_sizes=[1], num_bases=[2, 4])
-    >>> chosen.best in chosen.rows, len(chosen.rows), chosen.num_labels
+    >>> selection = tf_lift.prior.select(poses, subjects, mixture_sizes=[1], num_bases=[2, 4])
+    >>> selection.best in selection.rows, len(selection.rows), selection.num_labels
     (True, 2, 4)
     """
     poses = poses_array(poses)
@@ -144,7 +144,7 @@ def select(
             break
         held_out = np.isin(subjects, fold)
         data = _training_data(poses, ~held_out, groups, joints, seed)
-        test = [_judged(poses, subjects == label) for label in fold]
+        test = [_test_poses(poses, subjects == label) for label in fold]
         learnt = _learn(data, candidates, seed, max_iterations)
         for count, (candidate, prior) in enumerate(learnt, 1):
             scores[candidate] += [_judge(prior, part, lifting_errors) for part in test]
@@ -171,7 +171,7 @@ def _check(poses, subjects, candidates, select_by, lifting_errors, num_folds):
     if not candidates:
         raise ValueError(
             "`mixture_sizes`, `num_bases` and `noise_stddevs` must not be empty. "
-            "Received: no candidate"
+            "Received: an empty one"
         )
     if select_by not in CRITERIA:
         raise ValueError(f"`select_by` must be one of {list(CRITERIA)}. Received: {select_by!r}")
@@ -183,7 +183,7 @@ def _check(poses, subjects, candidates, select_by, lifting_errors, num_folds):
 
 
 def _folds(subjects, num_folds, rng):
-    """Splits the labels into parts of about as many poses, by chance where they tie."""
+    """Splits labels into folds of about equal numbers of poses; breaks ties at random."""
     labels, counts = np.unique(subjects, return_counts=True)
     shuffled = rng.permutation(len(labels))
     largest_first = shuffled[np.argsort(-counts[shuffled], kind="stable")]
@@ -196,8 +196,8 @@ def _folds(subjects, num_folds, rng):
     return folds
 
 
-def _training_data(poses, chosen, groups, joints, seed):
-    rows = np.flatnonzero(chosen)
+def _training_data(poses, is_used, groups, joints, seed):
+    rows = np.flatnonzero(is_used)
     if len(rows) > MAX_POSES:
         rows = np.sort(np.random.default_rng(seed).permutation(rows)[:MAX_POSES])
     groups = None if groups is None else np.asarray(groups)[rows]
@@ -205,21 +205,21 @@ def _training_data(poses, chosen, groups, joints, seed):
     return PoseData(poses[rows], weights / weights.sum(), joints)
 
 
-def _judged(poses, chosen):
-    rows = np.flatnonzero(chosen)
+def _test_poses(poses, is_used):
+    rows = np.flatnonzero(is_used)
     if len(rows) > POSES_PER_LABEL:
         rows = rows[np.linspace(0, len(rows) - 1, POSES_PER_LABEL).round().astype(int)]
     return poses[rows].astype(np.float64) - poses[rows, :1]
 
 
 def _learn(data, candidates, seed, max_iterations):
-    """Yields each candidate with its prior, or `None` where it cannot be learnt."""
+    """Yields each candidate with its prior, or with `None` if it cannot be learnt."""
     for noise_stddev, group in itertools.groupby(candidates, key=lambda candidate: candidate[0]):
         by_rank: dict[int, list] = {}
         for candidate in group:
             by_rank.setdefault(candidate[1], []).append(candidate)
         single = learning.Settings(1, max(by_rank), seed, noise_stddev)
-        # A model of few bases is on the way to one of many.
+        # Growing a model of many bases passes through those of fewer.
         for state in learning.align(data, single):
             rank = state.components[0][1].shape[0]
             if not learning.is_worth_a_report(state):
@@ -233,7 +233,7 @@ def _mixture(data, settings, max_iterations, state):
     try:
         for reached in learning.mix(data, settings, max_iterations, state):
             state = reached
-    except ValueError:  # More components than there are different poses.
+    except ValueError:  # There are more components than different poses.
         return None
     return PosePrior(**learning.arrays(state, data.skeleton), skeleton=data.skeleton.name)
 

@@ -1,4 +1,4 @@
-"""Poses in chunks, and the sufficient statistics that learning takes from them."""
+"""Reads poses in chunks and sums up their sufficient statistics."""
 
 import dataclasses
 import os
@@ -12,14 +12,14 @@ from tf_lift import skeletons
 
 __all__ = ["CHUNK", "Moments", "PoseData", "poses_array"]
 
-# Poses that are turned and weighed at once, in float64: 3 MB, which a cache holds. The
-# sums are taken chunk by chunk, so another size rounds differently.
+# Number of poses that are turned and weighted at once, in float64: 3 MB fit in cache. Another
+# size rounds sums differently.
 CHUNK = 8192
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Moments:
-    """Weighted sums of vectors: all that a Gaussian needs to know of them.
+    """Weighted sums of vectors, the sufficient statistics of a Gaussian.
 
     Attributes:
         weight: Sum of the weights.
@@ -65,10 +65,10 @@ class Moments:
         return (covariance + covariance.T) / 2.0
 
     def mirrored(self, skeleton: skeletons.Skeleton) -> "Moments":
-        """Returns the moments of the mirrored poses, of which none has to be mirrored.
+        """Returns the moments of the mirrored poses, without mirroring any pose.
 
-        Mirroring is an orthogonal map M of flattened poses, so the sums become `M first`
-        and `M second M'`.
+        Mirroring is an orthogonal map M of flattened poses, so that the sums become
+        `M first` and `M second M'`.
 
         Args:
             skeleton: Skeleton of the poses, `D = 3 * L`.
@@ -85,13 +85,13 @@ def _mirror_map(skeleton):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class PoseData:
-    """Poses to learn from, kept as they were given.
+    """Poses to learn from, without a copy.
 
     Attributes:
         poses: Array of shape `[N, L, 3]`, float32 or float64, mm, z up.
-        weights: Array of shape `[N]`, sums to 1: how much each pose counts.
+        weights: Array of shape `[N]`, sums to 1: weight of each pose.
         skeleton: `Skeleton` of the joints.
-        mirror: Whether every pose counts half as it is and half mirrored.
+        mirror: Whether half of the weight of each pose goes to its mirror image.
     """
 
     poses: NDArray
@@ -100,13 +100,13 @@ class PoseData:
     mirror: bool = True
 
     def map(self, function: Callable) -> Iterator:
-        """Yields what a function makes of each chunk, in order.
+        """Yields the results of a function for each chunk, in order.
 
-        Chunks are shared out to threads, one for each core; since what they give is yielded
-        in order, sums of it do not depend on the number of threads.
+        One thread per core takes chunks; since results come in order, their sums do not
+        depend on the number of threads.
 
         Args:
-            function: Called with the rows of the chunk, a slice, and its poses, float64 of
+            function: Function of the rows of the chunk, a slice, and its poses, float64 of
                 shape `[n, L, 3]`, joint 0 at the origin.
         """
         starts = range(0, len(self.poses), CHUNK)
@@ -124,7 +124,7 @@ class PoseData:
             yield from pool.map(run, chunks)
 
     def subset(self, most: int, seed: int) -> "PoseData":
-        """Returns at most so many of the poses, chosen at random; itself where they are few."""
+        """Returns at most `most` of the poses, drawn at random; itself if there are no more."""
         if len(self.poses) <= most:
             return self
         rows = np.sort(np.random.default_rng(seed).permutation(len(self.poses))[:most])
@@ -132,18 +132,18 @@ class PoseData:
         return dataclasses.replace(self, poses=self.poses[rows], weights=weights / weights.sum())
 
     def with_mirrored(self, moments: Moments) -> Moments:
-        """Adds the mirrored poses to the moments of poses that each count in full."""
+        """Adds the moments of the mirrored poses, if these count as well."""
         return moments + moments.mirrored(self.skeleton) if self.mirror else moments
 
 
 def poses_array(poses) -> NDArray:
-    """Returns poses as a floating-point array, without a copy where they are one.
+    """Returns poses as a floating-point array; an array of floats is not copied.
 
     Args:
-        poses: Anything that numpy takes for an array of numbers.
+        poses: Anything that NumPy converts to an array of numbers.
 
     Raises:
-        ValueError: If it is not numeric, or holds NaN or infinity.
+        ValueError: If the poses are not numeric, or hold NaN or infinity.
 
     >>> poses_array([[0, 1]]).dtype
     dtype('float64')

@@ -1,1 +1,1 @@
-"""Pose priors in files and texts, and the state of unfinished learning."""
+"""Stores priors in files and as text, and the state of unfinished learning. Internal."""

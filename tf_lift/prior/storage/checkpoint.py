@@ -1,4 +1,4 @@
-"""Keeps the state of unfinished learning in a file, to go on from there."""
+"""Keeps the state of unfinished learning in a file and continues from it."""
 
 import dataclasses
 import hashlib
@@ -17,8 +17,8 @@ from tf_lift.prior.storage import files
 __all__ = ["SECONDS_BETWEEN_SAVES", "Checkpoint", "learn", "read_settings"]
 
 FORMAT = 1
-# What a machine that stops without warning costs at most. An interrupt by the user costs
-# the pass that was under way.
+# Largest loss of learning when a machine stops without warning. An interrupt by the user loses
+# the unfinished pass.
 SECONDS_BETWEEN_SAVES = 60.0
 COMPONENT_FIELDS = ("mean", "basis", "stddev", "noise_stddev")
 
@@ -26,10 +26,10 @@ COMPONENT_FIELDS = ("mean", "basis", "stddev", "noise_stddev")
 class Checkpoint:
     """A file with the state of learning from some poses with some settings.
 
-    It is written whole or not at all, through a temporary file.
+    Saving writes a whole file or none.
 
     Args:
-        path: The file; it need not exist, its folder must.
+        path: The file, which need not exist yet; its folder must.
         data: The poses.
         settings: The settings.
 
@@ -52,10 +52,10 @@ class Checkpoint:
         self._saved = time.monotonic()
 
     def load(self) -> State | None:
-        """Returns the state in the file, `None` where there is no file.
+        """Returns the state in the file, `None` if there is no file.
 
         Raises:
-            ValueError: If the file is damaged, no such file, or of other poses or settings.
+            ValueError: If the file is damaged, of another kind, or of other poses or settings.
         """
         if not self.path.exists():
             return None
@@ -77,12 +77,12 @@ class Checkpoint:
         return _state(content)
 
     def update(self, state: State) -> None:
-        """Writes a state if the last one was written a while ago."""
+        """Writes a state if `SECONDS_BETWEEN_SAVES` have passed since the last one."""
         if time.monotonic() - self._saved >= SECONDS_BETWEEN_SAVES:
             self.save(state)
 
     def save(self, state: State) -> None:
-        """Writes a state in place of the one in the file."""
+        """Replaces the state in the file."""
         fields = _fields(state)
         fields["settings"] = json.dumps(self._settings)
         fields["fingerprint"] = self._compute_fingerprint()
@@ -105,21 +105,22 @@ class Checkpoint:
 def learn(
     data: PoseData, settings: Settings, max_iterations: int, path=None, on_progress=None
 ) -> State:
-    """Learns to the end, from where a checkpoint stands.
+    """Learns to the end, starting from a checkpoint if there is one.
 
     Args:
         data: The poses.
         settings: The settings.
-        max_iterations: Most iterations of EM; more than the checkpoint began with are fine.
-        path: File of the checkpoint, `None` for none. It is left at the last state.
+        max_iterations: Largest number of iterations of EM; it may be larger than when
+            the checkpoint began.
+        path: File of the checkpoint, `None` for none. It ends with the last state.
         on_progress: As for `PosePrior.fit`, or `None`.
 
     Returns:
         The last state.
 
     Raises:
-        ValueError: If the checkpoint is damaged, of other poses or settings, or beyond
-            `max_iterations`.
+        ValueError: If the checkpoint is damaged, of other poses or settings, or has done more
+            than `max_iterations`.
     """
     checkpoint = None if path is None else Checkpoint(path, data, settings)
     state = checkpoint.load() if checkpoint else None
@@ -147,16 +148,16 @@ def learn(
 
 
 def read_settings(path) -> dict:
-    """Reads with which settings the learning began whose state a file keeps.
+    """Reads the settings of unfinished learning from a checkpoint.
 
     Args:
-        path: File that `Checkpoint.save` wrote.
+        path: File from `Checkpoint.save`.
 
     Returns:
-        Dictionary: the fields of `Settings`, and `mirror` and `skeleton`.
+        Dict of the fields of `Settings`, and of `mirror` and `skeleton`.
 
     Raises:
-        ValueError: If it is not such a file, or damaged.
+        ValueError: If the file is damaged or of another kind.
         FileNotFoundError: If there is no such file.
     """
     return json.loads(str(_read(path)["settings"]))
@@ -169,7 +170,7 @@ def _read(path):
         raise ValueError(f"{path}: must be the state of learning a prior. Received: {found}")
     if content["format"] != FORMAT:
         raise ValueError(
-            f"{path}: must be of format {FORMAT}, what this version of tf_lift writes. "
+            f"{path}: must be of format {FORMAT}, which this version of tf_lift writes. "
             f"Received: {content['format']}"
         )
     return content

@@ -1,4 +1,4 @@
-"""Files of pose priors: our npz and the `.mat` of the paper's authors."""
+"""Reads and writes files of priors: npz, and the `.mat` file of the paper's authors."""
 
 import os
 import pathlib
@@ -25,7 +25,7 @@ ARRAY_NAMES = ("mean_pose", "basis", "stddev", "noise_stddev", "mixture_weights"
 TEXT_NAMES = ("skeleton", "credit")
 
 FOLDER = pathlib.Path(__file__).parents[1]
-# The priors that ship with the package, by name.
+# Files of the priors that ship with the package, by name.
 SHIPPED = {"cmu": "cmu_h36m17.npz", "cmu-tuned": "cmu_h36m17_tuned.npz"}
 DEFAULT_NAME = "cmu-tuned"
 
@@ -34,11 +34,11 @@ def as_float64(value, name) -> NDArray[np.float64]:
     """Returns a float64 copy of an array of finite numbers.
 
     Args:
-        value: Anything that numpy takes for an array of numbers.
+        value: Anything that NumPy converts to an array of numbers.
         name: Name of the argument, for the message.
 
     Raises:
-        ValueError: If it is not numeric, or holds NaN or infinity.
+        ValueError: If the value is not numeric, or holds NaN or infinity.
 
     >>> as_float64([1, 2], "stddev")
     array([1., 2.])
@@ -61,11 +61,11 @@ def locate(path) -> pathlib.Path:
     """Returns the file of a prior.
 
     Args:
-        path: Name of a prior that ships with the package, a text without folder and
-            ending; or a path; or `None` for the default of those that ship.
+        path: Name of a prior that ships with the package, a string without folder and
+            ending; a path; or `None` for the default prior.
 
     Raises:
-        ValueError: If it is a name of none.
+        ValueError: If no prior has this name.
 
     >>> locate("cmu").name
     'cmu_h36m17.npz'
@@ -88,13 +88,13 @@ def read_npz(path) -> dict:
     """Reads the fields of a prior from an npz file.
 
     Args:
-        path: File that `write_npz` wrote.
+        path: File from `write_npz`.
 
     Returns:
-        Dictionary of the fields of `PosePrior`, not yet checked against each other.
+        Dict of the fields of `PosePrior`, not yet checked against each other.
 
     Raises:
-        ValueError: If it is not such a file, or damaged.
+        ValueError: If the file is damaged or of another kind.
         FileNotFoundError: If there is no such file.
     """
     content = npz.read(path)
@@ -105,16 +105,16 @@ def read_npz(path) -> dict:
 
 
 def fields_of(content) -> dict:
-    """Picks the fields of a prior out of the content of an npz.
+    """Returns the fields of a prior from the content of an npz.
 
     Args:
-        content: Dictionary of arrays.
+        content: Dict of arrays.
 
     Returns:
-        Dictionary of the fields of `PosePrior`, not yet checked against each other.
+        Dict of the fields of `PosePrior`, not yet checked against each other.
 
     Raises:
-        ValueError: If one is missing.
+        ValueError: If a field is missing.
     """
     missing = [name for name in ARRAY_NAMES if name not in content]
     if missing:
@@ -129,23 +129,23 @@ def fields_of(content) -> dict:
 def read_mat(path) -> dict:
     """Reads the fields of a prior from the file of the paper's authors.
 
-    It holds `mu` [K, 3 L] and `e` [K, J, 3 L], coordinate-major (all x, all y, all z),
-    and `sigma` [K, J + 1]: the inverse standard deviations of the coefficients, then of
-    the noise. Mixture weights are not in it: they are taken as uniform.
+    The file holds `mu` [K, 3 L] and `e` [K, J, 3 L], coordinate-major (all x, all y, all z),
+    and `sigma` [K, J + 1]: the inverse standard deviations of the coefficients, then of the
+    noise. It has no mixture weights: the prior gets uniform ones.
 
     Args:
         path: The `.mat` file.
 
     Returns:
-        Dictionary of the fields of `PosePrior`, not yet checked against each other.
+        Dict of the fields of `PosePrior`, not yet checked against each other.
 
     Raises:
-        ValueError: If it is not such a file, or damaged.
+        ValueError: If the file is damaged or of another kind.
         FileNotFoundError: If there is no such file.
     """
     import scipy.io
 
-    # Opened here, since SciPy tries other names when a file is missing.
+    # Open the file here, because SciPy tries other names if it is missing.
     with open(path, "rb") as stream:
         try:
             content = scipy.io.loadmat(stream)
@@ -193,12 +193,12 @@ def _from_mat(mean, basis, inverse_stddev):
 
 
 def write_npz(path, fields: dict[str, Any], compress: bool = True) -> None:
-    """Writes an npz file through a temporary one, so that it is whole or absent.
+    """Writes an npz file, a whole file or none.
 
     Args:
         path: File to write.
-        fields: Dictionary of arrays and texts.
-        compress: Whether to make it smaller, which takes a second for 10 MB.
+        fields: Dict of arrays and strings.
+        compress: Whether to compress the file, which takes a second for 10 MB.
     """
     with atomic.replacing(path) as temporary, open(temporary, "wb") as stream:
         (np.savez_compressed if compress else np.savez)(stream, **fields)

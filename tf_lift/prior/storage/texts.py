@@ -1,4 +1,4 @@
-"""The text form of a pose prior, in which a saved layer carries it."""
+"""Encodes a prior as text, which a saved layer carries in its config."""
 
 import base64
 import io
@@ -12,15 +12,15 @@ from tf_lift.prior.storage import files
 
 __all__ = ["decode", "encode"]
 
-# Of the check sum that ends the text's bytes: it tells any damage before an archive is opened.
+# Size of the check sum at the end of the bytes, which reveals damage before an archive is opened.
 _CHECK_BYTES = 4
 
 
 def encode(fields: dict[str, Any]) -> str:
-    """Returns the fields of a prior as a text: base64 of the npz that `files` would write.
+    """Encodes the fields of a prior as text: base64 of the npz that `files` would write.
 
     Args:
-        fields: Dictionary of arrays and texts.
+        fields: Dict of arrays and strings.
 
     Returns:
         ASCII text; equal fields give equal texts.
@@ -37,16 +37,16 @@ def encode(fields: dict[str, Any]) -> str:
 
 
 def decode(text: str) -> dict[str, Any]:
-    """Returns the fields of a prior from its text.
+    """Decodes the fields of a prior from its text.
 
     Args:
-        text: What `encode` gave.
+        text: Text from `encode`.
 
     Returns:
-        Dictionary of the fields of `PosePrior`, not yet checked against each other.
+        Dict of the fields of `PosePrior`, not yet checked against each other.
 
     Raises:
-        ValueError: If it is another text, or a damaged one.
+        ValueError: If the text is damaged or of another kind.
     """
     try:
         whole = base64.b64decode(text, validate=True)
@@ -58,7 +58,7 @@ def decode(text: str) -> dict[str, Any]:
     except (ValueError, zipfile.BadZipFile) as error:
         received = text if len(text) <= 40 else f"{text[:20]}... of {len(text)} characters"
         raise ValueError(
-            "`text` must be what PosePrior.to_text gave, undamaged. "
+            "`text` must be undamaged and from `PosePrior.to_text`. "
             f"Received: {received!r} ({error})"
         ) from error
 
