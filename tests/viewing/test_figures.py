@@ -93,7 +93,7 @@ def _true_bones(axes):
 
 def test_views_have_equal_scales_and_right_directions(pose):
     joints_3d, landmarks = pose
-    scene = panels.Scene.around(joints_3d)
+    scene = panels.Scene.enclosing(joints_3d)
     front, _ = panels._project(joints_3d, 0.0)
     side, _ = panels._project(joints_3d, np.pi / 2)
     # As the camera sees it: x to the right. From the camera's right: what is far, right.

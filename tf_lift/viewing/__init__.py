@@ -1,4 +1,4 @@
-"""Figures of photos, landmarks and 3D poses."""
+"""Draws photos, landmarks and 3D poses. `figures` is public, the other modules internal."""
 
 from tf_lift.viewing import figures
 

@@ -1,4 +1,4 @@
-"""Figures of poses, drawn without a display and without touching pyplot's state."""
+"""Draws figures of poses, without a display and without changing pyplot's state."""
 
 import os
 import pathlib
@@ -42,7 +42,7 @@ def draw_pose(
         skeleton: Skeleton of the joints, or its name.
         visibility: Array of shape `[num_joints]`; joints with 0 are drawn hollow.
         true_landmarks: Array like `landmarks`, drawn in grey.
-        true_joints_3d: Array like `joints_3d`, drawn in grey, both with joint 0 at the
+        true_joints_3d: Array like `joints_3d`, drawn in grey; joint 0 of both should be at the
             same place.
         joints_3d_stddev: Array of shape `[num_joints]`, mm, drawn as discs.
         title: Title of the figure.
@@ -51,7 +51,7 @@ def draw_pose(
         A figure that belongs to no window. Its side view is from the camera's right.
 
     Raises:
-        ValueError: If a shape does not fit the skeleton, or the image is not one.
+        ValueError: If a shape does not fit the skeleton, or `image` is not an image.
 
     >>> pose = np.random.default_rng(0).normal(size=[17, 3]) * 300
     >>> figure = draw_pose(None, pose[:, :2], pose)
@@ -76,12 +76,12 @@ def draw_examples(
     *,
     title: str | None = None,
 ) -> Figure:
-    """Draws several people, a row each, as `draw_pose` draws one.
+    """Draws several people, each in a row like that of `draw_pose`.
 
     Args:
         examples: Dicts of the arguments of `draw_pose`: `image`, `landmarks` and `joints_3d`,
-            and perhaps `visibility`, `true_landmarks`, `true_joints_3d`, `joints_3d_stddev` and
-            `title` (a line over the row's image).
+            optionally `visibility`, `true_landmarks`, `true_joints_3d`, `joints_3d_stddev` and
+            `title` (a line above the row's image).
         skeleton: Skeleton of the joints, or its name.
         title: Title of the figure.
 
@@ -110,7 +110,7 @@ def contact_sheet(
     *,
     visibility=None,
 ) -> Figure:
-    """Lays many images of one size out on a sheet, each with its 2D pose if wanted.
+    """Draws many images of one size on a sheet, optionally with their 2D poses.
 
     Args:
         images: Array of shape `[N, height, width, 3]`, uint8, or float in [0, 1].
@@ -120,7 +120,7 @@ def contact_sheet(
         visibility: Array of shape `[N, num_joints]`; joints with 0 are drawn hollow.
 
     Returns:
-        A figure of one panel, two dots or more to a pixel.
+        A figure of one panel with one or two dots per pixel.
 
     Raises:
         ValueError: If there are no images, `columns` is below 1, or a shape does not fit.
@@ -150,25 +150,28 @@ def contact_sheet(
     axes.imshow(sheet, interpolation="nearest")
     axes.axis("off")
     if landmarks is not None:
-        own_skeleton = _skeleton(skeleton or skeletons.H36M_17)
+        skeleton = _skeleton(skeleton or skeletons.H36M_17)
         landmarks = np.asarray(landmarks, np.float64)
-        shapes.check_shape(landmarks, "landmarks", count, own_skeleton.num_joints, 2)
-        seen = np.ones([count, own_skeleton.num_joints]) if visibility is None else visibility
-        seen = np.asarray(seen) > 0
-        shapes.check_shape(seen, "visibility", count, own_skeleton.num_joints)
-        for own, own_seen, corner in zip(landmarks, seen, corners, strict=True):
-            panels.draw_landmarks(axes, own + corner, own_skeleton, own_seen, size=0.4)
+        shapes.check_shape(landmarks, "landmarks", count, skeleton.num_joints, 2)
+        if visibility is None:
+            visibility = np.ones([count, skeleton.num_joints])
+        is_visible = np.asarray(visibility) > 0
+        shapes.check_shape(is_visible, "visibility", count, skeleton.num_joints)
+        for index, corner in enumerate(corners):
+            panels.draw_landmarks(
+                axes, landmarks[index] + corner, skeleton, is_visible[index], size=0.4
+            )
     axes.set_xlim(-0.5, sheet.shape[1] - 0.5)
     axes.set_ylim(sheet.shape[0] - 0.5, -0.5)
     return figure
 
 
 def save(figure: Figure, path: str | os.PathLike, dpi: float = 200.0) -> pathlib.Path:
-    """Writes a figure as PNG and clears it: a whole file or none.
+    """Writes a figure as PNG, a whole file or none, and clears the figure.
 
     Args:
-        figure: Figure of this module, or any other.
-        path: File name, `.png` if it has no ending. Its folder is made where it is missing.
+        figure: Any figure, such as those of this module.
+        path: File name, with `.png` added if it has no ending. A missing folder is made.
         dpi: Dots per inch.
 
     Returns:
@@ -183,7 +186,7 @@ def save(figure: Figure, path: str | os.PathLike, dpi: float = 200.0) -> pathlib
         raise ValueError(f"`path` must end in .png. Received: {path}")
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic.replacing(path) as temporary:
-        # The canvas is made here: the user's backend, interactive or not, stays out of it.
+        # A canvas of its own keeps the user's backend, interactive or not, unused.
         FigureCanvasAgg(figure).print_figure(temporary, dpi=dpi, format="png")
     figure.clear()
     return path
@@ -192,7 +195,7 @@ def save(figure: Figure, path: str | os.PathLike, dpi: float = 200.0) -> pathlib
 def _draw_rows(examples, skeleton, *, title, panel_inches):
     skeleton = _skeleton(skeleton)
     checked = [_checked(example, skeleton) for example in examples]
-    # The widest image sets the first column's width; the views are square.
+    # The widest image sets the width of the first column; the views are square.
     ratios = [
         np.clip(e["image"].shape[1] / e["image"].shape[0], 0.5, 1.6)
         if e["image"] is not None
@@ -219,7 +222,7 @@ def _draw_rows(examples, skeleton, *, title, panel_inches):
     for row, example in enumerate(checked):
         _draw_image(figure.add_subplot(grid[row, 0]), example, skeleton, size)
         poses = [p for p in (example["joints_3d"], example["true_joints_3d"]) if p is not None]
-        scene = panels.Scene.around(*poses)
+        scene = panels.Scene.enclosing(*poses)
         for column, (name, azimuth) in enumerate(VIEWS, start=1):
             axes = figure.add_subplot(grid[row, column])
             panels.draw_view(
@@ -319,8 +322,8 @@ def _checked(example, skeleton):
                     f"`{name}` must have shape {list(suffix)}. Received: {name}.shape={value.shape}"
                 )
         checked[name] = value
-    seen = checked["visibility"]
-    checked["visibility"] = np.ones([joints], bool) if seen is None else seen > 0
+    visibility = checked["visibility"]
+    checked["visibility"] = np.ones([joints], bool) if visibility is None else visibility > 0
     return checked
 
 

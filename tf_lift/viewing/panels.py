@@ -1,4 +1,4 @@
-"""The panels that figures are made of: an image with landmarks, a view of 3D poses."""
+"""Draws the panels of figures: an image with landmarks, a view of 3D poses. Internal."""
 
 import dataclasses
 
@@ -11,21 +11,21 @@ from tf_lift.skeletons import Skeleton
 
 __all__ = ["COLOURS", "Scene", "draw_landmarks", "draw_view", "legend_handles"]
 
-# Blue, vermillion and black of the Okabe-Ito palette, which colour-blind readers tell apart.
+# Blue, vermillion and black of the Okabe-Ito palette, which colour-blind readers distinguish.
 COLOURS = {"left": "#0072b2", "right": "#d55e00", "middle": "#1a1a1a", "true": "#8c8c8c"}
 
-# The 3D views look down a little, so that the floor is a surface and shows the depth.
+# Elevation of the 3D views: looking down a little shows the floor as a surface, and depth on it.
 ELEVATION = np.deg2rad(12.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """The box of the room that holds some 3D poses, the same for each of their views.
+    """A box around 3D poses, the same for each of their views.
 
     Attributes:
         centre: Array of shape `[3]`, mm, camera frame: the middle of the floor.
         half_width: Half the side of the square floor, mm, a multiple of `step`.
-        height: Height of the poses over the floor, mm.
+        height: Height of the poses above the floor, mm.
         step: Distance between ticks, mm: two floor tiles.
     """
 
@@ -35,12 +35,12 @@ class Scene:
     step: float
 
     @classmethod
-    def around(cls, *poses: np.ndarray) -> "Scene":
-        """Returns the scene around poses of shape `[num_joints, 3]`, mm, camera frame.
+    def enclosing(cls, *poses: np.ndarray) -> "Scene":
+        """Returns the scene that encloses poses of shape `[num_joints, 3]`, mm, camera frame.
 
-        The floor lies under the lowest joint of the first pose.
+        The floor is at the lowest joint of the first pose.
 
-        >>> scene = Scene.around(np.array([[-300.0, -900.0, 0.0], [300.0, 800.0, 100.0]]))
+        >>> scene = Scene.enclosing(np.array([[-300.0, -900.0, 0.0], [300.0, 800.0, 100.0]]))
         >>> scene.centre.tolist(), scene.half_width, scene.height
         ([0.0, 800.0, 50.0], 1000.0, 1700.0)
         """
@@ -48,14 +48,14 @@ class Scene:
         if not len(points):
             points = np.zeros([1, 3])
         low, high = points.min(0), points.max(0)
-        own = poses[0][np.isfinite(poses[0]).all(-1)]
-        floor = own[:, 1].max() if len(own) else high[1]
+        first = poses[0][np.isfinite(poses[0]).all(-1)]
+        floor = first[:, 1].max() if len(first) else high[1]
         height = max(floor - low[1], 1.0)
-        # Steps of 1, 2 or 5 times a power of ten: two to six to the height of the pose, and
-        # 500 mm for anyone standing.
+        # Steps of 1, 2 or 5 times a power of ten: two to six per height of the pose, 500 mm for
+        # a standing person.
         power = 10.0 ** np.floor(np.log10(height / 2.4))
         step = power * max(factor for factor in (1, 2, 5) if factor * power <= height / 2.4)
-        # As wide as the panel, which is a square around the height.
+        # Make the floor as wide as the panel, a square around the height.
         reach = max(high[0] - low[0], high[2] - low[2], height) / 2
         half_width = step * np.ceil(reach / step)
         centre = np.array([(low[0] + high[0]) / 2, floor, (low[2] + high[2]) / 2])
@@ -69,7 +69,7 @@ def draw_landmarks(
     visibility: np.ndarray,
     size: float = 1.0,
 ) -> None:
-    """Draws a 2D skeleton onto an image: hidden joints hollow, their bones dashed.
+    """Draws a 2D skeleton on an image, with hidden joints hollow and their bones dashed.
 
     Args:
         axes: Axes in the units of the landmarks.
@@ -80,16 +80,16 @@ def draw_landmarks(
     """
     for parent, child in skeleton.bones:
         bone = landmarks[[parent, child]].T
-        seen = visibility[parent] and visibility[child]
-        # A white line below makes the bone stand out from any image.
+        is_visible = visibility[parent] and visibility[child]
+        # A white line under the bone makes it stand out from any image.
         axes.plot(*bone, color="white", linewidth=3.6 * size, solid_capstyle="round", zorder=2.4)
         axes.plot(
             *bone,
             color=_colour(skeleton, child),
             linewidth=2.0 * size,
-            linestyle="-" if seen else (0, (1.6, 1.2)),
+            linestyle="-" if is_visible else (0, (1.6, 1.2)),
             solid_capstyle="round",
-            zorder=3 if seen else 2.5,
+            zorder=3 if is_visible else 2.5,
         )
     for joint in range(skeleton.num_joints):
         axes.plot(
@@ -104,7 +104,7 @@ def draw_landmarks(
 
 
 def draw_true_landmarks(axes: Axes, landmarks: np.ndarray, skeleton: Skeleton, size: float = 1.0):
-    """Draws the true 2D skeleton in grey, below the estimate."""
+    """Draws the true 2D skeleton in grey, under the estimate."""
     halo = [patheffects.Stroke(linewidth=5.0 * size, foreground="white"), patheffects.Normal()]
     for bone in skeleton.bones:
         axes.plot(
@@ -129,7 +129,7 @@ def draw_view(
     true_joints_3d: np.ndarray | None = None,
     size: float = 1.0,
 ) -> None:
-    """Draws a 3D pose over a floor, orthographically, one millimetre equally long everywhere.
+    """Draws an orthographic view of a 3D pose above a floor.
 
     Args:
         axes: Empty axes.
@@ -137,7 +137,7 @@ def draw_view(
         skeleton: Names and bones of the joints.
         scene: Floor and extent, shared by all views of the pose.
         azimuth: Direction of view, rad: 0 as the camera looks, pi / 2 from the camera's
-            right, so that what is far from the camera is on the right.
+            right, with points far from the camera on the right.
         visibility: Array of shape `[num_joints]`, bool: hidden joints are drawn hollow.
         stddev: Array of shape `[num_joints]`, mm: radius of the disc around each joint.
         true_joints_3d: Array like `joints_3d`, drawn in grey.
@@ -164,7 +164,7 @@ def draw_view(
             )
     flat, depth = _project(joints_3d, azimuth)
     halo = [patheffects.Stroke(linewidth=3.6 * size, foreground="white"), patheffects.Normal()]
-    # What is near covers what is far: the z-order runs from 3 (far) to 4 (near).
+    # Near parts cover far ones: the z-order runs from 3 (far) to 4 (near).
     spread = max(float(np.ptp(depth)), 1.0) if np.isfinite(depth).all() else 1.0
     order = 4 - (depth - np.nanmin(depth)) / spread if np.isfinite(depth).any() else depth * 0 + 3
     for parent, child in skeleton.bones:
@@ -206,13 +206,13 @@ def _draw_floor(axes, scene, azimuth, size):
 
 
 def _frame(axes, scene, azimuth):
-    # A ruler on the left: heights over the floor as they appear from slightly above.
+    # A ruler on the left: heights above the floor, foreshortened by the elevation.
     (middle, floor), _ = _project(scene.centre, azimuth)
     ticks = np.arange(0.0, scene.height + scene.step / 2, scene.step)
     margin = 0.06 * scene.height
     sink = scene.half_width * np.sin(ELEVATION)
     axes.set_aspect("equal")
-    # A square, so that both views of a figure come out at the same scale.
+    # A square gives both views of a figure the same scale.
     bottom = floor - sink - margin
     top = floor + max(scene.height * np.cos(ELEVATION) + margin, sink) + margin
     half = max(scene.half_width * 1.04, (top - bottom) / 2)
@@ -228,7 +228,7 @@ def _frame(axes, scene, azimuth):
 
 
 def _project(points, azimuth):
-    """Projects points `[..., 3]` of the camera frame, y down, to the plane of a view, up."""
+    """Projects points `[..., 3]`, camera frame, y down, to a view's plane, y up, and its depth."""
     x, y, z = np.moveaxis(np.asarray(points, np.float64), -1, 0)
     across = x * np.cos(azimuth) + z * np.sin(azimuth)
     away = z * np.cos(azimuth) - x * np.sin(azimuth)
@@ -242,7 +242,7 @@ def _colour(skeleton, joint):
 
 
 def legend_handles(*, hidden: bool, true: bool, stddev: bool) -> list:
-    """Returns the legend's entries: the person's two sides, and what else is drawn."""
+    """Returns the legend's entries: the person's two sides, and further drawn items."""
     handles: list = [
         Line2D([], [], color=COLOURS["right"], linewidth=2.4, label="person's right"),
         Line2D([], [], color=COLOURS["left"], linewidth=2.4, label="person's left"),
