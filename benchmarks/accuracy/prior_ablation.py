@@ -17,6 +17,7 @@ from benchmarks.harness import records
 from tf_lift import PosePrior, skeletons
 from tf_lift.data.formats import mocap
 from tf_lift.evaluation import lifting_errors
+from tf_lift.prior.gaussian import blas
 from tf_lift.prior.learning import em as learning
 from tf_lift.prior.learning.statistics import PoseData
 from tf_lift.training import prior_tuning
@@ -122,6 +123,7 @@ def main(arguments: list[str]) -> None:
         records.write(options.json, "prior_ablation", {"rows": results}, command=command, seed=0)
 
 
+@blas.single_thread()
 def measure(variant: Variant, train: mocap.MocapPoses, test, num_seeds: int) -> np.ndarray:
     """Learns a prior for each seed and tests it.
 
