@@ -142,7 +142,7 @@ def test_an_interrupt_keeps_a_state_to_go_on_from(
     with monkeypatch.context() as context:
         context.setattr(checkpoint, "steps", interrupted(learning.steps, 9))
         assert fit(path, *options) == 130
-    assert "What is learnt so far is in" in capsys.readouterr().out
+    assert "The progress is in" in capsys.readouterr().out
     names = sorted(entry.name for entry in tmp_path.iterdir())
     assert names == ["poses.npz", "prior.npz.partial"]
 

@@ -130,7 +130,9 @@ def test_fused_maps_are_the_weighted_sum_of_eq_7(nano, images, tiny_prior):
     def lift(maps):
         cells = tf_lift.ops.belief_maps.refine_peaks(maps[..., :-1])
         landmarks = (cells + 0.5) * 4 - 0.5
-        return landmarks, tf_lift.lift(landmarks, prior, num_rotations=12, pitches=NANO.pitches)
+        return landmarks, tf_lift.lift(
+            landmarks, prior, estimator="map", num_rotations=12, pitches=NANO.pitches
+        )
 
     for stage, weight in ((1, 0.7), (2, 0.4)):
         maps = own_maps[stage - 1]

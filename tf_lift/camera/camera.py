@@ -1,4 +1,4 @@
-"""`Camera`: what is known of the camera that took an image."""
+"""`Camera`: the known properties of the camera that took an image."""
 
 import dataclasses
 import json
@@ -15,33 +15,33 @@ from tf_lift.ops.geometry import pinhole
 
 __all__ = ["Camera"]
 
-# How far from a rotation, or an intrinsic matrix from its form, given numbers may be:
-# files with few digits pass.
+# Largest deviation of given numbers from a rotation, or of an intrinsic matrix from its form;
+# large enough for files with few digits.
 _TOLERANCE = 1e-3
 
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
-    """A pinhole camera with lens distortion, and how it is held.
+    """A pinhole camera with lens distortion, pitch and roll.
 
     Camera frame: x right, y down, z away from the camera. The vertical of the world is
-    known from pitch and roll; heading and place of the camera are not needed, because the
-    person's own are free.
+    given by pitch and roll. Heading and position of the camera are not needed, because those
+    of the person are free.
 
     Attributes:
-        focal_length: Pixels, one number or that of each axis (fx, fy).
-        principal_point: (x, y) of the pixel on the optical axis, centres of pixels at whole
-            numbers; `None` for the centre of the image, of which the size must then be given.
+        focal_length: Pixels, one number or one for each axis (fx, fy).
+        principal_point: (x, y) of the point on the optical axis, pixel centres at whole
+            numbers; `None` for the centre of the image, which needs `image_size`.
         distortion: OpenCV's five coefficients k1, k2, p1, p2, k3.
-        pitch: Radians, positive where the camera looks down; `None` where it is not known:
-            it is then searched.
-        roll: Radians, about the optical axis: positive where an upright person appears turned
+        pitch: Radians, positive if the camera looks down; `None` if unknown, which makes the
+            lift search it.
+        roll: Radians, about the optical axis; positive if an upright person appears turned
             clockwise in the image.
         image_size: (width, height), px, or `None`.
 
     Raises:
-        ValueError: If a number does not fit, or more radial distortion than any lens has
-            leaves no image.
+        ValueError: If a number is out of range, or the radial distortion is so strong that no
+            image is left.
 
     >>> camera = Camera(1000.0, image_size=(1920, 1080), pitch=np.radians(20.0))
     >>> camera.focal_length, camera.principal_point
@@ -88,17 +88,17 @@ class Camera:
 
     @classmethod
     def from_matrices(cls, intrinsics, rotation=None, **fields) -> "Camera":
-        """Makes a camera from the matrices that a calibration gives.
+        """Builds a camera from the matrices of a calibration.
 
         Args:
             intrinsics: `[3, 3]`: [[fx, 0, cx], [0, fy, cy], [0, 0, 1]].
-            rotation: `[3, 3]`, from a world with z up to the camera, for column vectors:
-                factored as roll . pitch . yaw, of which the yaw is not needed. `None`: pitch
-                and roll are as in `fields`.
+            rotation: `[3, 3]`, from a world with z up to the camera, for column vectors. It is
+                factored as roll . pitch . yaw; the yaw is not needed. `None`: pitch and roll
+                are as in `fields`.
             **fields: Other attributes of `Camera`.
 
         Raises:
-            ValueError: If a matrix is not of its form.
+            ValueError: If a matrix has another form.
 
         >>> looks_along_y = [[1, 0, 0], [0, 0, -1], [0, 1, 0]]
         >>> Camera.from_matrices([[900, 0, 500], [0, 900, 400], [0, 0, 1]], looks_along_y).pitch
@@ -126,7 +126,7 @@ class Camera:
 
     @classmethod
     def from_field_of_view(cls, horizontal_degrees, image_size, **fields) -> "Camera":
-        """Makes a camera from its horizontal field of view.
+        """Builds a camera from its horizontal field of view.
 
         Args:
             horizontal_degrees: Angle between the left and the right border, degrees.
@@ -144,7 +144,7 @@ class Camera:
                 f"`horizontal_degrees` must be between 0 and 180. Received: {horizontal_degrees}"
             )
         width = _numbers(image_size, "image_size", "(width, height)", 2)[0]
-        # The 12 digits keep 320 from being 320.00000000000006.
+        # Rounded to 12 digits, so that 320 does not become 320.00000000000006.
         focal_length = round(width / 2 / math.tan(math.radians(horizontal_degrees) / 2), 12)
         return cls(focal_length, image_size=image_size, **fields)
 
@@ -152,18 +152,18 @@ class Camera:
     def load(cls, path: str | os.PathLike) -> "Camera":
         """Reads a camera from a JSON file.
 
-        The file holds one object of these keys (docs/cameras.md); angles are in degrees:
+        The file holds one object with these keys (docs/cameras.md); angles are in degrees:
 
         - `focal_length` (one number or two) and `principal_point`, or `intrinsics` (3 x 3),
           or `horizontal_fov_degrees` and `image_size`;
         - `distortion`, `image_size`;
-        - `pitch_degrees` (null: not known) and `roll_degrees`, or `rotation` (3 x 3).
+        - `pitch_degrees` (null if unknown) and `roll_degrees`, or `rotation` (3 x 3).
 
         Args:
             path: File.
 
         Raises:
-            ValueError: If the file is no such file, or a value does not fit.
+            ValueError: If the file has another form, or a value does not fit.
             FileNotFoundError: If there is no such file.
         """
         path = pathlib.Path(path)
@@ -177,9 +177,9 @@ class Camera:
             raise ValueError(f"{path}: {error}") from error
 
     def to_rays(self, landmarks) -> tf.Tensor:
-        """Turns pixels `[..., L, 2]` to (x / z, y / z) of the camera frame, undistorted.
+        """Converts pixels `[..., L, 2]` to (x / z, y / z) of the camera frame, undistorted.
 
-        NaN where the lens has no such pixel: `tf_lift.ops.geometry.pinhole.to_rays`.
+        NaN where no ray reaches the pixel: `tf_lift.ops.geometry.pinhole.to_rays`.
         """
         landmarks = dtypes.to_float(landmarks)
         return pinhole.to_rays(landmarks, *self._intrinsics(landmarks.dtype))
@@ -211,8 +211,8 @@ def factor_rotation(rotation) -> tuple[float, float]:
         rotation: `[3, 3]`, from the world to the camera, for column vectors.
 
     Returns:
-        Pitch and roll, rad, as in `Camera`. A camera that looks straight up or down has no
-        roll that is not yaw: it gets 0.
+        Pitch and roll, rad, as in `Camera`. The roll of a camera that looks straight up
+        or down cannot be told from its yaw, and is 0.
 
     Raises:
         ValueError: If it is not a rotation.
@@ -300,7 +300,7 @@ def _numbers(value, name, form, *sizes):
 
 def _angle(value, name, largest):
     (angle,) = _numbers(value, name, "one in radians", 1)
-    # A little more than a right angle is a right angle of few digits.
+    # Slightly more than the limit is the limit, written with few digits.
     if abs(angle) > largest * (1 + 1e-6):
         raise ValueError(
             f"`{name}` must be in radians, from {-largest:.4f} to {largest:.4f}. "

@@ -1,4 +1,4 @@
-"""The command line's one application and its way out."""
+"""The command line's application, and how it reports errors."""
 
 import os
 import sys
@@ -22,12 +22,12 @@ def main(arguments=None) -> int:
     """Runs the command line and returns its exit code.
 
     Args:
-        arguments: List of strings; `sys.argv[1:]` where `None`.
+        arguments: List of strings; `None` for `sys.argv[1:]`.
 
     Returns:
-        0 on success, 2 after a message of one line for bad input, 130 after Ctrl-C.
+        0 on success, 2 after a one-line message for bad input, 130 after Ctrl-C.
     """
-    # TensorFlow's notes about the machine are not for who runs a command; its errors are.
+    # Hides TensorFlow's start-up notes from users of the command line; keeps its errors.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         result = app(args=arguments, standalone_mode=False)

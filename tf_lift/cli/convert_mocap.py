@@ -34,15 +34,15 @@ def convert_mocap(
     map: Annotated[  # noqa: A002
         str | None,
         typer.Option(
-            help="JSON or YAML file that tells which joints make which, or cmu_asf or "
-            "cgspeed_bvh; by default known by the names of the joints."
+            help="JSON or YAML file that maps the joints, or cmu_asf or "
+            "cgspeed_bvh; by default found by the names of the joints."
         ),
     ] = None,
     unit: Annotated[
         str | None,
         typer.Option(
             help="Unit of the files: mm, cm, m, inch, foot, cmu, or a number of mm; by default "
-            "what the file says, for .bvh what makes a grown person."
+            "that of the file, for .bvh the one that gives an adult's size."
         ),
     ] = None,
     up: Annotated[
@@ -51,16 +51,18 @@ def convert_mocap(
     ] = None,
     source_fps: Annotated[
         float | None,
-        typer.Option(help="Frames per second of the files; by default what they say (.amc: 120)."),
+        typer.Option(
+            help="Frames per second of the files; by default as in the files (.amc: 120)."
+        ),
     ] = None,
     asf: Annotated[
         pathlib.Path | None,
-        typer.Option(help="Skeleton of the .amc files; by default found beside them."),
+        typer.Option(help="Skeleton of the .amc files; by default found in their folder."),
     ] = None,
     drop_bad_frames: Annotated[
         bool,
         typer.Option(
-            "--drop-bad-frames", help="Leave out frames with a joint missing, and standstills."
+            "--drop-bad-frames", help="Leave out frames with missing joints, and standstills."
         ),
     ] = False,
     credit: Annotated[
@@ -72,8 +74,8 @@ def convert_mocap(
 ) -> int:
     """Converts motion capture of any format to poses of one skeleton, mm, z up.
 
-    Files that cannot be read, or cannot be human, are skipped and told at the end: exit
-    code 1 if there were any, 2 if nothing could be written.
+    Files that cannot be read or cannot be human are skipped and listed at the end. The exit
+    code is 1 if any were skipped, 2 if nothing could be written.
     """
     from rich import progress
     from rich.console import Console
@@ -110,7 +112,7 @@ def convert_mocap(
     return 1 if result.skipped else 0
 
 
-# So many clips are listed one by one; of more, those with something to tell.
+# Largest number of clips that are all listed; of more, only those with notes are.
 _MOST_LISTED = 30
 
 

@@ -21,35 +21,40 @@ def fit_prior(
         pathlib.Path, typer.Option("--output", "-o", help="npz file to write.")
     ] = pathlib.Path("prior.npz"),
     mixture_size: Annotated[
-        str, typer.Option(help="Number of PPCA models; auto: chosen by people held out.")
+        str, typer.Option(help="Number of PPCA models; auto: chosen on held-out people.")
     ] = "3",
     num_bases: Annotated[
-        str, typer.Option(help="Number of basis poses of each; auto: likewise.")
+        str, typer.Option(help="Number of basis poses of each model; auto: likewise.")
     ] = "25",
     seed: Annotated[int, typer.Option(help="Seed of the clustering.")] = 0,
     balance: Annotated[
-        str, typer.Option(help="What counts the same, however many poses: clip, subject, none.")
+        str,
+        typer.Option(help="Groups that get equal weight, however many poses: clip, subject, none."),
     ] = "clip",
     noise_stddev: Annotated[
         str,
-        typer.Option(help="Noise of each coordinate in mm; 0 for the most likely; auto: as above."),
+        typer.Option(help="Noise of each coordinate, mm; 0: the most likely; auto: as above."),
     ] = "16",
     max_iterations: Annotated[
-        int, typer.Option(help="Most iterations of EM; more fit these subjects, not others.")
+        int,
+        typer.Option(help="Maximum number of EM iterations; more fit these subjects, not others."),
     ] = 1,
     shrinkage: Annotated[
         float,
-        typer.Option(help="Draws each model's covariance to the mean of all: 1 for many models."),
+        typer.Option(
+            help="Shrinks each model's covariance to the mean of all; 1 suits many models."
+        ),
     ] = 0.0,
     tune: Annotated[
-        bool, typer.Option("--tune", help="Then tune the prior by gradient descent, to lift well.")
+        bool,
+        typer.Option("--tune", help="Tune the prior by gradient descent afterwards, for lifting."),
     ] = False,
-    tune_steps: Annotated[int, typer.Option(help="Steps of that.")] = 300,
+    tune_steps: Annotated[int, typer.Option(help="Steps of the tuning.")] = 300,
     select_by: Annotated[
-        str, typer.Option(help="What auto goes by: likelihood of people held out, or lifting.")
+        str, typer.Option(help="Criterion of auto: likelihood (of held-out people) or lifting.")
     ] = "likelihood",
     time_limit: Annotated[
-        float, typer.Option(help="Minutes that auto may take; at least one part is held out.")
+        float, typer.Option(help="Time limit of auto, minutes; at least one part is held out.")
     ] = 20.0,
     checkpoint: Annotated[
         pathlib.Path | None,
@@ -63,7 +68,7 @@ def fit_prior(
 ) -> None:
     """Learns a pose prior, a mixture of PPCA models, from motion-capture poses.
 
-    Ctrl-C keeps what is learnt so far: the same command goes on from there.
+    Ctrl-C keeps the progress: the same command continues from there.
     """
     from rich.console import Console
 
@@ -113,7 +118,7 @@ def fit_prior(
     except KeyboardInterrupt:
         if checkpoint.exists():
             console.print(
-                f"Interrupted. What is learnt so far is in {checkpoint}; the same command goes on "
+                f"Interrupted. The progress is in {checkpoint}; the same command continues "
                 "from there.",
                 soft_wrap=True,
             )

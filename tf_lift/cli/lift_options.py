@@ -107,7 +107,7 @@ def with_lift_options(command):
         for name, (annotation, default) in OPTIONS.items()
     ]
     signature = inspect.signature(command).replace(parameters=parameters)
-    parsed.__signature__ = signature  # type: ignore[attr-defined]
+    parsed.__signature__ = signature
     parsed.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {
         "return": signature.return_annotation
     }

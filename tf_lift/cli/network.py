@@ -27,7 +27,7 @@ def train(
     ] = None,
     runs: Annotated[pathlib.Path, typer.Option(help="Folder of all runs.")] = pathlib.Path("runs"),
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last checkpoint of the run --name.")
+        bool, typer.Option("--resume", help="Continue from the last checkpoint of the run --name.")
     ] = False,
     steps: Annotated[int | None, typer.Option(help="Optimizer steps.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images per step.")] = None,
@@ -37,7 +37,7 @@ def train(
     people: Annotated[int | None, typer.Option(help="Synthetic people to train on.")] = None,
     max_minutes: Annotated[
         float | None,
-        typer.Option(help="Stop training so that all ends in this time; 0: no limit."),
+        typer.Option(help="Stop training so that everything ends within this time; 0: no limit."),
     ] = None,
     lift_gradient: Annotated[
         bool | None,

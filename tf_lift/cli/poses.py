@@ -58,7 +58,7 @@ def predict(
     input_range: Annotated[
         str | None,
         typer.Option(
-            help="What the network expects of pixels: 0-255, 0-1, -1-1 or -0.5-0.5. "
+            help="Range of pixels that the network expects: 0-255, 0-1, -1-1 or -0.5-0.5. "
             "[default: 0-255; -0.5-0.5 for Keras files of this library]"
         ),
     ] = None,
@@ -83,18 +83,16 @@ def predict(
     camera: Annotated[
         pathlib.Path | None,
         typer.Option(
-            help="Camera that took the images, .json (docs/cameras.md): places the poses before "
-            "it, root_position in mm. [default: not known]"
+            help="Camera that took the images, .json (docs/cameras.md): places the poses in front "
+            "of it, root_position in mm. [default: unknown]"
         ),
     ] = None,
-    figure: Annotated[
-        bool, typer.Option("--figure/--no-figure", help="Whether to draw figures.")
-    ] = True,
+    figure: Annotated[bool, typer.Option("--figure/--no-figure", help="Draw figures.")] = True,
     lift_options: dict,
 ) -> int:
     """Finds a person in photos with any belief-map network, and lifts the 2D pose to 3D.
 
-    One person per photo: of several, each joint's highest peak wins; --box picks one.
+    One person per photo: of several people, each joint's highest peak wins; --box picks one.
     """
     from rich import progress
     from rich.console import Console
@@ -154,7 +152,7 @@ def lift(
         str | None,
         typer.Option(
             help=f"Joints of the keypoints: {SKELETON_NAMES}. "
-            "[default: what the file says, else by their number]"
+            "[default: as the file says, else by their number]"
         ),
     ] = None,
     approximate: Annotated[
@@ -177,8 +175,8 @@ def lift(
     camera: Annotated[
         pathlib.Path | None,
         typer.Option(
-            help="Camera that took the images, .json (docs/cameras.md): places the poses before "
-            "it, root_position in mm. [default: not known]"
+            help="Camera that took the images, .json (docs/cameras.md): places the poses in front "
+            "of it, root_position in mm. [default: unknown]"
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Poses to lift at a time.")] = 1024,

@@ -4,8 +4,8 @@ __all__ = ["AUTO", "parse", "settle"]
 
 AUTO = "auto"
 
-# What is tried where a size is `auto`; where bases are too many for a skeleton or for the
-# poses at hand, they are left out.
+# Candidates for a size that is `auto`. Numbers of bases that are too many for the skeleton or
+# the poses are left out.
 CANDIDATES = {
     "mixture_size": (1, 3, 8),
     "num_bases": (10, 25, 35),
@@ -14,7 +14,7 @@ CANDIDATES = {
 
 
 def parse(mixture_size: str, num_bases: str, noise_stddev: str) -> dict:
-    """Turns the texts of the command line into numbers.
+    """Parses the sizes given on the command line.
 
     Args:
         mixture_size: An integer, or "auto".

@@ -23,10 +23,10 @@ def show(
     ] = False,
     mocap: Annotated[
         pathlib.Path | None,
-        typer.Option(help="npz file of poses, instead of the shipped prior's."),
+        typer.Option(help="npz file of poses. [default: drawn from the shipped prior]"),
     ] = None,
     bits: Annotated[
-        int, typer.Option(help="Bits of each colour, 1 to 8; fewer make a smaller file.")
+        int, typer.Option(help="Bits of each colour, 1 to 8; fewer give a smaller file.")
     ] = 8,
 ) -> None:
     """Draws a sheet of synthetic people, the embedded training data."""
@@ -53,7 +53,7 @@ def show(
         poses = load_poses(mocap).poses
     people = synthetic.SyntheticPeople(poses, image_size=image_size, seed=seed)
     drawn = pool.render_pool(people, np.arange(first, first + number), progress=True)
-    # The middle of each step that the left-out bits make.
+    # The middle of each step between the colours that are left.
     step = 2 ** (8 - bits)
     sheet = figures.contact_sheet(
         (drawn["image"] // step * step + step // 2).astype(np.uint8),

@@ -41,7 +41,7 @@ class LiftService(tf.Module):
         self.lift = tf.function(self._lift, input_signature=[landmarks])
         self.lift_visible = tf.function(self._lift, input_signature=[landmarks, visibility])
         self.skeleton = tf.function(self._skeleton, input_signature=[])
-        self.description = {
+        self.description: dict = {
             "skeleton": joints.name,
             "joint_names": joints.joint_names,
             "parents": joints.parents,

@@ -1,4 +1,4 @@
-"""Poses of real people: from photos through a belief-map network, or from 2D keypoints."""
+"""Poses of people in photos, found by a belief-map network, and from files of 2D keypoints."""
 
 from tf_lift.inference.detectors import BeliefMapDetector, Detection
 from tf_lift.inference.images import read_image

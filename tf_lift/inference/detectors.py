@@ -10,11 +10,11 @@ import tensorflow as tf
 
 from tf_lift import skeletons
 from tf_lift.inference import images, networks
-from tf_lift.ops import belief_maps as belief_maps
+from tf_lift.ops import belief_maps
 
 __all__ = ["INPUT_RANGES", "BeliefMapDetector", "Detection"]
 
-# What a network may expect of its pixels: factor and offset to 0..255.
+# Pixel ranges that networks expect: factor and offset applied to 0..255.
 INPUT_RANGES = {
     "0-255": (1.0, 0.0),
     "0-1": (1 / 255, 0.0),
@@ -23,7 +23,7 @@ INPUT_RANGES = {
     "-0.5-0.5": (1 / 256, -0.5),
 }
 
-# Height of the input where neither the network nor the user says one: CPM's 368 px.
+# Height of the input where neither the network nor the user sets one: that of CPM.
 DEFAULT_HEIGHT = 368
 
 
@@ -44,20 +44,19 @@ class BeliefMapDetector:
     """Finds a person's landmarks with a network that computes belief maps.
 
     Each joint's landmark is the highest peak of its map, to a fraction of a cell: one
-    person per image, or per box of an image. Images go through the network one by one,
-    so that a network that normalises by its batch gives the same for each whatever the
-    others are.
+    person per image, or per box of an image. Images go through the network one by one, so
+    that no result depends on other images if the network normalises by its batch.
 
     Args:
         path: Network: see `networks.load_network`.
         skeleton: Skeleton of the network's joints, or its name.
         input_name: Name of the image's input; `None` to find it.
-        output_name: Name of the belief maps' output, `[1, H, W, C]`; `None` to find it: of the
-            outputs with enough channels those with the fewest, and of several such the
+        output_name: Name of the belief maps' output, `[1, H, W, C]`; `None` to find it: the output
+            with the fewest channels that are enough, and among several the
             last of a numbered series (`stage_1`, `stage_2`, ...).
         signature: Signature of a SavedModel.
         input_size: (width, height), px; images are fitted in and keep their aspect. `None`: the
-            size that the network demands, else 368 px high, as wide as the image needs.
+            size that the network requires, else 368 px high and as wide as the image needs.
         input_range: One of `INPUT_RANGES`. `None`: "0-255", and "-0.5-0.5" for the Keras
             files of this library.
         bgr: Whether the network takes blue, green, red instead of red, green, blue.
@@ -112,7 +111,7 @@ class BeliefMapDetector:
             Landmarks in px of the whole image, and scores.
 
         Raises:
-            ValueError: If the image is not one, the box lies outside, or the network fails on it.
+            ValueError: If the image is invalid, the box lies outside, or the network fails on it.
         """
         fitted = images.letterbox(image, self.input_size, box)
         maps = self._maps(fitted.pixels)
@@ -142,7 +141,7 @@ class BeliefMapDetector:
             ) from error
 
     def _probe(self):
-        """Runs the network on a grey image, to see what comes out before any photo is read."""
+        """Runs the network on a grey image, to know its outputs before any photo is read."""
         width, height = self.input_size
         width, height = width or height, height or width
         self.input_range = "0-255"
@@ -157,12 +156,12 @@ class BeliefMapDetector:
             if len(shape) == 4 and shape[-1] >= needed and min(shape[1:3]) > 1
         }
         fewest = [name for name in fitting if fitting[name] == min(fitting.values())]
-        # The stages of one network differ by their number alone: the last is the best.
+        # The stages of one network differ in their number alone; the last is the best.
         series = {re.sub(r"\d+", "#", name) for name in fewest}
         if len(series) != 1:
             listed = ", ".join(f"{name} {tuple(shape)}" for name, shape in found.items())
             expected = f"[1, H, W, C] with C >= {needed}, for {self.skeleton.name}"
-            what = "be told by `output_name`: several have" if series else "have an output"
+            what = "be named by `output_name`: several have" if series else "have an output"
             raise ValueError(
                 f"The belief maps of `path` must {what} {expected}. "
                 f"Received: {self.network.path} with {listed or 'no output'}"

@@ -41,7 +41,7 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
 
 
 def check_image(image) -> np.ndarray:
-    """Returns an image as an array, if it is one.
+    """Checks an image and returns it as an array.
 
     Raises:
         ValueError: If it is not uint8 of shape `[height, width, 3]`.
@@ -65,7 +65,7 @@ class Letterbox:
 
     Attributes:
         pixels: Array of shape `[height, width, 3]`, float32, 0 to 255.
-        offset: (x, y) of the box's corner in the image it came from, px.
+        offset: (x, y) of the box's corner in the original image, px.
         scale: (x, y) pixels of the input per pixel of the image.
     """
 
@@ -89,21 +89,21 @@ def letterbox(
 ) -> Letterbox:
     """Fits an image, or a box of it, into a network's input and keeps its aspect.
 
-    What is left over to the right and below repeats the image's edge: constant padding
-    would change the statistics of networks that normalise by those of their input.
+    The space to the right and below repeats the edge of the image: constant padding would
+    change the statistics of networks that normalise by those of their input.
 
     Args:
         image: Array of shape `[height, width, 3]`, uint8.
         size: (width, height) of the input; a side that is `None` follows from the other
-            and the aspect, rounded up to `multiple`.
+            and the aspect, rounded up to a multiple of `multiple`.
         box: (x, y, width, height), px: the part of the image to take.
-        multiple: What a free side must be divisible by.
+        multiple: Divisor of a free side.
 
     Returns:
         The input and the map back.
 
     Raises:
-        ValueError: If the image is not one, a size is not positive, or the box lies outside.
+        ValueError: If the image is invalid, a size is not positive, or the box lies outside.
 
     >>> boxed = letterbox(np.zeros([50, 100, 3], np.uint8), (None, 40))
     >>> boxed.pixels.shape, boxed.to_image(np.array([39.5, 19.5]))
@@ -120,7 +120,7 @@ def letterbox(
     new_width, new_height = (max(1, round(zoom * side)) for side in (width, height))
     free = (-(-new_width // multiple) * multiple, -(-new_height // multiple) * multiple)
     full_width, full_height = (side or other for side, other in zip(size, free, strict=True))
-    # Area-weighted where it shrinks: plain bilinear sampling would skip pixels.
+    # Area-weighted when shrinking: plain bilinear sampling would skip pixels.
     resized = Image.fromarray(image).resize((new_width, new_height), Image.Resampling.BILINEAR)
     padding = ((0, full_height - new_height), (0, full_width - new_width), (0, 0))
     pixels = np.pad(np.asarray(resized, np.float32), padding, mode="edge")

@@ -1,4 +1,4 @@
-"""2D keypoints from files."""
+"""Reads 2D keypoints from files."""
 
 import csv
 import dataclasses
@@ -14,7 +14,7 @@ from tf_lift import skeletons
 
 __all__ = ["Keypoints", "read_keypoints"]
 
-# What OpenPose writes, and what columns that fit several skeletons are taken for.
+# The skeletons that OpenPose writes, and those preferred for columns that fit several.
 OPENPOSE_MODELS = (skeletons.OPENPOSE_18, skeletons.OPENPOSE_25)
 COMMON = (skeletons.H36M_17, skeletons.OPENPOSE_18, skeletons.COCO_17)
 
@@ -26,7 +26,7 @@ class Keypoints:
     Attributes:
         landmarks: Array of shape `[N, num_joints, 2]`, px, NaN where a joint is missing.
         scores: Array of shape `[N, num_joints]`: confidence, 0 where a joint is missing.
-        skeleton: Name of the skeleton, `None` if the file does not say.
+        skeleton: Name of the skeleton, `None` if the file does not name one.
     """
 
     landmarks: np.ndarray

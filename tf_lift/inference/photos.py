@@ -1,4 +1,4 @@
-"""A photo in, a 3D pose out."""
+"""Finds and lifts people in photos."""
 
 import os
 import pathlib
@@ -31,7 +31,7 @@ def predict(
         detector: Finds the landmarks.
         prior: `PosePrior`.
         box: (x, y, width, height), px: where the person is; `None` for the whole image. With
-            several people in it, joints of different ones may get mixed.
+            several people in it, joints of different people may get mixed.
         min_score: Joints whose belief map peaks below count as missing.
         camera: `Camera` that took the image.
         options: `tf_lift.LiftOptions`; `None` for the defaults.
@@ -41,7 +41,7 @@ def predict(
         One pose (N = 1), landmarks in px of the image.
 
     Raises:
-        ValueError: If the image is not one, or too few joints are found.
+        ValueError: If the image is invalid, or too few joints are found.
     """
     detection = detector.detect(image, box)
     return poses.lift_landmarks(
@@ -115,20 +115,20 @@ def predict_files(
     output: str | os.PathLike,
     **options,
 ) -> Iterator[tuple[pathlib.Path, list[pathlib.Path] | ValueError]]:
-    """Writes the poses of photos, each as `predict_file` does; one bad photo stops no other.
+    """Writes the poses of photos as `predict_file` does; a bad photo does not stop the others.
 
     Args:
-        paths: Photos. Two of one name get results `name` and `name_2`.
+        paths: Photos. Two with the same name get results `name` and `name_2`.
         detector: Finds the landmarks.
         prior: `PosePrior`.
         output: Folder of the results.
         **options: Those of `predict_file`.
 
     Yields:
-        Each photo's path as soon as it is done, with the files written or what went wrong.
+        The path of each photo when it is done, with the files written or the error.
 
     Raises:
-        ValueError: If a result would replace one of the photos.
+        ValueError: If a result would overwrite one of the photos.
     """
     names = _names(paths)
     photos = {pathlib.Path(path).resolve() for path in paths}

@@ -1,4 +1,4 @@
-"""Poses as results: lifted from landmarks of any skeleton, written as JSON."""
+"""Lifts landmarks of any skeleton to poses, and writes poses as JSON or npz."""
 
 import dataclasses
 import json
@@ -20,14 +20,14 @@ from tf_lift.ops.lift.options import LiftOptions, merge
 
 __all__ = ["Poses", "lift_landmarks", "with_pitch", "write_json", "write_npz"]
 
-# A free scale, position and rotation take four numbers, so two joints fit any pose and
-# three leave two numbers to judge it by.
+# A free scale, position and rotation are four numbers, so two joints fit any pose exactly, and
+# three leave two numbers to compare poses by.
 MIN_JOINTS = 4
 
-# Poses, evenly spaced, from which a camera's pitch is estimated: they tell it within 3 degrees.
+# Number of poses, evenly spaced, to estimate a camera's pitch from: enough for 3 degrees.
 NUM_FOR_PITCH = 60
 
-# What is taken over from the lift as it is.
+# Results of the lift that poses take over unchanged.
 LIFTED = (
     "joints_3d",
     "joints_3d_stddev",
@@ -37,23 +37,23 @@ LIFTED = (
     "energy",
 )
 
-# Units of what a camera adds.
+# Units of the results that a camera adds.
 _CAMERA_UNITS = {"root_position": "mm, camera frame", "pitch": "rad, positive looking down"}
 
 # Units of the other poses that a lift may return.
 _HYPOTHESES_UNITS = {"hypotheses_joints_3d": "mm, as joints_3d"}
 
-# Fields of `Poses` that are no arrays.
+# Fields of `Poses` that are not arrays.
 OTHERS = ("skeleton", "conversion")
 
 
 @dataclasses.dataclass(frozen=True)
 class Poses:
-    """Lifted poses, N of them; all arrays begin with N.
+    """Lifted poses; the first dimension of all arrays is N, their number.
 
     Attributes:
         skeleton: Skeleton of the joints, the prior's: L joints.
-        landmarks: `[N, L, 2]`, px: what was found, NaN where a joint was not.
+        landmarks: `[N, L, 2]`, px: the landmarks found, NaN where a joint was not.
         visibility: `[N, L]`, bool: which joints were found.
         scores: `[N, L]`: confidence of each joint that was found, else 0.
         projected_landmarks: `[N, L, 2]`, px: the 3D pose in the image, every joint.
@@ -61,9 +61,9 @@ class Poses:
         joints_3d_stddev: `[N, L]`, mm.
         scale: `[N]`, px per mm.
         rotation_angle: `[N]`, rad, about the vertical.
-        mixture_index: `[N]`: component of the prior, -1 where too few joints were found.
+        mixture_index: `[N]`: component of the prior, -1 if too few joints were found.
         energy: `[N]`, mm^2: squared distance to the landmarks and the prior.
-        conversion: Which joints the landmarks' own skeleton has, and which it does not.
+        conversion: Report of which joints the skeleton of the landmarks has and lacks.
         root_position: `[N, 3]`, mm, camera frame: where joint 0 is. `None` without a camera.
         pitch: `[N]`, rad: the camera's, positive looking down. `None` without a camera.
         hypotheses_joints_3d: `[N, n, L, 3]`, mm, as `joints_3d`: distinct poses that fit the
@@ -89,7 +89,7 @@ class Poses:
     hypotheses_probability: np.ndarray | None = None
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Returns the arrays by name, those that there are."""
+        """Returns all arrays that are not `None`, by name."""
         fields = (field.name for field in dataclasses.fields(self))
         arrays = {name: getattr(self, name) for name in fields if name not in OTHERS}
         return {name: array for name, array in arrays.items() if array is not None}
@@ -106,7 +106,7 @@ class Poses:
         return np.where(self.visibility[..., np.newaxis], self.landmarks, self.projected_landmarks)
 
     def to_dict(self) -> dict:
-        """Returns what a JSON file of these poses holds: header, then one dict per pose."""
+        """Returns the content of a JSON file of these poses: header, then one dict per pose."""
         arrays = self.arrays()
         return {
             "format": "tf_lift poses 1",
@@ -150,8 +150,8 @@ def lift_landmarks(
 ) -> Poses:
     """Lifts landmarks of any skeleton to poses of the prior's.
 
-    Joints are mapped with `skeletons.convert`; those that the skeleton does not have, that
-    are NaN, or whose score is low count as missing, and the prior infers them.
+    Joints are mapped with `skeletons.convert`. Joints that the skeleton lacks, that are NaN,
+    or whose score is low count as missing, and the prior infers them.
 
     Args:
         landmarks: Array of shape `[N, num_joints, 2]`, px.
@@ -159,15 +159,15 @@ def lift_landmarks(
         skeleton: Skeleton of the landmarks, or its name; `None` for the prior's own.
         scores: Array of shape `[N, num_joints]`: confidence; `None` for 1.
         min_score: Joints below count as missing.
-        scale: Pixels per mm; `None` to find it. A given scale takes the place of the pelvis,
-            too, from the landmarks.
+        scale: Pixels per mm; `None` to estimate it. With a given scale, the position of the
+            pelvis is taken from the landmarks, too.
         allow_empty: Whether a pose with fewer than 4 joints of the prior (or, with a given
             scale, without its pelvis) becomes NaN, with mixture index -1, instead of an error.
         approximate: Whether joints of the skeleton stand in for joints of the prior that
             are some centimetres off (`skeletons.convert`).
-        camera: `Camera` that took the images: the poses are then placed before it
-            (`tf_lift.lift_with_camera`), and `scale` must be `None`. Joints where its lens
-            can have seen nothing count as missing.
+        camera: `Camera` that took the images: the poses are then placed in front of it
+            (`tf_lift.lift_with_camera`), and `scale` must be `None`. Joints that its lens
+            cannot have seen count as missing.
         options: `tf_lift.LiftOptions`; `None` for the defaults.
         **option_fields: Fields of `LiftOptions` by name, in place of those of `options`.
 
@@ -245,13 +245,13 @@ def with_pitch(
     options: LiftOptions | None = None,
     **option_fields,
 ) -> Camera:
-    """Returns the camera with its pitch, estimated from some of the poses where not known.
+    """Returns the camera with its pitch, estimated from some of the poses if unknown.
 
     Args:
         landmarks: Array of shape `[N, num_joints, 2]`, px.
         prior: `PosePrior`.
         camera: `Camera`.
-        skeleton: As of `lift_landmarks`, like all that follows.
+        skeleton: As for `lift_landmarks`, like the following arguments.
         scores: Array of shape `[N, num_joints]`.
         min_score: Joints below count as missing.
         approximate: Whether joints may stand in for others.
@@ -259,7 +259,7 @@ def with_pitch(
         **option_fields: Fields of `LiftOptions` by name.
 
     Raises:
-        ValueError: If no pose has joints enough.
+        ValueError: If no pose has enough joints.
     """
     if camera.pitch is not None:
         return camera

@@ -1,4 +1,4 @@
-"""Files of keypoints in, files of 3D poses out."""
+"""Lifts files of keypoints to files of 3D poses."""
 
 import os
 import pathlib
@@ -36,14 +36,14 @@ def lift_file(
         path: File that `keypoints.read_keypoints` reads.
         prior: `PosePrior`.
         output: File to write, `.json` or `.npz`.
-        skeleton: Name of the keypoints' skeleton; `None`: what the file says, else the
-            only one with as many joints.
+        skeleton: Name of the keypoints' skeleton; `None` for the one that the file names, else
+            the only one with this number of joints.
         batch_size: Number of poses to lift at a time.
         figure: `.png` file for a drawing of up to 6 of the poses, evenly spaced.
         image: Image to draw the figure on.
         track: Wraps the list of batches, to show progress.
-        camera: `Camera` that took all the images. Where its pitch is `None`, it is estimated
-            from poses of the whole file.
+        camera: `Camera` that took all the images. If its pitch is `None`, the pitch is
+            estimated from poses of the whole file.
         **options: Those of `poses.lift_landmarks`.
 
     Returns:
@@ -51,7 +51,7 @@ def lift_file(
 
     Raises:
         ValueError: If the file cannot be read, or its keypoints do not fit the skeleton, or
-            no pose has joints enough.
+            no pose has enough joints.
     """
     output = pathlib.Path(output)
     if output.suffix.lower() not in (".json", ".npz"):
@@ -67,7 +67,7 @@ def lift_file(
     if camera is not None:
         fixed = {name: value for name, value in options.items() if name != "scale"}
         camera = poses.with_pitch(found.landmarks, prior, camera, joints, found.scores, **fixed)
-    # The last batch is not filled up: one more size to trace, and only where N is large.
+    # The last batch is not padded: that costs one more trace, and only if N is large.
     batches = [slice(start, start + batch_size) for start in range(0, count, batch_size)]
     result = poses.Poses.concatenate(
         [
@@ -102,11 +102,11 @@ def lift_file(
 def _skeleton(name, joints):
     if name is not None:
         return skeletons.get(name)
-    # 17 joints may be COCO's or the prior's: guessing wrong would give a pose without an error.
+    # 17 joints may be COCO's or the prior's: a wrong guess would give a wrong pose, not an error.
     fits = [skeleton for skeleton in skeletons.SKELETONS.values() if skeleton.num_joints == joints]
     if len(fits) != 1:
         raise ValueError(
-            "`skeleton` must be given where neither the file nor the number of joints tells it. "
+            "`skeleton` must be given if neither the file nor the number of joints determines it. "
             f"Received: {joints} joints, as of {[fit.name for fit in fits] or 'no'} "
             f"skeleton of {sorted(skeletons.SKELETONS)}"
         )

@@ -4,8 +4,8 @@ import tensorflow as tf
 
 __all__ = ["LiftRefiner"]
 
-# Inputs are brought to order 1: the landmarks and joints are within some 1000 mm, their
-# standard deviations some 100 mm.
+# Scales that bring the inputs to order 1: joints lie within about 1000 mm of the origin, and
+# standard deviations are about 100 mm.
 _POSE_MM, _STDDEV_MM = 300.0, 100.0
 
 
@@ -13,15 +13,15 @@ _POSE_MM, _STDDEV_MM = 300.0, 100.0
 class LiftRefiner(tf.keras.layers.Layer):
     """Corrects a lifted pose by a residual network: `joints_3d + stddev * network(...)`.
 
-    For whoever has paired 2D and 3D data of the people or cameras at hand: the lift does
-    what motion capture knows, this layer learns what is left. It sees the landmarks in
-    millimetres, the lifted joints, their standard deviations and which landmarks were
-    visible, and moves each joint in units of its own standard deviation: where the lift is
-    sure there is little to correct. Its last layer starts at zero, so an untrained refiner
-    changes nothing.
+    For paired 2D and 3D data of the same people or cameras: the lift gives the pose that
+    motion capture implies, and this layer learns the remaining error. Its inputs are the
+    landmarks in millimetres, the lifted joints, their standard deviations and the
+    visibility. It moves each joint in units of the joint's standard deviation, so it
+    corrects little where the lift is certain. Its last layer starts at zero, so an untrained
+    refiner changes nothing.
 
-    Learnt from the shipped prior's own motion capture it gained nothing on people that
-    were held out (docs/prior.md), which is why no weights ship.
+    Trained on the motion capture of the shipped prior, it gained nothing on held-out people
+    (docs/prior.md); therefore no weights ship.
 
     Args:
         width: Units of the hidden layers.
@@ -32,9 +32,9 @@ class LiftRefiner(tf.keras.layers.Layer):
     Call arguments:
         lifted: Dict of `PPCALifting` or `tf_lift.lift`: `joints_3d` `[B, L, 3]` (mm),
             `joints_3d_stddev` `[B, L]` (mm), `scale` `[B]` (px/mm) and `landmarks`
-            `[B, L, 2]` (px) are used, more is ignored.
-        landmarks: `[B, L, 2]`, px: what was lifted; values of landmarks that are not
-            visible do not matter.
+            `[B, L, 2]` (px) are used, the rest is ignored.
+        landmarks: `[B, L, 2]`, px: the landmarks that were lifted; invisible ones may hold
+            any value.
         visibility: `[B, L]`, bool or weights; `None`: all are visible.
 
     Returns:
@@ -95,7 +95,7 @@ class LiftRefiner(tf.keras.layers.Layer):
         if visibility is None:
             visibility = tf.ones_like(stddev)
         visibility = tf.broadcast_to(tf.cast(visibility, tf.float32), tf.shape(stddev))
-        # Where the landmarks are, in mm from the lifted joints' places: 0 where not seen.
+        # Distance in mm from the projected joints to the landmarks, 0 where invisible.
         scale = tf.cast(lifted["scale"], tf.float32)[:, tf.newaxis, tf.newaxis]
         residual = tf.where(
             visibility[..., tf.newaxis] > 0,

@@ -18,13 +18,13 @@ __all__ = ["PPCALifting"]
 class PPCALifting(tf.keras.layers.Layer):
     """Lifts 2D landmarks to 3D: the mixture of PPCA models with its rotation search.
 
-    It has no weights: its config carries the prior itself, exactly, so that a saved model
-    is small and whole. The tables of the lift are built once per prior
-    (`tf_lift.prior.build_tables`): all layers, restored ones too, and all traced functions
-    share them. Computes in float32 under every precision policy.
+    The layer has no weights: its config holds the prior exactly, so a saved model is small
+    and complete. The tables of the lift are built once per prior
+    (`tf_lift.prior.build_tables`); all layers, including restored ones, and all traced
+    functions share them. Computes in float32 under every precision policy.
 
     Args:
-        prior: `PosePrior`, or the text of one (`PosePrior.to_text`), as configs have it.
+        prior: `PosePrior`, or its text (`PosePrior.to_text`), as in a config.
         scale: `None` for free scale and position, or the number of pixels per millimetre
             of landmarks that are relative to the prior's origin.
         lift_gradient: Whether a gradient flows through the lift; `False` is the training
@@ -32,14 +32,14 @@ class PPCALifting(tf.keras.layers.Layer):
         jit_compile: Whether XLA compiles the lift as one program; "auto" does where there
             is a GPU. Set the attribute to `False` before an export: TensorFlow Serving
             refuses compiled functions (`tf_lift.export_saved_model` does so itself).
-        options: `tf_lift.LiftOptions`, or their dict as configs have it; `None` for the
+        options: `tf_lift.LiftOptions`, or their dict, as in a config; `None` for the
             defaults.
         **kwargs: Fields of `tf_lift.LiftOptions` by name, in place of those of `options`,
             and arguments of `tf.keras.layers.Layer`.
 
     Call arguments:
         landmarks: Tensor of shape `[..., L, 2]`, (x right, y down), pixels.
-        visibility: `[..., L]`, bool or weights >= 0; left out: all are visible.
+        visibility: `[..., L]`, bool or weights >= 0; all are visible if left out.
 
     Returns:
         Dict as of `tf_lift.lift`: `joints_3d`, `landmarks`, `mixture_index`,
@@ -126,7 +126,7 @@ class PPCALifting(tf.keras.layers.Layer):
         return tf.nest.map_structure(lambda spec: tuple(spec.shape.as_list()), specs)
 
     def compute_output_spec(self, landmarks, visibility=None):
-        # Keras 3 would take every output to have the layer's floating type.
+        # Without this, Keras 3 gives every output the layer's floating type.
         return tf.nest.map_structure(
             lambda spec: tf.keras.KerasTensor(spec.shape.as_list(), spec.dtype.name),
             self._specs(landmarks.shape),
@@ -140,7 +140,7 @@ class PPCALifting(tf.keras.layers.Layer):
 
 
 def _share(prior):
-    """Returns the one object that stands for a prior, its copies and its text."""
+    """Returns one object for a prior, its copies and its text."""
     try:
         return PosePrior.from_text(prior.to_text() if isinstance(prior, PosePrior) else prior)
     except ValueError as error:

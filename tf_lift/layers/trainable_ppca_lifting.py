@@ -1,4 +1,4 @@
-"""The layer that lifts landmarks with a pose prior that learns."""
+"""The layer that lifts landmarks with a trainable pose prior."""
 
 import numpy as np
 import tensorflow as tf
@@ -21,16 +21,17 @@ class TrainablePPCALifting(tf.keras.layers.Layer):
     Mean poses, bases and their standard deviations (together: loadings), noise and
     mixture weights are weights of the layer. The lift is the mean over all components
     and rotations, weighted by their probability, so gradients reach every parameter:
-    the prior can learn to lift, alone or at the end of a network. `prior()` returns what
-    it has learnt, for `tf_lift.lift` and `PPCALifting`, which also take missing landmarks;
-    this layer takes visible ones only.
+    the prior can be trained to lift, alone or at the end of a network. `prior()` returns the
+    trained prior for `tf_lift.lift` and `PPCALifting`, which also accept missing landmarks;
+    this layer needs all of them visible.
 
     Args:
-        prior: `PosePrior` to start from. `None` only where a saved layer is restored: its
-            sizes then come as keyword arguments and its values with the weights.
-        num_rotations: Number of angles about the vertical; the mean over angles needs
-            fewer than the choice of one.
-        temperature: Divides the log-probabilities of components and rotations.
+        prior: `PosePrior` to start from. `None` only for a saved layer that is being restored:
+            its sizes are then keyword arguments, and its values are in the saved weights.
+        num_rotations: Number of angles about the vertical. A mean over angles needs fewer
+            than the choice of one.
+        temperature: Divides the log-probabilities of components and rotations, as in
+            `tf_lift.LiftOptions`.
         **kwargs: Arguments of `tf.keras.layers.Layer`.
 
     Call arguments:
@@ -106,14 +107,14 @@ class TrainablePPCALifting(tf.keras.layers.Layer):
         return _MM * soft_lifting.lift(landmarks, tables, self.temperature)[0]
 
     def prior(self, credit: str = "") -> PosePrior:
-        """Returns the prior as it is now.
+        """Returns the prior with the present values of the weights.
 
         Args:
-            credit: Text to keep with it.
+            credit: Text to keep with the prior.
 
         Returns:
-            A `PosePrior`; its bases are the principal axes of the loadings, so its
-            covariances are those of this layer.
+            A `PosePrior` with the same covariances; its bases are the principal axes of the
+            loadings.
         """
         mean_pose, loadings, log_noise, logits = (
             np.asarray(tf.convert_to_tensor(weight), np.float64)
@@ -140,7 +141,7 @@ class TrainablePPCALifting(tf.keras.layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-# A prior's standard deviations are positive; a direction that has vanished stays as good as.
+# The standard deviations of a prior must be positive, so a direction that has vanished gets this.
 _SMALLEST = 1e-9
 
 
