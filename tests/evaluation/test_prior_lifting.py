@@ -15,10 +15,11 @@ def poses():
 
 def test_errors_are_those_of_the_lift(poses, monkeypatch):
     prior, lifts = PosePrior.load(), []
+    original = tf_lift.lift
 
     def lift(landmarks, prior, **arguments):
         assert arguments == {"estimator": "map", "num_rotations": 40}
-        result = tf_lift.lift(landmarks, prior, **arguments)
+        result = original(landmarks, prior, **arguments)
         lifts.append((landmarks.numpy(), result["joints_3d"].numpy()))
         return result
 
@@ -29,7 +30,7 @@ def test_errors_are_those_of_the_lift(poses, monkeypatch):
     assert [len(landmarks) for landmarks, _ in lifts] == [5, 5, 2]
     landmarks, lifted = (np.concatenate(parts) for parts in zip(*lifts, strict=True))
     for n, pose in enumerate(poses - poses[:, :1]):
-        # The height in the image gives the scale, the place of the landmarks the rotation.
+        # Heights in the image give the scale, horizontal positions the rotation.
         scale = -np.vdot(landmarks[n, :, 1], pose[:, 2]) / np.vdot(pose[:, 2], pose[:, 2])
         assert prior_lifting.SCALES[0] <= scale <= prior_lifting.SCALES[1]
         along = np.linalg.lstsq(pose[:, :2], landmarks[n, :, 0] / scale, rcond=None)[0]

@@ -1,4 +1,4 @@
-"""Bone lengths and height of a prior's people."""
+"""Tests the bone lengths and the height of a prior's people."""
 
 import numpy as np
 import pytest

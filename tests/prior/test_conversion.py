@@ -1,4 +1,4 @@
-"""A prior of another skeleton: what it says about poses and landmarks."""
+"""Tests that a converted prior has the poses, densities and lifts of the other skeleton."""
 
 import numpy as np
 import pytest
@@ -47,11 +47,11 @@ def test_mean_and_covariance_are_those_of_the_combined_joints(source, target, rn
     for k in range(2):
         mean = weights @ prior.mean_pose[k]
         np.testing.assert_allclose(converted.mean_pose[k], mean - mean[0], atol=1e-4)
-        # In full: the pose as one vector, moved to its joint 0.
+        # The full computation: the pose as one vector, relative to its joint 0.
         matrix = np.kron(weights - weights[:1], np.eye(3))
         expected = matrix @ covariance(prior, k) @ matrix.T
         np.testing.assert_allclose(covariance(converted, k), expected, atol=1e-2)
-        # The same variance of noise, all joints together, spread evenly.
+        # The same total variance of the noise, spread evenly over the joints.
         noise = prior.noise_stddev[k] ** 2 * np.trace(weights @ weights.T)
         actual = converted.noise_stddev[k] ** 2 * converted.num_joints
         np.testing.assert_allclose(actual, noise, rtol=1e-6)
@@ -67,24 +67,24 @@ def test_samples_are_converted_samples(rng):
     expected = skeletons.convert(prior.sample(40_000, seed=1), "h36m17", "lsp14", approximate=True)
     expected = expected.points - expected.points[:, :1]
     actual = converted.sample(40_000, seed=2)
-    # Standard error of a mean: 800 mm / sqrt(40,000) = 4 mm; 4 of them.
+    # The standard error of a mean is 800 mm / sqrt(40,000) = 4 mm; allow 4 of them.
     np.testing.assert_allclose(actual.mean(0), expected.mean(0), atol=16)
     np.testing.assert_allclose(actual.std(0), expected.std(0), atol=16)
 
 
 def test_lifts_landmarks_as_the_prior_does_with_the_rest_missing(rng):
-    """Where joints are chosen, not combined, nothing is approximated: MPII's to LSP's."""
+    """From MPII to LSP joints are picked, not combined, so that nothing is approximated."""
     prior = make_prior("mpii16", rng)
     converted = tf_lift.prior.convert(prior, "lsp14")
     np.testing.assert_allclose(converted.noise_stddev, prior.noise_stddev)
     poses = prior.sample(6, seed=4, noise=True)
-    seen = skeletons.convert(poses[..., [0, 2]] * [0.3, -0.3], "mpii16", "lsp14")
-    whole = skeletons.convert(seen.points, "lsp14", "mpii16")
-    # LSP has neither; here they would be made of hips and shoulders.
+    landmarks = skeletons.convert(poses[..., [0, 2]] * [0.3, -0.3], "mpii16", "lsp14")
+    whole = skeletons.convert(landmarks.points, "lsp14", "mpii16")
+    # LSP has neither joint: converting would average hips and shoulders.
     visible = np.array([name not in ("pelvis", "thorax") for name in skeletons.MPII_16.joint_names])
     assert whole.visibility[:, visible].all()
     expected = tf_lift.lift(np.nan_to_num(whole.points), prior, [visible] * 6)
-    actual = tf_lift.lift(seen.points, converted)
+    actual = tf_lift.lift(landmarks.points, converted)
     for name in ("mixture_index", "rotation_angle", "scale", "energy"):
         np.testing.assert_allclose(actual[name], expected[name], rtol=1e-4)
     joints_3d = skeletons.convert(expected["joints_3d"].numpy(), "mpii16", "lsp14").points
@@ -98,7 +98,7 @@ def test_shipped_prior_stands_on_its_right_ankle():
         assert not joints["right_ankle"].any()
         height = [joints[name][2] for name in ("left_ankle", "left_knee", "left_hip", "neck")]
         assert np.all(np.diff([*height, joints["head_top"][2]]) > 0)
-    # The component that stands upright has somebody's stature, less the ankle's height.
+    # The upright component has the height of a person, less that of the ankle.
     assert 1450 < converted.mean_pose[:, -1, 2].max() < 1800
 
 
@@ -115,14 +115,14 @@ def test_own_skeleton_changes_nothing_but_the_origin(tiny_prior, rng):
 
 
 def test_more_bases_than_coordinates_and_still_ones(rng):
-    """45 bases of 17 joints: 42 of 14; and bases that move no joint of the other skeleton."""
+    """45 bases of 17 joints become 42 of 14; some move no joint of the other skeleton."""
     prior = make_prior("h36m17", rng, num_bases=45)
     converted = conversion.convert(prior, "lsp14", approximate=True)
     assert converted.num_bases == 42
-    # Joint 0 stands still, so three directions have nothing to do.
+    # Joint 0 does not move, so that three directions have no variance.
     assert ((converted.stddev > 1e-2).sum(1) == 39).all()
     basis = np.zeros([1, 2, 17, 3])
-    basis[0, 0, 7] = [1, 0, 0]  # The spine, of which LSP knows nothing.
+    basis[0, 0, 7] = [1, 0, 0]  # The spine, which LSP lacks.
     basis[0, 1, 3] = [0, 0.6, 0.8]
     still = PosePrior(prior.mean_pose[:1], basis, [[100.0, 50.0]], [10.0], [1.0])
     converted = conversion.convert(still, "lsp14", approximate=True)

@@ -21,7 +21,7 @@ def fields(tiny_prior):
 
 @pytest.fixture
 def mat_fields(rng):
-    """Arrays as the authors' file has them: coordinate-major, inverse deviations."""
+    """Arrays as in the authors' file: coordinate-major, inverse deviations."""
     basis = np.linalg.qr(rng.standard_normal([3, 51, 25]))[0].swapaxes(1, 2)
     sigma = 1.0 / rng.uniform(12.0, 600.0, [3, 26])
     return {"mu": rng.standard_normal([3, 51]) * 300.0, "e": basis, "sigma": sigma}
@@ -237,7 +237,7 @@ def test_the_shipped_priors_are_of_people(name, size, bases):
     assert (prior.mixture_size, prior.num_bases, prior.num_joints) == (size, bases, 17)
     assert "mocap.cs.cmu.edu" in prior.credit
     assert files.locate(name).stat().st_size < 300_000
-    # Tuning moves joint 0 by millimetres: what the lift returns is relative to it.
+    # Tuning moves joint 0 by millimetres; the lift returns poses relative to joint 0.
     np.testing.assert_allclose(prior.mean_pose[:, 0], 0.0, atol=1e-6 if name == "cmu" else 5.0)
     poses = prior.sample(500, seed=0)
     head, left_ankle, right_ankle = (
@@ -274,7 +274,7 @@ def test_noise_of_a_detector_adds_in_quadrature(tiny_prior, noise_mm):
     for name in set(ARRAYS) - {"noise_stddev"}:
         np.testing.assert_array_equal(getattr(noisier, name), getattr(tiny_prior, name))
     assert (noisier.skeleton, noisier.credit) == (tiny_prior.skeleton, tiny_prior.credit)
-    # Variances add, so two errors are one of their quadrature.
+    # Variances add: two errors equal one error of their quadratic sum.
     twice, once = noisier.with_noise(30.0), tiny_prior.with_noise(np.hypot(float(noise_mm), 30.0))
     np.testing.assert_allclose(twice.noise_stddev, once.noise_stddev, rtol=1e-14)
 

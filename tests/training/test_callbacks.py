@@ -120,7 +120,7 @@ def test_checkpoint_restores_weights_optimizer_and_counts(tmp_path):
     assert counts == (3, 1.5, 0.25)
     for continued in (model, restored):
         fit(continued, 2)
-    # Adam's moments are there too, or two more steps would differ.
+    # Two more steps would differ without Adam's moments.
     for left, right in zip(model.get_weights(), restored.get_weights(), strict=True):
         np.testing.assert_allclose(left, right, rtol=1e-6)
 
@@ -146,7 +146,7 @@ def test_failed_save_leaves_the_checkpoint_before(tmp_path, monkeypatch):
     checkpoint.save()
 
     def die(*args, **kwargs):
-        # What a kill in the middle of writing leaves: a file of the new checkpoint.
+        # A kill in the middle of writing leaves a file of the new checkpoint.
         (tmp_path / "ckpt-2.data-00000-of-00001").write_bytes(b"half")
         raise KeyboardInterrupt
 

@@ -56,7 +56,7 @@ def test_presets_have_settings_of_their_own():
     assert (
         TrainConfig.for_preset("vgg").learning_rate < TrainConfig.for_preset("tiny").learning_rate
     )
-    # The default run is promised to take no more than five minutes.
+    # The documentation promises at most five minutes for the default run.
     assert 4 <= TrainConfig.for_preset("tiny").max_minutes < 5
 
 

@@ -1,4 +1,4 @@
-"""Measuring a network in a file: on whom, with which settings, and the written result."""
+"""Tests on which people and with which settings a network in a file is measured."""
 
 import json
 

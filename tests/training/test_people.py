@@ -38,13 +38,13 @@ def test_labels_of_a_mocap_file_stay_together(label, tiny_prior, tmp_path):
     labels = np.repeat(np.arange(12), 5)
     poses = write_mocap(path, tiny_prior, **{label: labels}).astype(np.float32)
     split = people.split_poses(TrainConfig(mocap=str(path)), tiny_prior, 32)
-    seen = {}
+    labels_of = {}
     for name in people.SETS:
         rows = (split.poses[name][:, None] == poses).all((2, 3)).argmax(1)
-        seen[name] = set(labels[rows])
-    assert seen["train"] | seen["validation"] | seen["test"] == set(range(12))
-    assert sum(map(len, seen.values())) == 12
-    assert (len(seen["validation"]), len(seen["test"])) == (1, 2)
+        labels_of[name] = set(labels[rows])
+    assert labels_of["train"] | labels_of["validation"] | labels_of["test"] == set(range(12))
+    assert sum(map(len, labels_of.values())) == 12
+    assert (len(labels_of["validation"]), len(labels_of["test"])) == (1, 2)
 
 
 def test_mocap_without_labels_is_cut_in_blocks(tiny_prior, tmp_path):
@@ -69,14 +69,14 @@ def test_dataset_has_a_target_for_every_output(tiny_prior):
     features, wanted = next(iter(people.training_dataset(pool, config, NETWORK, 6.0)))
     assert set(features) == {"image"}
     assert set(wanted) == {"stage_1", "stage_2", "landmarks", "joints_3d", "scores"}
-    # Which person is where in the batch.
+    # The order of people in the batch.
     order = [
         int(np.argmin(np.abs(pool["joints_3d"] - pose).sum((1, 2)))) for pose in wanted["joints_3d"]
     ]
     expected = targets.belief_map_targets(pool["landmarks"][order], 32, 8, 6.0)
     np.testing.assert_allclose(wanted["stage_2"], expected, atol=1e-6)
     np.testing.assert_array_equal(wanted["stage_1"], wanted["stage_2"])
-    # A joint outside the image: an empty map, no position, no score.
+    # A joint outside the image has an empty map, no position and no score.
     assert not wanted["stage_1"].numpy()[..., 3].any()
     assert np.isnan(wanted["landmarks"].numpy()[:, 3]).all()
     inside = (np.abs(pool["landmarks"][order] - 15.5) <= 16).all(-1)

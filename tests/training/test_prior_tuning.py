@@ -1,4 +1,4 @@
-"""Tuning a prior: it lifts better, is seeded, and says what is wrong with its input."""
+"""Tests that tuning a prior lowers errors, is seeded, and names bad input."""
 
 import numpy as np
 import pytest
@@ -33,13 +33,15 @@ def wrong_prior(tiny_prior):
 
 def test_a_tuned_prior_lifts_better(tiny_prior, wrong_prior, rng):
     poses = tiny_prior.sample(300, seed=3)
-    seen = []
-    tuned = tune(wrong_prior, poses, config=QUICK, on_progress=lambda *values: seen.append(values))
-    # Poses that were not learnt from.
+    progress = []
+    tuned = tune(
+        wrong_prior, poses, config=QUICK, on_progress=lambda *values: progress.append(values)
+    )
+    # Poses that are not training data.
     views = draw_views(tiny_prior.sample(200, seed=4), skeletons.H36M_17, rng, 200)
     assert mean_error(tuned, views) < 0.8 * mean_error(wrong_prior, views)
     assert tuned.credit == "thanks"
-    fractions, errors = zip(*seen, strict=True)
+    fractions, errors = zip(*progress, strict=True)
     np.testing.assert_allclose(fractions, np.arange(1, 31) / 30)
     assert errors[-1] < errors[0]
 
@@ -64,11 +66,11 @@ def test_views_are_the_poses_turned_or_mirrored(tiny_prior, rng):
     both = np.concatenate([centred, centred[:, swap] * [-1, 1, 1]])
     found = []
     for view in views:
-        # A turn about the vertical leaves heights and distances from the axis.
+        # A turn about the vertical changes neither heights nor distances from the axis.
         heights = np.abs(-view[:, 1] - both[..., 2]).max(axis=1)
         radii = np.hypot(view[:, 0], view[:, 2]) - np.hypot(both[..., 0], both[..., 1])
         match = np.flatnonzero((heights < 1e-9) & (np.abs(radii).max(axis=1) < 1e-9))
-        # The turn itself, from the joints' cross and dot products: no mirror image.
+        # One angle turns all joints, so that the view is no mirror image.
         turns = np.arctan2(view[:, 2], view[:, 0]) - np.arctan2(
             both[match[0], :, 1], both[match[0], :, 0]
         )
@@ -79,7 +81,7 @@ def test_views_are_the_poses_turned_or_mirrored(tiny_prior, rng):
 
 
 def test_groups_count_the_same(tiny_prior, rng):
-    # One pose of 100 is a clip of its own: half of the views are of it.
+    # One pose of 100 is a whole clip, so that half of the views show it.
     poses = np.tile(tiny_prior.sample(1, seed=0), [100, 1, 1])
     poses[0] *= 2
     views = draw_views(poses, skeletons.H36M_17, rng, 400, groups=np.arange(100) > 0)
@@ -90,7 +92,7 @@ def test_groups_count_the_same(tiny_prior, rng):
 def test_bones_vary_where_asked(tiny_prior, rng, monkeypatch):
     calls = []
     monkeypatch.setattr(
-        prior_tuning, "vary_bones", lambda poses, *rest: calls.append(rest[-1]) or poses
+        prior_tuning, "vary_bones", lambda poses, *others: calls.append(others[-1]) or poses
     )
     draw_views(tiny_prior.sample(2, seed=0), skeletons.H36M_17, rng, 4, bone_variation=0.05)
     draw_views(tiny_prior.sample(2, seed=0), skeletons.H36M_17, rng, 4)

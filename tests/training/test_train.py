@@ -178,7 +178,7 @@ def test_interrupted_run_goes_on_where_it_was(tmp_path, monkeypatch):
 
 
 def test_time_limit_ends_training(tmp_path):
-    # Nothing is left for training after what is set aside: it stops after a second.
+    # The reserve leaves no time for training, which therefore stops after a second.
     config = nano_config(
         tmp_path, steps=10**6, max_minutes=0.01, export=False, num_figures=0, steps_per_epoch=10**6
     )
@@ -188,7 +188,7 @@ def test_time_limit_ends_training(tmp_path):
 
 
 def test_baseline_of_the_network_is_the_untrained_one(tmp_path, monkeypatch):
-    # With a learning rate of almost 0 the trained network is the untrained one.
+    # With a learning rate of almost 0 the network stays untrained.
     config = nano_config(tmp_path, learning_rate=1e-30, export=False, num_figures=0)
     monkeypatch.setattr(presets, "PRESETS", {"nano": dataclasses.replace(NANO, batch_norm=False)})
     summary = train_and_evaluate(config, tmp_path / "run")

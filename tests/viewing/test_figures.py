@@ -74,7 +74,7 @@ def test_truth_is_grey_and_errors_are_told(pose, tmp_path):
     )
     titles = [axes.get_title(loc="right") for axes in figure.axes]
     assert titles == ["error 5.0 px", "", "MPJPE 160 mm"]
-    # Every bone, in grey; 170 mm nearer is to the left from the camera's right.
+    # Every bone is drawn in grey; from the camera's right, 170 mm nearer is to the left.
     drawn, other, side = (_true_bones(axes) for axes in figure.axes)
     bones = list(skeletons.H36M_17.bones)
     np.testing.assert_allclose(drawn, (landmarks + [3.0, 4.0])[bones])
@@ -86,7 +86,7 @@ def test_truth_is_grey_and_errors_are_told(pose, tmp_path):
 
 
 def _true_bones(axes):
-    """Ends [16, 2, 2] of the bones that are drawn in the colour of the truth."""
+    """Returns the ends [16, 2, 2] of the bones in the colour of the true pose."""
     lines = [line for line in axes.lines if line.get_color() == panels.COLOURS["true"]]
     return np.array([line.get_xydata() for line in lines])
 
@@ -96,16 +96,16 @@ def test_views_have_equal_scales_and_right_directions(pose):
     scene = panels.Scene.enclosing(joints_3d)
     front, _ = panels._project(joints_3d, 0.0)
     side, _ = panels._project(joints_3d, np.pi / 2)
-    # As the camera sees it: x to the right. From the camera's right: what is far, right.
+    # In the camera view x is to the right; from the camera's right, far points are to the right.
     np.testing.assert_allclose(front[:, 0], joints_3d[:, 0])
     np.testing.assert_allclose(side[:, 0], joints_3d[:, 2], atol=1e-9)
-    # Up is up, shortened by the view from above.
+    # Up stays up, shortened by the view from above.
     head, ankle = 10, 3
     tall = joints_3d[ankle, 1] - joints_3d[head, 1]
     for view in (front, side):
         up = view[head, 1] - view[ankle, 1]
         assert up == pytest.approx(tall * np.cos(panels.ELEVATION), rel=0.03)
-    # The floor's far edge is higher; what is far is behind.
+    # The far edge of the floor is higher, and far parts are behind near ones.
     far, depth = panels._project(scene.centre + [[0, 0, 500], [0, 0, -500]], 0.0)
     assert far[0, 1] > far[1, 1]
     assert depth[0] > depth[1]
@@ -184,7 +184,7 @@ def test_contact_sheet_places_every_image(tmp_path):
     images = np.zeros([5, 16, 20, 3], np.uint8)
     images += (np.arange(5, dtype=np.uint8) * 40 + 20)[:, None, None, None]
     pixels = _render(figures.contact_sheet(images, columns=3), tmp_path / "sheet.png")
-    # Two dots to a pixel, a gap of one pixel.
+    # There are two dots per pixel, and a gap of one pixel.
     assert pixels.shape[:2] == (2 * 33, 2 * 62)
     for index in range(5):
         x, y = index % 3 * 42 + 20, index // 3 * 34 + 16

@@ -54,7 +54,7 @@ def test_a_person_who_faces_minus_y_needs_no_rotation(tiny_prior):
 def test_best_angle_is_that_of_a_brute_force_search(rng, tiny_prior, model):
     poses = tiny_prior.sample(50, seed=1, noise=True)
     poses = alignment.rotate(poses, rng.uniform(-np.pi, np.pi, 50))
-    # Heaps of points have no front: there the two minima of the distance compete.
+    # Random points have no front: the two minima of the distance compete.
     poses[25:] = rng.standard_normal([25, 17, 3]) * 400.0
 
     angles, _ = alignment.best_angles(poses, np.zeros(50), *model)
@@ -62,7 +62,7 @@ def test_best_angle_is_that_of_a_brute_force_search(rng, tiny_prior, model):
     grid = np.deg2rad(np.arange(0.0, 360.0, 0.25))
     brute = np.stack([distances(poses, np.full(50, angle), model) for angle in grid])
     found = distances(poses, angles, model)
-    # Between the grid's points the search may be better, and by how much is known.
+    # Between the points of the grid the search may be better, by a known bound.
     assert (found <= brute.min(axis=0) + 1e-9 * found).all()
     gap = np.angle(np.exp(1j * (grid[brute.argmin(axis=0)] - angles)))
     assert np.abs(gap).max() < np.deg2rad(0.25)

@@ -41,7 +41,7 @@ def test_a_covariance_of_ppca_is_recovered(rng):
 
 
 # Fixed noises below, between and above the deviations of the bases (about 6, 7 and 8), and an
-# estimated one that is held up by its bound.
+# estimated noise at its lower bound.
 @pytest.mark.parametrize(
     ("noise_stddev", "bound"), [(None, 0.0), (1.2, 0.0), (3.0, 0.0), (7.0, 0.0), (None, 7.0)]
 )

@@ -55,7 +55,7 @@ def test_lloyd_steps_lower_the_distance(rng):
 
 
 def test_centres_of_few_poses_are_near(tiny_prior, model, monkeypatch):
-    # Two kinds of pose, far apart: half of the poses find them as well as all.
+    # Two kinds of pose are far apart, so that half of the poses suffice to find them.
     poses = np.repeat(tiny_prior.mean_pose, 50, axis=0)
     poses += np.random.default_rng(3).standard_normal(poses.shape)
     poses[50:, :, 2] *= 0.5

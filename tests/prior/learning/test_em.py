@@ -15,7 +15,7 @@ ARRAYS = ("mean_pose", "basis", "stddev", "noise_stddev", "mixture_weights")
 
 @pytest.fixture
 def poses(rng, tiny_prior):
-    """Poses anywhere in the room, facing anywhere."""
+    """Poses at any place, facing any way."""
     samples = tiny_prior.sample(400, seed=4, noise=True)
     samples = alignment.rotate(samples, rng.uniform(-np.pi, np.pi, 400))
     return samples + rng.uniform(-2000.0, 2000.0, [400, 1, 3])
@@ -27,8 +27,8 @@ def fit_with_history(poses, **arguments):
     return prior, history
 
 
-# 200 mm is above most deviations of the bases, which the noise then takes over; 20 bases are
-# more than the poses have, so that an estimated noise is that of all the other coordinates.
+# A noise of 200 mm is above most deviations of the bases and replaces them; 20 bases are more
+# than the poses have, so that an estimated noise is that of all other coordinates.
 @pytest.mark.parametrize("noise_stddev", [None, 20.0, 200.0])
 @pytest.mark.parametrize(("mixture_size", "num_bases"), [(1, 6), (3, 6), (3, 20)])
 def test_likelihood_never_falls(poses, mixture_size, num_bases, noise_stddev):
@@ -76,7 +76,7 @@ def test_poses_that_a_basis_spans_exactly_keep_a_noise(tiny_prior):
     )
 
     values = np.array([value for stage, _, value in history if stage == "mixture"])
-    # The noise is at its bound of 0.1 mm, by which rounding of 1e-10 mm^2 is divided twice.
+    # The noise is at its bound of 0.1 mm, which divides a rounding of 1e-10 mm^2 twice.
     assert (np.diff(values) > -1e-6).all()
     np.testing.assert_allclose(prior.noise_stddev, mixture_components.MIN_NOISE_STDDEV)
     assert prior.stddev.min() == pytest.approx(ppca.MIN_STDDEV)
@@ -92,7 +92,7 @@ def test_more_bases_align_better(poses, noise_stddev):
 
 
 def test_reported_likelihood_is_that_of_the_mixture(poses):
-    # A single component keeps the frame in which it was learnt: its mean faces -y there.
+    # A single component keeps the frame of the learning, in which its mean faces -y.
     prior, history = fit_with_history(poses, mixture_size=1, num_bases=6)
 
     centred = poses - poses[:, :1]
@@ -101,7 +101,7 @@ def test_reported_likelihood_is_that_of_the_mixture(poses):
     model += prior.stddev[0], prior.noise_stddev[0]
     angles, _ = alignment.best_angles(both, np.zeros(len(both)), *model)
     density = prior.log_likelihood(alignment.rotate(both, angles)).mean()
-    # The last component was fitted to angles that an earlier one had found.
+    # The last component was fitted to the angles of an earlier one.
     assert history[-1][2] <= density + 1e-9
     assert history[-1][2] == pytest.approx(density, abs=0.1)
 
@@ -125,8 +125,8 @@ def test_responsibilities_are_those_of_full_covariances(tiny_prior):
     expected = oracle.mixture_log_likelihood(tiny_prior, poses)
     np.testing.assert_allclose(densities, expected, rtol=1e-9)
     alone = oracle.log_density(poses.reshape(40, -1), *components[1])
-    share = tiny_prior.mixture_weights[1] * np.exp(alone - expected)
-    np.testing.assert_allclose(found[1], share, rtol=1e-6, atol=1e-12)
+    responsibility = tiny_prior.mixture_weights[1] * np.exp(alone - expected)
+    np.testing.assert_allclose(found[1], responsibility, rtol=1e-6, atol=1e-12)
     np.testing.assert_allclose(found.sum(axis=0), 1.0)
 
 
@@ -168,7 +168,7 @@ def test_a_single_component_is_its_own_mirror_image(poses):
 
     mean = prior.mean_pose[0]
     np.testing.assert_allclose(alignment.mirror(mean, SKELETON), mean, atol=1e-6)
-    # So is its covariance: the mirrored bases span the same space.
+    # The covariance is mirrored too: the mirrored bases span the same space.
     flat = prior.basis[0].reshape(6, -1)
     mirrored = alignment.mirror(prior.basis[0], SKELETON).reshape(6, -1)
     np.testing.assert_allclose(np.linalg.svd(flat @ mirrored.T)[1], 1.0, atol=1e-6)
@@ -183,7 +183,7 @@ def test_mirrored_poses_give_the_same_prior(poses):
 
 
 def test_statistics_stand_for_mirrored_poses(poses):
-    # The mirrored poses given as poses, in place of their statistics.
+    # Mirrored poses as data, in place of their statistics.
     both = np.concatenate([poses, alignment.mirror(poses, SKELETON)])
     arguments = {"mixture_size": 3, "num_bases": 5, "max_iterations": 4, "tolerance": -1.0}
 
@@ -255,7 +255,7 @@ def test_the_number_of_threads_changes_no_bit(poses, monkeypatch):
 
 def test_memory_does_not_grow_with_copies_of_the_poses(tiny_prior, monkeypatch):
     monkeypatch.setattr(statistics, "CHUNK", 2048)
-    # One worker: whether the peaks of several coincide is up to chance.
+    # One worker, because the peaks of several may or may not coincide.
     monkeypatch.setattr("os.cpu_count", lambda: 1)
     poses = np.tile(tiny_prior.sample(1000, seed=1).astype(np.float32), [20, 1, 1])
     tracemalloc.start()
@@ -268,8 +268,8 @@ def test_memory_does_not_grow_with_copies_of_the_poses(tiny_prior, monkeypatch):
     finally:
         tracemalloc.stop()
 
-    # Clustering keeps two points of J numbers, everything else a few numbers a pose. A copy
-    # would take 204 bytes a pose, and 408 in float64.
+    # Clustering keeps two points of J numbers per pose, everything else a few numbers. A copy
+    # would take 204 bytes per pose, or 408 in float64.
     assert (large - small) / 10_000 < 150
 
 
@@ -280,7 +280,7 @@ def test_growth_on_few_poses_ends_with_all(poses, monkeypatch):
 
     prior, history_of_few = fit_with_history(poses, **arguments)
 
-    # Five ranks, then the rounds with all poses.
+    # Five ranks come first, then the rounds with all poses.
     assert [stage for stage, *_ in history_of_few].count("align") == 6
     assert history_of_few[-1][2] == pytest.approx(history[-1][2], abs=1.0)
     assert prior.mean_pose.shape == (2, 17, 3)
@@ -299,13 +299,13 @@ def test_poses_can_stay_as_they_stand(poses, kind):
     np.testing.assert_allclose(prior.mean_pose[0], alignment.rotate(expected, angle), atol=1e-9)
     assert [stage for stage, *_ in history] == ["align", "mixture"]
     if kind == "none":
-        # Mean and covariance of poses that face anywhere: less likely than aligned ones.
+        # Mean and covariance of poses that face any way are less likely than of aligned poses.
         aligned = fit_with_history(poses, mixture_size=1, num_bases=5)[1]
         assert history[-1][2] < aligned[-1][2] - 10.0
 
 
 def test_a_group_counts_as_much_as_another(poses):
-    # Group 0 has twice the poses of group 1: as if those of group 1 came twice.
+    # Group 0 has twice the poses of group 1: the weights count those of group 1 twice.
     few, many = poses[:100], poses[100:300]
     groups = np.repeat(["many", "few"], [200, 100])
 
@@ -342,31 +342,31 @@ def test_a_known_mixture_is_recovered(rng, tiny_prior):
     num_poses = 4000
     poses = truth.sample(num_poses, seed=5)
     noise = truth.noise_stddev[0]
-    # The origin is at joint 0, so it has no noise of its own.
+    # The origin is at joint 0, which therefore has no noise.
     poses[:, 1:] += rng.standard_normal([num_poses, 16, 3]) * noise
     poses = alignment.rotate(poses, rng.uniform(-np.pi, np.pi, num_poses))
 
     prior = PosePrior.fit(poses, mixture_size=2, num_bases=3, noise_stddev=None, tolerance=1e-6)
 
-    # Standard errors: of a share p, sqrt(p (1 - p) / N) = 0.007; of a mean,
+    # Standard errors: of a fraction p, sqrt(p (1 - p) / N) = 0.007; of a mean,
     # stddev / sqrt(N p) = 250 / sqrt(1200) = 7 mm in all along the largest basis; of a
-    # deviation, 1 / sqrt(2 N p) = 2 %. Three of them; more data by mirroring is not
-    # counted.
+    # deviation, 1 / sqrt(2 N p) = 2 %. Allow three of them, without counting the mirrored
+    # poses as data.
     np.testing.assert_allclose(prior.mixture_weights, truth.mixture_weights, atol=0.021)
     np.testing.assert_allclose(prior.mean_pose, truth.mean_pose, atol=12.0)
     np.testing.assert_allclose(prior.stddev, truth.stddev, rtol=0.06)
     for k in range(2):
         product = prior.basis[k].reshape(3, -1) @ truth.basis[k].reshape(3, -1).T
-        # Each basis pose, up to its sign: their deviations are far apart.
+        # Basis poses are equal up to sign, because their deviations are far apart.
         np.testing.assert_allclose(np.abs(product), np.eye(3), atol=0.1)
-    # Of the 51 - 3 directions left out, joint 0 holds three without noise and the
-    # alignment takes it from the one that is the rotation.
+    # The three directions of joint 0 have no noise, and the alignment removes that of the
+    # rotation.
     expected = noise * np.sqrt((51 - 3 - 4) / (51 - 3))
     np.testing.assert_allclose(prior.noise_stddev, expected, rtol=0.02)
 
 
 def _symmetric_truth(rng, tiny_prior):
-    """A mixture that mirroring does not change, and that has no rotation in its bases."""
+    """A mixture that is its own mirror image and has no rotation in its bases."""
     mean_pose = tiny_prior.mean_pose
     bases = []
     for mean in mean_pose:
@@ -417,7 +417,7 @@ def test_bad_arguments_are_named(rng, change, message):
 
 
 def test_shrinkage_draws_covariances_to_their_mean(rng):
-    # Six numbers a pose, of three components of 0.6, 0.3 and 0.1 of the poses.
+    # Vectors of six numbers, of three components with 0.6, 0.3 and 0.1 of the poses.
     scales = rng.uniform(1.0, 5.0, [3, 6])
     vectors = [scale * rng.standard_normal([500, 6]) + k for k, scale in enumerate(scales)]
     shares = np.array([0.6, 0.3, 0.1])
@@ -425,7 +425,7 @@ def test_shrinkage_draws_covariances_to_their_mean(rng):
         statistics.Moments.of(part, np.full(500, share / 500))
         for part, share in zip(vectors, shares, strict=True)
     ]
-    # Five bases and a noise hold all of a covariance whose smallest variance the noise is.
+    # Five bases and a noise describe a covariance exactly: its smallest variance is the noise.
 
     components = mixture_components.fit(moments, 5, None, shrinkage=2.0)
 
@@ -434,8 +434,8 @@ def test_shrinkage_draws_covariances_to_their_mean(rng):
     for k, (mean, basis, stddev, noise) in enumerate(components):
         np.testing.assert_allclose(mean, vectors[k].mean(axis=0), atol=1e-9)
         # An average component has a third of the poses.
-        share = 2.0 / (2.0 + shares[k] / (1 / 3))
-        expected = (1 - share) * own[k] + share * within
+        fraction = 2.0 / (2.0 + shares[k] / (1 / 3))
+        expected = (1 - fraction) * own[k] + fraction * within
         actual = (basis.T * stddev**2) @ basis + noise**2 * np.eye(6)
         np.testing.assert_allclose(actual, expected, atol=1e-8)
         assert np.abs(own[k] - expected).max() > 0.1

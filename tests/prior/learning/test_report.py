@@ -82,7 +82,7 @@ def test_the_shipped_prior_is_what_the_command_learns(tmp_path, shared_path, cap
 
     again, shipped = PosePrior.load(tmp_path / "prior.npz"), PosePrior.load("cmu")
     for name in ("mean_pose", "stddev", "noise_stddev", "mixture_weights"):
-        # Another machine's linear algebra rounds differently; EM carries that on.
+        # Linear algebra rounds differently on other machines, and EM amplifies the difference.
         np.testing.assert_allclose(
             getattr(again, name), getattr(shipped, name), rtol=1e-4, atol=1e-2
         )

@@ -14,16 +14,16 @@ SIZES = {"mixture_sizes": (1, 2), "num_bases": (2, 4), "max_iterations": 2}
 
 @pytest.fixture
 def people(rng, tiny_prior):
-    """Poses of five people of two kinds of pose, who differ in size, and their names."""
+    """Poses of five people of different size, of two kinds of pose, and the people's names."""
     poses = tiny_prior.sample(300, seed=3, noise=True)
     subjects = np.array(["ann", "bob", "cid", "dan", "eve"])[rng.integers(0, 5, 300)]
     poses *= (1.0 + 0.1 * (subjects == "dan"))[:, None, None]
     return alignment.rotate(poses, rng.uniform(-np.pi, np.pi, 300)), subjects
 
 
-def row(chosen, mixture_size, num_bases):
+def row(result, mixture_size, num_bases):
     return next(
-        row for row in chosen.rows if (row.mixture_size, row.num_bases) == (mixture_size, num_bases)
+        row for row in result.rows if (row.mixture_size, row.num_bases) == (mixture_size, num_bases)
     )
 
 
@@ -31,7 +31,7 @@ def test_a_row_is_what_fit_does_on_people_held_out(people):
     poses, subjects = people
     groups = np.arange(300) // 10
 
-    chosen = select(poses, subjects, groups=groups, num_folds=5, seed=2, **SIZES)
+    result = select(poses, subjects, groups=groups, num_folds=5, seed=2, **SIZES)
 
     means = []
     for name in np.unique(subjects):
@@ -39,41 +39,41 @@ def test_a_row_is_what_fit_does_on_people_held_out(people):
         prior = PosePrior.fit(poses[~test], 2, 4, seed=2, groups=groups[~test], max_iterations=2)
         centred = poses[test] - poses[test, :1]
         means.append(prior.log_likelihood(centred, selection.NUM_ROTATIONS).mean())
-    found = row(chosen, 2, 4)
+    found = row(result, 2, 4)
     assert found.log_likelihood == pytest.approx(np.mean(means), rel=1e-9)
     assert found.log_likelihood_error == pytest.approx(np.std(means, ddof=1) / math.sqrt(5))
-    assert (chosen.num_labels, chosen.num_folds, chosen.complete) == (5, 5, True)
-    assert len(chosen.rows) == 4
+    assert (result.num_labels, result.num_folds, result.complete) == (5, 5, True)
+    assert len(result.rows) == 4
 
 
 def test_the_best_is_the_most_likely(people):
-    chosen = select(*people, **SIZES)
+    result = select(*people, **SIZES)
 
-    assert chosen.best.log_likelihood == max(row.log_likelihood for row in chosen.rows)
+    assert result.best.log_likelihood == max(row.log_likelihood for row in result.rows)
     # The poses are of two kinds with four bases each.
-    assert (chosen.best.mixture_size, chosen.best.num_bases) == (2, 4)
-    assert all(math.isnan(row.lifting) for row in chosen.rows)
+    assert (result.best.mixture_size, result.best.num_bases) == (2, 4)
+    assert all(math.isnan(row.lifting) for row in result.rows)
 
 
 def test_the_best_can_be_that_of_the_lowest_error(people):
     def errors(prior, poses):
         return np.full(len(poses), 10.0 * prior.num_bases + prior.mixture_size)
 
-    chosen = select(*people, select_by="lifting", lifting_errors=errors, **SIZES)
+    result = select(*people, select_by="lifting", lifting_errors=errors, **SIZES)
 
-    assert (chosen.best.mixture_size, chosen.best.num_bases) == (1, 2)
-    assert [row.lifting for row in chosen.rows] == [21.0, 22.0, 41.0, 42.0]
-    assert chosen.best.lifting_error == 0.0
+    assert (result.best.mixture_size, result.best.num_bases) == (1, 2)
+    assert [row.lifting for row in result.rows] == [21.0, 22.0, 41.0, 42.0]
+    assert result.best.lifting_error == 0.0
 
 
 def test_no_pose_of_who_is_held_out_is_learnt_from(people, monkeypatch):
     poses, subjects = people
-    seen, judged = [], []
+    learnt, judged = [], []
     training_data, judge = selection._training_data, selection._judge
 
     def watch_training(*arguments):
         data = training_data(*arguments)
-        seen.append({pose.tobytes() for pose in data.poses})
+        learnt.append({pose.tobytes() for pose in data.poses})
         return data
 
     def watch_judging(prior, test, errors):
@@ -85,11 +85,11 @@ def test_no_pose_of_who_is_held_out_is_learnt_from(people, monkeypatch):
     select(poses, subjects, num_folds=2, **SIZES)
 
     by_person = {name: {p.tobytes() for p in poses[subjects == name]} for name in set(subjects)}
-    assert len(seen) == 2
-    held_out = [[n for n in by_person if not by_person[n] & fold] for fold in seen]
+    assert len(learnt) == 2
+    held_out = [[n for n in by_person if not by_person[n] & fold] for fold in learnt]
     assert sorted(sum(held_out, [])) == sorted(by_person)
-    # Nor is anybody learnt from in part.
-    for fold, absent in zip(seen, held_out, strict=True):
+    # No person is learnt from in part.
+    for fold, absent in zip(learnt, held_out, strict=True):
         assert all(by_person[name] <= fold for name in by_person if name not in absent)
     assert len(judged) == 5 * 4
 
@@ -102,18 +102,18 @@ def test_time_that_is_short_leaves_out_parts(people, monkeypatch):
         return now[0]
 
     monkeypatch.setattr(selection.time, "monotonic", clock)
-    chosen = select(*people, num_folds=5, max_seconds=3.5, **SIZES)
+    result = select(*people, num_folds=5, max_seconds=3.5, **SIZES)
 
-    # Two parts have taken 2 s by this clock, so that three would take 3 and four 4.
-    assert (chosen.num_folds, chosen.complete) == (3, False)
-    assert 3 <= chosen.num_labels < 5
+    # By this clock two folds have taken 2 s, so that three would take 3 s and four 4 s.
+    assert (result.num_folds, result.complete) == (3, False)
+    assert 3 <= result.num_labels < 5
 
 
 def test_a_first_part_is_always_done(people):
-    chosen = select(*people, max_seconds=0.0, **SIZES)
+    result = select(*people, max_seconds=0.0, **SIZES)
 
-    assert (chosen.num_folds, chosen.complete) == (1, False)
-    assert math.isfinite(chosen.best.log_likelihood)
+    assert (result.num_folds, result.complete) == (1, False)
+    assert math.isfinite(result.best.log_likelihood)
 
 
 def test_same_seed_same_table(people):
@@ -155,14 +155,14 @@ def test_many_poses_are_learnt_from_in_part(people, monkeypatch):
 
 
 def test_a_candidate_that_cannot_be_learnt_is_out(tiny_prior):
-    # Six poses in all, four of them learnt from: no seven clusters, mirrored or not.
+    # Of six poses four are learnt from, too few for seven clusters, mirrored or not.
     poses = np.repeat(tiny_prior.sample(6, seed=1), 4, axis=0)
     subjects = np.repeat(np.arange(3), 8)
 
-    chosen = select(poses, subjects, mixture_sizes=(1, 9), num_bases=(2,))
+    result = select(poses, subjects, mixture_sizes=(1, 9), num_bases=(2,))
 
-    assert chosen.best.mixture_size == 1
-    assert math.isnan(row(chosen, 9, 2).log_likelihood)
+    assert result.best.mixture_size == 1
+    assert math.isnan(row(result, 9, 2).log_likelihood)
     with pytest.raises(ValueError, match=r"`mixture_sizes` must have one.*\[9\]"):
         select(poses, subjects, mixture_sizes=(9,), num_bases=(2,))
 
@@ -199,13 +199,13 @@ def test_parts_have_about_as_many_poses():
 
 
 def test_the_table_marks_the_best(people):
-    chosen = select(*people, **SIZES)
+    result = select(*people, **SIZES)
 
-    table = report.selection_table(chosen, "clips")
+    table = report.selection_table(result, "clips")
 
     assert "5 clips, held out in 4 parts" in table.title
     marks = list(table.columns[-1].cells)
     assert marks.count("chosen") == 1
-    assert chosen.rows[marks.index("chosen")] is chosen.best
+    assert result.rows[marks.index("chosen")] is result.best
     assert [str(column.header) for column in table.columns][3] == "log-likelihood *"
     assert list(table.columns[4].cells) == ["-"] * 4

@@ -20,11 +20,11 @@ def path(tmp_path):
 
 
 class Stop(Exception):
-    """Stands for a machine that goes down."""
+    """Stands for the crash of a machine."""
 
 
 def interrupt_after(num_states, monkeypatch, error):
-    """Makes learning raise in the pass after so many."""
+    """Makes learning raise after a number of passes."""
     steps = learning.steps
 
     def interrupted(*arguments):
@@ -41,8 +41,8 @@ def assert_same(first, second):
         np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
 
 
-# Eight passes align four ranks, six follow of EM: within a rank, between ranks, at the end of
-# the alignment, at the beginning and in the middle of EM, and after its end.
+# Eight passes align four ranks; six of EM follow. So these are within a rank, between ranks, at
+# the end of the alignment, at the beginning and in the middle of EM, and after its end.
 @pytest.mark.parametrize("num_states", [1, 2, 8, 9, 12, 14])
 @pytest.mark.parametrize("noise_stddev", [16.0, None])
 def test_going_on_gives_every_bit_of_the_prior(poses, path, monkeypatch, num_states, noise_stddev):

@@ -1,4 +1,4 @@
-"""The text form of a prior: exact, repeatable, shared, and refused where it is damaged."""
+"""Tests that the text of a prior is exact, repeatable and shared, and that damage is an error."""
 
 import base64
 import dataclasses
@@ -16,7 +16,7 @@ FIELDS = [field.name for field in dataclasses.fields(PosePrior)]
 
 @pytest.fixture
 def make_prior(tiny_prior, request):
-    """Function that makes a prior: one that no other test has, and that nobody else holds."""
+    """Function that builds a prior that is in no other test and has no other reference."""
 
     def make():
         noise_stddev = np.nextafter([10.0, 20.0], np.inf)
@@ -27,7 +27,7 @@ def make_prior(tiny_prior, request):
 
 
 def make_text(content):
-    """Returns a text whose check sum is right, whatever it holds."""
+    """Returns a text of any content with the right check sum."""
     return base64.b64encode(content + zlib.crc32(content).to_bytes(4, "big")).decode()
 
 
@@ -66,7 +66,7 @@ def test_one_object_for_one_text(make_prior):
     prior = make_prior()
     text = prior.to_text()
     assert PosePrior.from_text(text) is prior
-    # A text of the same characters, and another object.
+    # An equal text that is another object.
     assert PosePrior.from_text("".join(list(text))) is prior
     del prior
     gc.collect()
