@@ -1,8 +1,13 @@
 """Errors of networks and priors on people whose true poses are known.
 
-`StagePoses` reads the poses off each stage of a network, `evaluate_stages` measures them and
-`pose_error_means` any other poses; `lifting_errors` measures a prior. The modules below are
-internal.
+Public names:
+
+- `StagePoses`: reads the poses off the belief maps of each stage of a network;
+- `evaluate_stages`: measures the errors of each stage;
+- `pose_error_means`: measures the errors of any poses;
+- `lifting_errors`: measures the errors of lifting with a prior.
+
+All modules below are internal.
 """
 
 from tf_lift.evaluation.evaluate import StagePoses, evaluate_stages, pose_error_means

@@ -1,7 +1,14 @@
-"""Pose priors: learn, save, load, choose their size, convert them to another skeleton.
+"""Pose priors: learnt from motion capture, stored, converted and measured.
 
-`build_tables` precomputes the tables of a prior for `tf_lift.ops.lift`. The modules and folders
-below are internal.
+Public names:
+
+- `PosePrior`: the prior itself, with `load`, `fit`, `save`, `with_noise`, `sample` and
+  `log_likelihood`;
+- `select`: chooses the size of a prior by cross-validation over people;
+- `convert`: converts a prior to another skeleton;
+- `build_tables`: the tables of a prior for `tf_lift.ops.lift`.
+
+All modules and folders below are internal.
 """
 
 from tf_lift.prior.conversion import convert
