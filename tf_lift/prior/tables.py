@@ -1,5 +1,6 @@
 """Precomputes the constants of the lift from a prior, in float64, once per prior."""
 
+import dataclasses
 import functools
 
 import numpy as np
@@ -7,16 +8,28 @@ import tensorflow as tf
 
 from tf_lift.ops.geometry import rotations
 from tf_lift.ops.lift import component as ppca
-from tf_lift.ops.lift.fast import visible_forms
-from tf_lift.ops.lift.tables import LiftTables
+from tf_lift.ops.lift.fast import interpolation, visible_forms
+from tf_lift.ops.lift.tables import ComponentTables, LiftTables, PoseTables, SearchTables
 
 __all__ = ["build_tables"]
 
-# Candidates computed at once: what lies between stays in memory that is already at hand.
+# Candidates computed at once: intermediate results stay in memory that is already mapped.
 _CHUNK = 256
 
-# Tables of which half a turn later only the sign changes of what is horizontal, or a depth.
-_OF_HALVES = {"linear_along", "linear_across", "whitening", "whitened_mean", "growth", "rest"}
+# Tables of which half a turn later only the sign of horizontal coordinates or depths changes.
+_OF_HALVES = {
+    "linear_cross_axis",
+    "linear_same_axis",
+    "landmarks_to_pose",
+    "pose_offset",
+    "whitened_mean",
+    "whitening",
+}
+
+# Landmarks on which the interpolation between angles is tried, and the largest number of
+# candidates that may then seem better than the best.
+_NUM_TRIALS = 256
+_MAX_RANK = 3
 
 
 def build_tables(prior, num_rotations=80, pitches=(0.0,), free_scale=True, dtype="float32"):
@@ -63,26 +76,124 @@ def _build(prior, num_rotations, pitches, free_scale, dtype):
     # A level camera sees the pose half a turn later as it is, but for signs.
     is_halved = num_rotations % 2 == 0 and pitches == (0.0,)
     tables, forms, moments = _candidates(prior, rotation, axes, free_scale, is_halved, dtype)
-    # What rounding leaves of the cost is all that the search need tell.
+    num_coarse = num_rotations
+    if is_halved:
+        num_coarse = _num_coarse(prior, axes, forms, tables, num_rotations // 2)
+    # What rounding leaves of the cost is all that the search has to resolve.
     tolerance = (3e-3 if dtype == "float32" else 1e-10) * prior.noise_stddev.min() ** 2
     for name, (features, scale) in _features(forms, moments).items():
         encode, decode = _compress(features, scale, tolerance)
         tables |= {f"encode_{name}": encode, f"decode_{name}": decode}
-    tables |= {
-        "axes": axes,
-        "rotation": np.tile(rotation, [prior.mixture_size, 1, 1]),
-        "loadings": np.stack([_shapes(prior, k) for k in range(prior.mixture_size)]),
-        "one": 1.0,
-    }
+    tables |= _components(prior, rotation) | {"axes": axes}
     with tf.init_scope():
         # Tensors, so that every graph refers to these and none has a copy.
         tensors = {
             name: None if array is None else tf.constant(array, dtype)
             for name, array in tables.items()
         }
+
+    def pick(kind):
+        return kind(**{field.name: tensors.pop(field.name) for field in dataclasses.fields(kind)})
+
     return LiftTables(
-        **tensors, num_rotations=num_rotations, pitches=pitches, free_scale=free_scale
+        search=pick(SearchTables),
+        poses=pick(PoseTables),
+        components=pick(ComponentTables),
+        noise_stddev=tensors.pop("candidate_noise_stddev"),
+        mixture_cost=tensors.pop("candidate_mixture_cost"),
+        num_rotations=num_rotations,
+        num_coarse=num_coarse,
+        pitches=pitches,
+        free_scale=free_scale,
     )
+
+
+def _components(prior, rotation):
+    """Returns the `ComponentTables` of a prior as arrays."""
+    # From the world, z up, to the axes of a level camera at angle 0.
+    turn = rotations.world_to_camera(0.0)[[0, 2, 1]]
+    scaled = prior.basis * prior.stddev[..., np.newaxis, np.newaxis]
+    loadings = np.einsum("ac,kjlc->alkj", turn, scaled)
+    with np.errstate(divide="ignore"):  # A component of weight 0 costs infinity.
+        mixture_cost = -2 * np.log(prior.mixture_weights)
+    return {
+        "covariance": np.einsum("alkj,bmkj->albmk", loadings, loadings, optimize=True),
+        "mean": np.einsum("ac,klc->alk", turn, prior.mean_pose),
+        "loadings": loadings.reshape(3 * prior.num_joints, -1),
+        "noise_variance": prior.noise_stddev**2,
+        "mixture_cost": mixture_cost,
+        "view": np.tile(rotation @ turn.T, [prior.mixture_size, 1, 1]),
+    }
+
+
+def _num_coarse(prior, axes, forms, tables, num_angles):
+    """Returns the number of angles over half a turn that the others can be interpolated from.
+
+    The fewest for which the best candidate stays among the first few on landmarks of the
+    prior's own people: noise and bases decide how fast costs change with the angle.
+    """
+    divisors = [count for count in range(8, num_angles) if num_angles % count == 0]
+    if not divisors:
+        return num_angles
+    num_axes = axes.shape[1]
+    generator = np.random.default_rng(0)
+    poses = prior.sample(_NUM_TRIALS, seed=0)
+    turned = poses @ rotations.world_to_camera(0.0).T
+    angle = generator.uniform(0, 2 * np.pi, [_NUM_TRIALS, 1])
+    x = np.cos(angle) * turned[..., 0] - np.sin(angle) * turned[..., 2]
+    x, y = x @ axes, turned[..., 1] @ axes
+
+    def form(left, block, right):
+        outer = (left[:, :, np.newaxis] * right[:, np.newaxis]).reshape(len(left), -1)
+        return outer @ block.reshape(len(block), -1).T
+
+    of_x, of_y = slice(0, num_axes), slice(num_axes, None)
+    size = prior.mixture_size
+
+    def by_component(values):
+        return values.reshape(_NUM_TRIALS, size, num_angles)
+
+    first = [
+        np.broadcast_to(
+            tables[name].reshape(size, 2, num_angles)[:, 0], [_NUM_TRIALS, size, num_angles]
+        )
+        for name in ("constant", "normaliser")
+    ]
+    exact = [
+        by_component(form(x, forms[:, of_x, of_x], x) + form(y, forms[:, of_y, of_y], y)),
+        by_component(2 * form(x, forms[:, of_x, of_y], y)),
+        by_component(y @ tables["linear_same_axis"].T),
+        by_component(x @ tables["linear_cross_axis"].T),
+        *first,
+    ]
+    noise = prior.noise_stddev[:, np.newaxis] ** 2
+
+    def costs(parts):
+        even, odd, mean_even, mean_odd, constant, normaliser = parts
+        both = []
+        for sign in (1, -1):
+            square, product = even + sign * odd, mean_even + sign * mean_odd
+            square = np.maximum(square, 1e-9)
+            inverse_scale = np.ones_like(square)
+            if num_axes < len(axes):
+                volume = 2 * num_axes * noise
+                root = np.sqrt(product**2 + 4 * volume * square)
+                inverse_scale = np.maximum((product + root) / (2 * square), 1e-9)
+            energy = inverse_scale * (inverse_scale * square - 2 * product) + constant
+            both.append(energy / noise + normaliser - 4 * num_axes * np.log(inverse_scale))
+        return np.stack(both, 1).reshape(_NUM_TRIALS, -1)
+
+    best = np.argmin(costs(exact), 1)[:, np.newaxis]
+    for count in divisors:
+        kernels = [interpolation.matrix(count, num_angles, sign) for sign in (1, -1)]
+        parts = [
+            part[..., :: num_angles // count] @ kernels[kind]
+            for part, kind in zip(exact, (0, 1, 0, 1, 0, 0), strict=True)
+        ]
+        tried = costs(parts)
+        if np.max(np.sum(tried < np.take_along_axis(tried, best, 1), 1)) <= _MAX_RANK:
+            return count
+    return num_angles
 
 
 def _axes(num_joints, free_scale):
@@ -125,9 +236,6 @@ def _candidates(prior, rotation, axes, free_scale, is_halved, dtype):
                 if name not in tables:
                     tables[name] = np.empty([size, kept, distinct, *part.shape[1:]], dtype)
                 tables[name][k, :, rows] = part
-            if is_halved:
-                # Horizontal coordinates have changed their sign.
-                tables["regression"][k, 1, rows, : axes.shape[0]] *= -1
     if is_halved:
         moments[: axes.shape[1], axes.shape[1] :] = moments[axes.shape[1] :, : axes.shape[1]] = 0
     tables = {name: table.reshape(-1, *table.shape[3:]) for name, table in tables.items()}
@@ -162,28 +270,27 @@ def _component(prior, k, rotation, axes, free_scale):
     linear = np.einsum("rij,rj->ri", form, mean)
     # The pose is linear in landmarks, and the mean pose but for what its own would add.
     loadings = directions[..., :-1].reshape(len(rotation), 3 * num_joints, -1)
-    growth = _eagerly(tf.matmul, latents, np.swapaxes(loadings, 1, 2))
-    growth = growth.reshape(*mean.shape, num_joints, 3)
-    rest = directions[..., -1] - np.einsum("rild,ri->rld", growth, mean)
+    to_pose = _eagerly(tf.matmul, latents, np.swapaxes(loadings, 1, 2))
+    to_pose = to_pose.reshape(*mean.shape, num_joints, 3)
+    offset = directions[..., -1] - np.einsum("rild,ri->rld", to_pose, mean)
     if free_scale:
-        growth = (growth - growth[:, :, :1])[:, :, 1:]
-        rest = (rest - rest[:, :1])[:, 1:]
+        to_pose = (to_pose - to_pose[:, :, :1])[:, :, 1:]
+        offset = (offset - offset[:, :1])[:, 1:]
     rows = np.swapaxes(seen, 1, 2).reshape(-1, 2 * num_axes)
     moments = _eagerly(tf.matmul, rows.T, rows) + np.sum(noise_stddev**2) * np.eye(2 * num_axes)
     return {
         "form": form,
         "moments": moments,
-        "linear_across": linear[:, :num_axes],
-        "linear_along": linear[:, num_axes:],
+        "linear_cross_axis": linear[:, :num_axes],
+        "linear_same_axis": linear[:, num_axes:],
         "constant": np.einsum("ri,ri->r", linear, mean),
         "whitening": whitening,
         "whitened_mean": np.einsum("rij,ri->rj", whitening, mean),
-        "growth": growth.swapaxes(2, 3).reshape(*growth.shape[:2], -1),
-        "rest": rest.swapaxes(1, 2).reshape(len(rotation), -1),
-        "regression": regression,
+        "landmarks_to_pose": to_pose.swapaxes(2, 3).reshape(*to_pose.shape[:2], -1),
+        "pose_offset": offset.swapaxes(1, 2).reshape(len(rotation), -1),
         "variance": variance,
-        "noise_stddev": noise_stddev,
-        "mixture_cost": mixture_cost,
+        "candidate_noise_stddev": noise_stddev,
+        "candidate_mixture_cost": mixture_cost,
         "normaliser": log_determinant + mixture_cost,
     }
 
@@ -206,7 +313,7 @@ def _features(forms, moments):
         moments: `[2n, 2n]`; mean products of typical landmarks.
 
     Returns:
-        "along" and "across", see `visible_forms.products`: coefficients `[F, H]` and
+        "same_axis" and "cross_axis", see `visible_forms.products`: coefficients `[F, H]` and
         the root mean squares `[F]` of the products, of Gaussian landmarks.
     """
     size = forms.shape[1] // 2
@@ -214,10 +321,13 @@ def _features(forms, moments):
     scales = np.sqrt(np.outer(variance, variance) + 2 * moments**2)
     rows, columns = np.triu_indices(size)
     halves = slice(None, size), slice(size, None)
-    along, across = _eagerly(visible_forms.coefficients, forms)
+    same_axis, cross_axis = _eagerly(visible_forms.coefficients, forms)
     return {
-        "along": (along.T, np.concatenate([scales[half, half][rows, columns] for half in halves])),
-        "across": (across.T, scales[:size, size:].ravel()),
+        "same_axis": (
+            same_axis.T,
+            np.concatenate([scales[half, half][rows, columns] for half in halves]),
+        ),
+        "cross_axis": (cross_axis.T, scales[:size, size:].ravel()),
     }
 
 
@@ -233,7 +343,7 @@ def _compress(forms, scale, tolerance):
         Encoder `[r, F]` and decoder `[H, r]`; or `None` and `[H, F]` where that is less.
 
     References:
-        docs/method.md, equation 13a.
+        docs/method.md, M13a.
     """
     values, left, right = _eagerly(tf.linalg.svd, scale[:, np.newaxis] * forms)
     left_out = np.sqrt(np.cumsum(values[::-1] ** 2)[::-1] / forms.shape[1])

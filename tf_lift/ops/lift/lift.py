@@ -4,18 +4,20 @@ import functools
 
 import tensorflow as tf
 
-from tf_lift.ops import chunks, shapes
-from tf_lift.ops.lift import batch_lift
+from tf_lift.ops import shapes
+from tf_lift.ops.lift import outputs
 from tf_lift.ops.lift import bone_lengths as limbs
-from tf_lift.ops.lift.fast.xla import compiled_lift, tracing
+from tf_lift.ops.lift.fast import routes
+from tf_lift.ops.lift.fast.xla import tracing
 from tf_lift.ops.lift.options import LiftOptions, ReadOut
 
 __all__ = ["lift"]
 
 DEFAULTS = LiftOptions()
 
-# Poses of which all candidates stand in memory at once: 240 of 17 joints take 0.1 MB a pose.
-_CHUNK = 256
+# Fewest poses of an eager call that are lifted by a traced function. Tracing takes about as
+# long as two eager lifts of 64 poses.
+_MIN_TRACED = 64
 
 
 def lift(
@@ -125,6 +127,8 @@ def lift(
         if bone_lengths is not None:
             arguments["bone_lengths"] = tf.convert_to_tensor(bone_lengths)
             limbs.check(arguments["bone_lengths"], parents, num_joints)
+        is_eager = tf.executing_eagerly()
+        compiled = jit_compile or tracing.is_compiled_as_a_whole()
         read_out = ReadOut(
             options.estimator,
             options.temperature,
@@ -133,39 +137,69 @@ def lift(
             options.add_residuals,
             None if bone_lengths is None else tuple(parents),
             masks=visibility is not None and visibility.dtype.is_bool and "noise" not in arguments,
-            compiled=bool(jit_compile) or tracing.is_compiled_as_a_whole(),
+            compiled=compiled,
         )
-        if jit_compile and tf.executing_eagerly():
-            return _as_one_program(tables, read_out, tuple(arguments))(*arguments.values())
-        return _lift_tensors(tables, read_out, jit_compile, arguments)
+        # Run one by one, the operations of a lift take several times as long as in one
+        # function; tracing one takes longer than a few poses do.
+        if is_eager and jit_compile:
+            function = _as_program(tables, read_out, tuple(arguments))
+            return function(*arguments.values())
+        if is_eager and landmarks.shape[:-2].num_elements() >= _MIN_TRACED:
+            specs = {
+                name: _with_any_leading(values, _suffix(name, num_joints))
+                for name, values in arguments.items()
+            }
+            return _as_graph(tables, read_out, tuple(specs.items()))(*arguments.values())
+        return _lift_tensors(tables, read_out, arguments)
+
+
+def _suffix(name, num_joints):
+    """Returns the shape of one pose's values of an argument."""
+    return {
+        "landmarks": (num_joints, 2),
+        "weights": (num_joints,),
+        "noise": (num_joints,),
+        "bone_lengths": (num_joints - 1,),
+        "scale": (),
+    }[name]
+
+
+def _with_any_leading(values, suffix):
+    """Returns the spec of tensors that differ from `values` in the number of poses alone."""
+    rank = values.shape.rank
+    leading = [None] * max(rank - len(suffix), 0)
+    return tf.TensorSpec([*leading, *values.shape[len(leading) :]], values.dtype)
 
 
 @functools.lru_cache(maxsize=64)
-def _as_one_program(tables, read_out, names):
-    """Returns the compiled `_lift_tensors` as a function of the arguments of these names.
-
-    Run one by one, the operations around the lift itself, and what records its gradient, take
-    several times as long as it does for one pose.
-    """
+def _as_program(tables, read_out, names):
+    """Returns `_lift_tensors` as a function of these arguments that XLA compiles."""
 
     def call(*values):
-        return _lift_tensors(tables, read_out, True, dict(zip(names, values, strict=True)))
+        return _lift_tensors(tables, read_out, dict(zip(names, values, strict=True)))
 
     return tf.function(call, jit_compile=True, autograph=False)
 
 
-def _lift_tensors(tables, read_out, in_programs, arguments):
+@functools.lru_cache(maxsize=64)
+def _as_graph(tables, read_out, specs):
+    """Returns `_lift_tensors` as one function of arguments of these names and specs."""
+    names, signature = zip(*specs, strict=True)
+
+    def call(*values):
+        return _lift_tensors(tables, read_out, dict(zip(names, values, strict=True)))
+
+    return tf.function(call, signature, autograph=False)
+
+
+def _lift_tensors(tables, read_out, arguments):
     """Lifts tensors whose leading dimensions are those of the landmarks, or broadcast to them.
 
     Args:
         tables: `LiftTables`.
         read_out: `ReadOut`.
-        in_programs: Whether `compiled_lift` does it.
         arguments: As `batch_lift.lift_batch` takes them, but for types and leading dimensions.
     """
-    suffixes = {"landmarks": (tables.num_joints, 2), "scale": ()}
-    suffixes |= {name: (tables.num_joints,) for name in ("weights", "noise")}
-    suffixes["bone_lengths"] = (tables.num_joints - 1,)
     landmarks = arguments["landmarks"]
     static_leading = landmarks.shape[:-2]
     is_batch = static_leading.rank == 1
@@ -178,7 +212,7 @@ def _lift_tensors(tables, read_out, in_programs, arguments):
         return [*leading, *suffix] if isinstance(leading, list) else tf.concat([leading, suffix], 0)
 
     def flat(name, values):
-        values, suffix = tf.cast(values, tables.dtype), suffixes[name]
+        values, suffix = tf.cast(values, tables.dtype), _suffix(name, tables.num_joints)
         shape = static_leading.concatenate(suffix)
         if name != "landmarks" and not (shape.is_fully_defined() and values.shape == shape):
             values = tf.broadcast_to(values, with_leading(suffix))
@@ -193,16 +227,8 @@ def _lift_tensors(tables, read_out, in_programs, arguments):
         return tensor
 
     batch = {name: flat(name, values) for name, values in arguments.items()}
-    signature = batch_lift.signature(tables, read_out.num_hypotheses)
-    lift_rows = functools.partial(batch_lift.lift_batch, tables, read_out)
-    if in_programs:
-        result = compiled_lift.compiled(tables, read_out, _CHUNK)(batch)
-    elif read_out.uses_all_candidates:
-        winner = {"winner": tf.TensorSpec([None], tf.int32)}
-        result = chunks.map_chunks(lift_rows, batch, signature | winner, _CHUNK)
-    else:
-        result = lift_rows(batch)
-    result.pop("winner", None)
+    result = routes.lift_rows(tables, read_out, batch)
+    signature = outputs.signature(tables.num_joints, tables.dtype, read_out.num_hypotheses)
     return tf.nest.map_structure(restore, result, signature)
 
 

@@ -72,9 +72,13 @@ def trust_landmarks(landmarks, weights, batch, tables):
 
 def _second_moments(tables):
     """Returns `[L, L]`, mm^2: mean products of two joints' image positions."""
-    flat = tf.convert_to_tensor(tables.directions)[:, :, :2]
-    probability = tf.nn.softmax(-tf.convert_to_tensor(tables.mixture_cost) / 2)
-    return tf.einsum("m,mlcj,mncj->ln", probability, flat, flat)
+    components = tables.components
+    probability = tf.nn.softmax(-tables.mixture_cost / 2)
+    views = tf.einsum("m,mcp,mcq->mpq", probability, components.view[:, :2], components.view[:, :2])
+    views = tf.reduce_sum(tf.reshape(views, [tables.num_components, -1, 3, 3]), 1)
+    mean = components.mean
+    moments = components.covariance + mean[:, :, tf.newaxis, tf.newaxis] * mean
+    return tf.einsum("kpq,plqnk->ln", views, moments)
 
 
 def add_residuals(joints_3d, landmarks, weights, free_scale):

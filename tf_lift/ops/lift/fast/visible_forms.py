@@ -1,72 +1,71 @@
-"""What candidates are compared by, y'My and p'My, where all landmarks are visible.
+"""Quadratic forms y'My and p'My of all candidates where all landmarks are visible.
 
-Poses come last, so that all that is done for each candidate runs along them.
+Poses come last, so that each step for a candidate runs over contiguous numbers.
 """
 
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["coefficients", "evaluate", "image_axes", "join", "part", "products"]
+__all__ = ["coefficients", "coordinates", "evaluate", "join", "part", "products"]
 
 
 def evaluate(landmarks, tables):
     """Returns y'My and p'My of each part of the candidates, see `part`.
 
     Args:
-        landmarks: `[..., B, L, 2]`, as `rotation_search.search` takes them.
-        tables: `LiftTables`, or with the leading dimensions of `landmarks` all it takes of them.
+        landmarks: `[B, L, 2]`: less their mean and of size about 1 at a free scale, in mm
+            at a given one.
+        tables: `LiftTables`.
 
     Returns:
-        List of pairs of `[..., H, B]`, one or two.
+        List of pairs of `[H, B]`, one or two.
 
     References:
-        docs/method.md, equation 13.
+        docs/method.md, M13 and M13a.
     """
-    across, along = image_axes(landmarks, tables)
-    same, mixed = products(across, along)
-    if tables.encode_along is not None:
-        same = tf.matmul(tables.encode_along, same)
-    if tables.encode_across is not None:
-        mixed = tf.matmul(tables.encode_across, mixed)
-    same, mixed = tf.matmul(tables.decode_along, same), tf.matmul(tables.decode_across, mixed)
-    product_same = tf.matmul(tables.linear_along, along)
-    product_mixed = tf.matmul(tables.linear_across, across)
-    signs = (1, -1)[: 1 + tables.is_halved]
-    return [(same + sign * mixed, product_same + sign * product_mixed) for sign in signs]
+    search = tables.search
+    by_axis = tf.matmul(tf.transpose(search.axes), tf.transpose(landmarks, [2, 1, 0]))
+    horizontal, vertical = tf.unstack(by_axis)
+    same, cross = products(horizontal, vertical)
+    if search.encode_same_axis is not None:
+        same = tf.matmul(search.encode_same_axis, same)
+    if search.encode_cross_axis is not None:
+        cross = tf.matmul(search.encode_cross_axis, cross)
+    same = tf.matmul(search.decode_same_axis, same)
+    cross = tf.matmul(search.decode_cross_axis, cross)
+    mean_same = tf.matmul(search.linear_same_axis, vertical)
+    mean_cross = tf.matmul(search.linear_cross_axis, horizontal)
+    signs = (1, -1)[: 1 + tables.uses_half_turn_symmetry]
+    return [(same + sign * cross, mean_same + sign * mean_cross) for sign in signs]
 
 
-def image_axes(landmarks, tables):
-    """Returns horizontal and vertical coordinates of `tables.axes`, `[..., n, B]` each."""
-    rank = len(landmarks.shape)
-    order = [*range(rank - 3), rank - 1, rank - 2, rank - 3]
-    by_axis = tf.matmul(tf.transpose(tables.axes), tf.transpose(landmarks, order))
-    return by_axis[..., 0, :, :], by_axis[..., 1, :, :]
+def coordinates(landmarks, tables):
+    """Returns landmarks `[B, L, 2]` in the coordinates of `search.axes`, `[B, 2n]`."""
+    flat = tf.reshape(tf.transpose(landmarks, [0, 2, 1]), [-1, tables.num_joints])
+    return tf.reshape(tf.matmul(flat, tables.search.axes), [-1, 2 * tables.num_axes])
 
 
-def products(across, along):
-    """Returns all that a quadratic form of landmarks can depend on, each pair once.
+def products(horizontal, vertical):
+    """Returns all products that a quadratic form of landmarks depends on, each pair once.
 
     Args:
-        across: Horizontal coordinates, `[..., n, B]`.
-        along: Vertical ones, `[..., n, B]`.
+        horizontal: Horizontal coordinates, `[n, B]`.
+        vertical: Vertical ones, `[n, B]`.
 
     Returns:
-        The products of coordinates of the same axis `[..., n (n + 1), B]`, and of two
-        different ones `[..., n^2, B]`.
+        Products of coordinates of the same axis, `[n (n + 1), B]`, and across, `[n^2, B]`.
 
-    >>> same, mixed = products(tf.constant([[2.0]]), tf.constant([[3.0]]))
-    >>> same.numpy().ravel(), mixed.numpy().ravel()
+    >>> same, cross = products(tf.constant([[2.0]]), tf.constant([[3.0]]))
+    >>> same.numpy().ravel(), cross.numpy().ravel()
     (array([4., 9.], dtype=float32), array([6.], dtype=float32))
     """
-    size = across.shape[-2]
+    size = horizontal.shape[0]
     pairs = np.triu_indices(size)
     same = [
-        tf.multiply(*(tf.gather(axis, index, axis=-2) for index in pairs))
-        for axis in (across, along)
+        tf.multiply(*(tf.gather(axis, index) for index in pairs)) for axis in (horizontal, vertical)
     ]
-    mixed = across[..., tf.newaxis, :] * along[..., tf.newaxis, :, :]
-    shape = tf.concat([tf.shape(across)[:-2], [size * size, tf.shape(across)[-1]]], 0)
-    return tf.concat(same, -2), tf.reshape(mixed, shape)
+    cross = horizontal[:, tf.newaxis] * vertical[tf.newaxis]
+    return tf.concat(same, 0), tf.reshape(cross, [size * size, -1])
 
 
 def coefficients(forms):
@@ -103,7 +102,7 @@ def part(table, number, tables):
     Where the tables are not halved there is one part only, of all angles.
     """
     leading = tf.shape(table)[:-1]
-    if tables.is_halved:
+    if tables.uses_half_turn_symmetry:
         split = tf.concat([leading, [-1, 2, tables.num_rotations // 2]], 0)
         table = tf.reshape(table, split)[..., number, :]
     return tf.reshape(table, tf.concat([leading, [-1, 1]], 0))

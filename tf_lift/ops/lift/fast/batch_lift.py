@@ -1,0 +1,263 @@
+"""The lift of one batch whose poses all take the same route."""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tf_lift.ops.lift import bone_lengths as bones
+from tf_lift.ops.lift import component, inputs, noise, posterior, refinement
+from tf_lift.ops.lift.fast import (
+    best_pose,
+    candidates,
+    few_missing,
+    visible_forms,
+    visible_search,
+    weighted_fit,
+    weighted_search,
+)
+
+from tf_lift.ops.lift.fast.xla import k_lowest
+
+__all__ = ["MAX_VISIBLE", "lift_batch"]
+
+# Largest number of visible landmarks on the route of many missing ones.
+MAX_VISIBLE = 10
+
+# Candidates that stand for all of them where each must be fitted: at temperature 3 their mean
+# is within 2 mm of that over all 240, with no effect on its error.
+NUM_MEAN = 24
+
+
+def lift_batch(tables, read_out, route, batch, winner=None):
+    """Lifts poses by one route, with every option.
+
+    Args:
+        tables: `LiftTables`.
+        read_out: `ReadOut`.
+        route: "visible": weights are not read, all landmarks count; "few": at most
+            `few_missing.MAX_MISSING` are missing, weights are 0 or 1; "many": at most
+            `MAX_VISIBLE` are visible; "any".
+        batch: Dict of the arguments that there are, see `inputs.without_invalid`.
+        winner: The candidates `[B]` where they are known: then nothing is searched, and only
+            results that have a gradient are right.
+
+    Returns:
+        Dict of results as that of `lift.lift`, and `winner` `[B]`.
+    """
+    if route == "visible":
+        batch = {name: batch[name] for name in batch if name != "weights"}
+    landmarks, weights, valid = inputs.without_invalid(batch)
+    if "noise" in batch:
+        weights = noise.trust_landmarks(landmarks, weights, batch, tables)
+    frame = inputs.find_frame(landmarks, weights, batch.get("scale"))
+    frame = frame._replace(usable=frame.usable & valid)
+    is_plain = read_out.is_plain and "bone_lengths" not in batch
+    if is_plain and (weights is None or route == "few"):
+        result = best_pose.lift(
+            tables, read_out.estimator, frame, winner, read_out.compiled, weights
+        )
+    else:
+        result = _lift_candidates(tables, read_out, route, batch, frame, weights, winner)
+    winner = result.pop("winner")
+    result = tf.nest.map_structure(lambda value: inputs.where_valid(valid, value), result)
+    mixture_index = tf.where(valid, winner // tables.per_component, -1)
+    return result | {"mixture_index": mixture_index, "winner": winner}
+
+
+def _lift_candidates(tables, read_out, route, batch, frame, weights, winner):
+    """Lifts a batch by fitted candidates, as every option can be read out of them."""
+    found = _find_candidates(tables, read_out, route, frame, weights, winner)
+    ensemble, best, winner = found.ensemble, found.best, found.winner
+    visible = tf.ones_like(frame.landmarks[..., 0]) if weights is None else weights
+    angle = tf.cast(winner % tables.num_rotations, visible.dtype)
+    angle *= 2 * np.pi / tables.num_rotations
+    pitch_index = winner // tables.num_rotations % len(tables.pitches)
+    pitch = tf.gather(tf.constant(tables.pitches, visible.dtype), pitch_index)
+    if read_out.refine:
+        turn, refined = refinement.refine(
+            frame.landmarks,
+            tables.components.directions(winner, tables.per_component),
+            visible,
+            tf.gather(tables.noise_stddev, winner),
+            tf.stack([tf.zeros_like(pitch), -tf.cos(pitch), -tf.sin(pitch)], -1),
+            2 * np.pi / tables.num_rotations,
+            tables.free_scale,
+        )
+        best = _where_usable(frame.usable, refined, best)
+        angle += tf.where(frame.usable, turn, 0)
+
+    # The result is a mean over candidates: over the best alone, unless all are wanted.
+    averaged, probability = best, tf.ones_like(best.energy)
+    if ensemble is not None:
+        ensemble_probability = posterior.probabilities(ensemble.costs, read_out.temperature)
+    takes_mean = read_out.estimator == "mean"
+    if takes_mean:
+        averaged, probability = ensemble.poses, ensemble_probability
+
+    def read(poses, probability):
+        """Returns the mean pose, the same with all that is known, and its size factor."""
+        mean = posterior.expectation(poses.joints_3d, probability)
+        mean = tf.where(frame.usable[:, tf.newaxis, tf.newaxis], mean, best.joints_3d[:, 0])
+        joints_3d, size_factor = mean, tf.ones_like(frame.unit)
+        if read_out.add_residuals:
+            inverse_scale = posterior.expectation(poses.inverse_scale, probability)
+            target = inverse_scale[:, tf.newaxis, tf.newaxis] * frame.landmarks
+            trusted = tf.where(frame.usable[:, tf.newaxis], visible, 0)
+            joints_3d = noise.add_residuals(mean, target, trusted, tables.free_scale)
+        if "bone_lengths" in batch:
+            joints_3d, size_factor = bones.apply(joints_3d, batch["bone_lengths"], read_out.parents)
+        return mean - mean[:, :1], joints_3d - joints_3d[:, :1], size_factor
+
+    mean, joints_3d, size_factor = read(averaged, probability)
+    if takes_mean:
+        stddev = posterior.CALIBRATION * posterior.stddev(ensemble, ensemble_probability, mean)
+    elif found.near is None:
+        stddev = found.stddev
+    else:
+        near_probability = posterior.probabilities(found.near.costs, 1.0)
+        stddev = posterior.stddev(found.near, near_probability, mean)
+    if "bone_lengths" in batch:
+        stddev *= posterior.BONES_CALIBRATION
+    # Joint 0 is the origin by definition.
+    stddev *= tf.cast(tf.range(tables.num_joints) > 0, stddev.dtype)
+    stddev = tf.where(frame.usable[:, tf.newaxis], stddev, tables.mean_pose_stddev)
+    scale = frame.unit / best.inverse_scale[:, 0]
+    projected = _project(averaged, probability, frame, visible, tables.free_scale)
+    result = {
+        "joints_3d": joints_3d,
+        "landmarks": frame.centre + projected,
+        "rotation_angle": angle,
+        "pitch": pitch,
+        "scale": tf.where(frame.usable, scale, 0) / size_factor,
+        "energy": tf.where(frame.usable, best.energy[:, 0], float("inf")),
+        "joints_3d_stddev": stddev * tf.stop_gradient(size_factor)[:, tf.newaxis],
+        "winner": winner,
+    }
+    if read_out.num_hypotheses is not None:
+        number = read_out.num_hypotheses
+        rooted = ensemble.poses.joints_3d - ensemble.poses.joints_3d[:, :, :1]
+        masses, shares = posterior.find_hypotheses(rooted, ensemble_probability, number)
+        certain = tf.one_hot(tf.zeros_like(winner), number, dtype=scale.dtype)
+        result["hypotheses"] = {
+            "joints_3d": tf.stack(
+                [read(ensemble.poses, shares[:, n])[1] for n in range(number)], 1
+            ),
+            "probability": tf.where(frame.usable[:, tf.newaxis], masses, certain),
+        }
+    return result
+
+
+class _Found(NamedTuple):
+    """Candidates that results are read out of.
+
+    Attributes:
+        ensemble: `Candidates` that the mean is over, or `None` where it is not asked for.
+        near: `Candidates`, the two best, without gradient; `None` where `stddev` is known.
+        stddev: `[B, L]`; deviations of the best, of the spread of the two best.
+        best: `PPCAPose` of the best, N = 1.
+        winner: `[B]`, int32.
+    """
+
+    ensemble: candidates.Candidates | None
+    near: candidates.Candidates | None
+    stddev: tf.Tensor | None
+    best: component.PPCAPose
+    winner: tf.Tensor
+
+
+def _find_candidates(tables, read_out, route, frame, weights, winner):
+    """Searches and fits candidates; returns `_Found`."""
+    if weights is None and not read_out.refine:
+        return _find_visible(tables, read_out, frame, winner)
+    size = MAX_VISIBLE if route == "many" else None
+    compiled, estimator = read_out.compiled, read_out.estimator
+    fixed = tf.stop_gradient(frame.landmarks)
+    seen = tf.ones_like(fixed[..., 0]) if weights is None else weights
+    # Landmarks that determine no pose are fitted as if one were visible; nobody reads it.
+    first = tf.one_hot(0, tables.num_joints, dtype=seen.dtype)
+    fitted = tf.where(frame.usable[:, tf.newaxis], seen, first)
+    usable = frame.usable[:, tf.newaxis] & tf.reduce_any(seen > 0, -1, keepdims=True)
+
+    def search(number):
+        if weights is None:
+            found = visible_search.shortlist(fixed, tables, number, estimator, compiled)
+        elif route == "few":
+            found = few_missing.shortlist(fixed, fitted, tables, number, estimator)
+        else:
+            found = weighted_search.shortlist(
+                fixed, fitted, tables, number, estimator, compiled, size
+            )
+        return tf.where(usable, found, tables.heaviest)
+
+    def fit(indices):
+        solved = weighted_fit.fit(fixed, fitted, tables, indices, compiled, size)
+        return solved, weighted_fit.variance(solved, tables, compiled)
+
+    ensemble = None
+    if read_out.uses_all_candidates:
+        indices = search(NUM_MEAN)
+        ensemble = candidates.chosen(frame.landmarks, tables, *fit(indices), estimator)
+    if winner is not None:
+        near_indices = winner[:, tf.newaxis]
+    elif ensemble is not None:
+        order = k_lowest.find(ensemble.costs, best_pose.NUM_NEAR, compiled)
+        near_indices = tf.gather(indices, order, batch_dims=1)
+    else:
+        near_indices = search(best_pose.NUM_NEAR)
+    solved, variance = fit(near_indices)
+    near = candidates.chosen(fixed, tables, solved, variance, estimator)
+    place = tf.argmin(near.costs, -1, output_type=tf.int32)[:, tf.newaxis]
+    poses = weighted_fit.lift_pose(frame.landmarks, solved, tables)
+    best = component.PPCAPose(*(tf.gather(part, place, batch_dims=1) for part in poses))
+    winner = tf.gather(near_indices, place, batch_dims=1)[:, 0]
+    return _Found(ensemble, near, None, best, winner)
+
+
+def _find_visible(tables, read_out, frame, winner):
+    """Returns `_Found` where all landmarks are visible."""
+    compiled, estimator = read_out.compiled, read_out.estimator
+    fixed = tf.stop_gradient(frame.landmarks)
+    ensemble = None
+    if read_out.uses_all_candidates:
+        ensemble = candidates.all_visible(frame.landmarks, tables, estimator)
+    if winner is not None:
+        indices = winner[:, tf.newaxis]
+    elif ensemble is not None:
+        costs = tf.stop_gradient(ensemble.costs)
+        indices = k_lowest.find(costs, best_pose.NUM_NEAR, compiled)
+    else:
+        indices = visible_search.shortlist(fixed, tables, best_pose.NUM_NEAR, estimator, compiled)
+    indices = tf.where(frame.usable[:, tf.newaxis], indices, tables.heaviest)
+    points = visible_forms.coordinates(frame.landmarks, tables)
+    best = best_pose.best_pose(points, tables, tf.transpose(indices), estimator, compiled)
+    pose = tf.transpose(tf.reshape(best.pose, [-1, 3, best.pose.shape[1] // 3]), [0, 2, 1])
+    if tables.free_scale:
+        pose = tf.pad(pose, [[0, 0], [1, 0], [0, 0]])
+    poses = component.PPCAPose(
+        pose[:, tf.newaxis],
+        tf.zeros_like(pose)[:, tf.newaxis],
+        best.inverse_scale[:, tf.newaxis],
+        tf.zeros_like(best.energy)[:, tf.newaxis],
+        best.energy[:, tf.newaxis],
+    )
+    return _Found(ensemble, None, best.stddev, poses, best.index)
+
+
+def _where_usable(usable, poses, others):
+    """Returns `poses`, `[B, ...]`, or else `others`, `[B, 1, ...]`, as `[B, 1, ...]`."""
+    return component.PPCAPose(
+        *(
+            tf.where(tf.reshape(usable, [-1] + [1] * (len(other.shape) - 1)), pose[:, None], other)
+            for pose, other in zip(poses, others, strict=True)
+        )
+    )
+
+
+def _project(poses, probability, frame, weights, free_scale):
+    """Returns the mean of the candidates' projections, pixels, less the centre."""
+    flat = poses.joints_3d[..., :2]
+    mean = component.mean_weights(weights, free_scale)
+    flat -= tf.einsum("bl,bnlc->bnc", mean, flat)[:, :, tf.newaxis]
+    scale = tf.where(frame.usable, frame.unit, 0)[:, tf.newaxis] / poses.inverse_scale
+    return posterior.expectation(scale[..., tf.newaxis, tf.newaxis] * flat, probability)

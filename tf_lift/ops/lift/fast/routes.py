@@ -1,0 +1,218 @@
+"""Which way each pose is lifted: the one place that chooses.
+
+| route | poses | shortlist |
+|---|---|---|
+| "visible" | all landmarks visible, or nothing to lift | `visible_search` |
+| "few" | weights 0 or 1, at most `few_missing.MAX_MISSING` missing; compiled only | `few_missing` |
+| "many" | weights 0 or 1, at most `MAX_VISIBLE` visible | `weighted_search`, compact |
+| "any" | all others: real-valued weights, landmark noise | `weighted_search` |
+
+Poses are sorted by route inside the graph, and each route takes some of its poses at a time:
+the cost of one pose does not depend on the others of its batch.
+"""
+
+import functools
+
+import tensorflow as tf
+
+from tf_lift.ops import chunks
+from tf_lift.ops.lift import inputs, outputs
+from tf_lift.ops.lift.fast import directions, few_missing
+from tf_lift.ops.lift.fast.batch_lift import MAX_VISIBLE, lift_batch
+
+__all__ = ["lift_rows"]
+
+# Batches of a known size up to this take one route for all of their poses, without sorting:
+# a graph without loops and branches, which converts to other runtimes.
+_MAX_STRAIGHT = 64
+
+# Poses that a route takes at a time: enough to keep two cores busy, few enough that a single
+# one does not cost a large batch much.
+_SIZES = {"few": 256, "many": 64, "any": 64}
+
+# The same in the backward pass, which fits one candidate of each pose.
+_BACKWARD_SIZE = 512
+
+# Elements of one intermediate tensor where all candidates of each pose are used, 8 MB.
+_MAX_ELEMENTS = 1 << 21
+
+
+def lift_rows(tables, read_out, batch):
+    """Lifts a batch, each pose by its route.
+
+    Args:
+        tables: `LiftTables`.
+        read_out: `ReadOut`.
+        batch: Dict of the arguments that there are, see `batch_lift.lift_batch`.
+
+    Returns:
+        Dict of results as that of `lift.lift`.
+    """
+    forward, backward = _directions(tables, read_out)
+    if not read_out.compiled and (not _is_weighted(batch) or _is_straight(batch)):
+        if not read_out.uses_all_candidates or _is_straight(batch):
+            result = forward(batch)
+            result.pop("winner")
+            return result
+    structure = outputs.signature(tables.num_joints, tables.dtype, read_out.num_hypotheses)
+    return directions.lift_with_gradient(forward, backward, structure, batch)
+
+
+@functools.lru_cache(maxsize=64)
+def _directions(tables, read_out):
+    """Returns both directions of the lift, as programs of their own where XLA compiles."""
+    both = [functools.partial(part, tables, read_out) for part in (_forward, _backward)]
+    if read_out.compiled:
+        both = [tf.function(part, jit_compile=True, autograph=False) for part in both]
+    return both
+
+
+def _is_weighted(batch):
+    return "weights" in batch or "noise" in batch
+
+
+def _is_straight(batch):
+    size = batch["landmarks"].shape[0]
+    return size is not None and size <= _MAX_STRAIGHT
+
+
+def _forward(tables, read_out, batch):
+    """Lifts all poses of a batch; returns the results and `winner`."""
+    lift = functools.partial(lift_batch, tables, read_out)
+    results = outputs.signature(tables.num_joints, tables.dtype, read_out.num_hypotheses)
+    results["winner"] = tf.TensorSpec([None], tf.int32)
+
+    def in_turns(route):
+        def apply(part):
+            return lift(route, part)
+
+        return chunks.map_chunks(apply, batch, results, _size(tables, read_out, route))
+
+    if not _is_weighted(batch):
+        return in_turns("visible") if read_out.uses_all_candidates else lift("visible", batch)
+    if _is_straight(batch) and not read_out.uses_all_candidates:
+        return lift("any", batch)
+    if "noise" in batch:
+        return in_turns("any")
+    return _lift_sorted(tables, read_out, batch, results)
+
+
+def _size(tables, read_out, route):
+    """Returns how many poses a route takes at a time."""
+    if not read_out.uses_all_candidates:
+        return _SIZES[route]
+    if route == "visible":
+        return max(1, _MAX_ELEMENTS // (3 * tables.num_joints * tables.num_candidates))
+    return 16
+
+
+def _lift_sorted(tables, read_out, batch, specs):
+    """Lifts the poses of each route by themselves."""
+    total = tf.shape(batch["landmarks"])[0]
+    routes = ["few", "many", "any"] if read_out.compiled else ["many", "any"]
+    batch, kinds = _choose(tables, read_out, batch, routes)
+    # One more row takes the results of places that no pose has.
+    results = [
+        tf.zeros(tf.concat([[total + 1], spec.shape[1:]], 0), spec.dtype)
+        for spec in tf.nest.flatten(specs)
+    ]
+
+    def lift_visible():
+        lift = functools.partial(lift_batch, tables, read_out, "visible")
+        if read_out.uses_all_candidates:
+            found = chunks.map_chunks(lift, batch, specs, _size(tables, read_out, "visible"))
+        else:
+            found = lift(batch)
+        paddings = [[[0, 1]] + [[0, 0]] * (spec.shape.rank - 1) for spec in tf.nest.flatten(specs)]
+        return [
+            tf.pad(part, padding)
+            for part, padding in zip(tf.nest.flatten(found), paddings, strict=True)
+        ]
+
+    is_visible = kinds == 0
+    results = tf.cond(tf.reduce_any(is_visible), lift_visible, lambda: results)
+    order = tf.argsort(kinds, stable=True)
+    start = tf.reduce_sum(tf.cast(is_visible, tf.int32))
+    for kind, route in enumerate(routes, 1):
+        count = tf.reduce_sum(tf.cast(kinds == kind, tf.int32))
+        lift = functools.partial(lift_batch, tables, read_out, route)
+        size = min(_size(tables, read_out, route), kinds.shape[0] or _MAX_STRAIGHT)
+        results = _lift_some(lift, batch, order, start, count, size, results)
+        start += count
+    return tf.nest.pack_sequence_as(specs, [part[:total] for part in results])
+
+
+def _choose(tables, read_out, batch, routes):
+    """Returns the batch, and `[B]`, 0 for the route "visible" or 1 and more for others.
+
+    Poses that are not valid or determine nothing go with the visible ones: their landmarks
+    become NaN or all the same, so that they have there the result that is due to them.
+    """
+    landmarks, weights, valid = inputs.without_invalid(batch)
+    frame = inputs.find_frame(landmarks, weights, batch.get("scale"))
+    is_binary = tf.reduce_all((weights == 0) | (weights == 1), -1)
+    count = tf.reduce_sum(tf.cast(weights > 0, tf.int32), -1)
+    nothing = ~(valid & frame.usable)
+    is_visible = (is_binary & (count == tables.num_joints)) | nothing
+    kinds = tf.fill(tf.shape(count), len(routes))
+    kinds = tf.where(is_binary & (count <= MAX_VISIBLE), len(routes) - 1, kinds)
+    if "few" in routes:
+        few = count >= tables.num_joints - few_missing.MAX_MISSING
+        kinds = tf.where(is_binary & few, 1, kinds)
+    kinds = tf.where(is_visible, 0, kinds)
+    stand_in = tf.where(valid[:, tf.newaxis, tf.newaxis], frame.centre, float("nan"))
+    landmarks = tf.where(nothing[:, tf.newaxis, tf.newaxis], stand_in, batch["landmarks"])
+    return batch | {"landmarks": landmarks}, kinds
+
+
+def _lift_some(lift, batch, order, start, count, size, results):
+    """Lifts `count` poses from `start` of an order, `size` at a time, into results `[B + 1, ...]`."""
+    total = tf.shape(order)[0]
+    padded = tf.pad(order, [[0, size]])
+    places = tf.range(size)
+
+    def step(index, results):
+        rows = tf.slice(padded, [start + index], [size])
+        is_used = places + index < count
+        part = {name: tf.gather(values, rows) for name, values in batch.items()}
+        found = tf.nest.flatten(lift(part))
+        rows = tf.where(is_used, rows, total)[:, tf.newaxis]
+        results = [
+            tf.tensor_scatter_nd_update(result, rows, part)
+            for result, part in zip(results, found, strict=True)
+        ]
+        return index + size, results
+
+    shapes = [tf.TensorShape([None, *result.shape[1:]]) for result in results]
+    return tf.while_loop(
+        lambda index, _: index < count,
+        step,
+        [tf.constant(0), results],
+        shape_invariants=[tf.TensorShape([]), shapes],
+    )[1]
+
+
+def _backward(tables, read_out, batch, winner, upstream):
+    """Returns the gradients of a batch whose winners are known."""
+    route = "any" if _is_weighted(batch) else "visible"
+
+    def gradients(part):
+        part_of_batch, part_winner, part_upstream = tf.nest.pack_sequence_as(
+            structure, list(part.values())
+        )
+        with tf.GradientTape() as tape:
+            tape.watch(part_of_batch)
+            result = lift_batch(tables, read_out, route, part_of_batch, part_winner)
+            result = directions.differentiable(result)
+        return tape.gradient(result, part_of_batch, part_upstream, unconnected_gradients="zero")
+
+    structure = batch, winner, upstream
+    flat = {f"{index:03}": part for index, part in enumerate(tf.nest.flatten(structure))}
+    if not read_out.uses_all_candidates and route == "visible":
+        return gradients(flat)
+    size = _size(tables, read_out, route) if read_out.uses_all_candidates else _BACKWARD_SIZE
+    specs = {
+        name: tf.TensorSpec([None, *values.shape[1:]], values.dtype)
+        for name, values in batch.items()
+    }
+    return chunks.map_chunks(gradients, flat, specs, size)

@@ -1,0 +1,297 @@
+"""The exact fit of chosen candidates to landmarks with weights, or with some of them missing.
+
+`component.fit` in the space of landmarks: one system of horizontal and one of vertical
+coordinates per candidate, whatever the number of bases.
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tf_lift.ops.lift import component
+from tf_lift.ops.lift.fast import elimination
+from tf_lift.ops.lift.fast.observed import Observed, observe
+from tf_lift.ops.lift.scale_estimation import most_likely_inverse_scale
+
+__all__ = ["WeightedFit", "fit", "lift_pose"]
+
+
+class WeightedFit(NamedTuple):
+    """Solved systems of N candidates of each pose; lanes are poses times candidates.
+
+    With landmarks y of the places, h horizontal and v vertical, and K the inverse of their
+    covariance: `K_hh = inverse_h`, `K_hv = -inverse_h transfer'`.
+
+    Attributes:
+        observed: `Observed`, repeated for every candidate.
+        inverse_v: `[s, s, B N]`; inverse covariance of the vertical coordinates.
+        inverse_h: `[s, s, B N]`; of the horizontal ones given the vertical ones.
+        transfer: `[s, s, B N]`; `inverse_v` times the covariance of both.
+        mean: `[2, s, B N]`; the projected mean pose, scaled and centred.
+        view: `[3, 3, B N]`; from the world to the camera frame.
+        kinds: `[B N]`; the components.
+        normaliser: `[B, N]`; log-determinant of the covariance of the visible landmarks less
+            twice the log of the mixture weight.
+        noise_variance: `[B, N]`, mm^2.
+    """
+
+    observed: Observed
+    inverse_v: tf.Tensor
+    inverse_h: tf.Tensor
+    transfer: tf.Tensor
+    mean: tf.Tensor
+    view: tf.Tensor
+    kinds: tf.Tensor
+    normaliser: tf.Tensor
+    noise_variance: tf.Tensor
+
+    @property
+    def dimensions(self):
+        """`[B, N]`; number of free coordinates of the landmarks."""
+        return tf.reshape(self.observed.dimensions, tf.shape(self.noise_variance))
+
+
+def fit(landmarks, weights, tables, indices, compiled, size=None):
+    """Solves the systems of chosen candidates for any landmarks with these weights.
+
+    Args:
+        landmarks: `[B, L, 2]`, in the unit of the search, finite.
+        weights: `[B, L]`, >= 0.
+        tables: `LiftTables`.
+        indices: `[B, N]`.
+        compiled: Whether XLA compiles it.
+        size: Most landmarks of a pose that may be visible, `None` for all.
+
+    Returns:
+        A `WeightedFit`.
+
+    References:
+        docs/method.md, M14.
+    """
+    landmarks, weights = tf.stop_gradient(landmarks), tf.stop_gradient(weights)
+    observed = observe(landmarks, weights, tables.free_scale, size).repeat(indices.shape[1])
+    flat = tf.reshape(indices, [-1])
+    kinds = flat // tables.per_component
+    view = tf.transpose(tf.gather(tables.components.view, flat), [1, 2, 0])
+    noise = tf.gather(tables.noise_stddev, flat) ** 2
+    covariance, mean = _of_camera(observed, tables, kinds, view)
+    identity = tf.eye(observed.root.shape[0], dtype=noise.dtype)[..., tf.newaxis]
+    vertical = _centred(covariance[1, 1], observed) + noise * identity
+    inverse_v, log_v = elimination.invert(vertical, compiled)
+    both = _centred(covariance[1, 0], observed)
+    transfer = elimination.multiply(inverse_v, both, compiled)
+    horizontal = _centred(covariance[0, 0], observed) + noise * identity
+    horizontal -= elimination.multiply(both, transfer, compiled)
+    inverse_h, log_h = elimination.invert(horizontal, compiled)
+    normaliser = log_v + log_h - observed.unused * tf.math.log(noise)
+    normaliser += tf.gather(tables.mixture_cost, flat)
+    return WeightedFit(
+        observed,
+        inverse_v,
+        inverse_h,
+        transfer,
+        observed.centre(mean),
+        view,
+        kinds,
+        tf.reshape(normaliser, tf.shape(indices)),
+        tf.reshape(noise, tf.shape(indices)),
+    )
+
+
+def _of_camera(observed, tables, kinds, view):
+    """Returns covariances and means of the candidates' landmarks at the places.
+
+    Returns:
+        Dict of pairs of image axes, `[s, s, N]`, and `[2, s, N]`.
+    """
+    num_joints = tables.components.mean.shape[1]
+    covariance = tables.components.covariance
+    mean = tf.gather(tables.components.mean, kinds, axis=-1)
+    if observed.joints is None:
+        covariance = tf.gather(covariance, kinds, axis=-1)
+    else:
+        num_kinds = covariance.shape[-1]
+        places = observed.joints[:, tf.newaxis] * num_joints + observed.joints
+        table = tf.reshape(tf.transpose(covariance, [0, 2, 1, 3, 4]), [3, 3, -1])
+        covariance = tf.transpose(
+            tf.gather(table, places * num_kinds + kinds, axis=2), [0, 2, 1, 3, 4]
+        )
+        index = observed.joints * num_kinds + kinds
+        mean = tf.gather(tf.reshape(tables.components.mean, [3, -1]), index, axis=1)
+    turned = {}
+    for first, second in ((0, 0), (1, 0), (1, 1)):
+        turned[first, second] = tf.add_n(
+            [
+                view[first, p] * view[second, q] * covariance[p, :, q]
+                for p in range(3)
+                for q in range(3)
+            ]
+        )
+    mean = tf.stack([tf.add_n([view[a, p] * mean[p] for p in range(3)]) for a in range(2)])
+    return turned, mean
+
+
+def _centred(block, observed):
+    """Returns a covariance `[s, s, N]` of coordinates that are scaled and centred."""
+    left = tf.reduce_sum(block * observed.mean, 1)
+    right = tf.reduce_sum(block * observed.mean[:, tf.newaxis], 0)
+    both = tf.reduce_sum(observed.mean * left, 0)
+    block = block - left[:, tf.newaxis] - right + both
+    return observed.root[:, tf.newaxis] * observed.root * block
+
+
+def _explain(solved, residuals, tables):
+    """Returns latents `[B N, K J]` of residuals `[2, s, B N]`, and what they add to a pose.
+
+    Latents of other components are zero. What they add are joints `[3, L, B N]`, mm, camera
+    frame.
+    """
+    horizontal, vertical = tf.unstack(residuals)
+    transposed = tf.transpose(solved.transfer, [1, 0, 2])
+    dual_h = _apply(solved.inverse_h, horizontal - _apply(transposed, vertical))
+    dual_v = _apply(solved.inverse_v, vertical) - _apply(solved.transfer, dual_h)
+    duals = solved.observed.spread(tf.stack([dual_h, dual_v]))
+    num_joints = tables.components.mean.shape[1]
+    if solved.observed.joints is not None:
+        places = tf.one_hot(solved.observed.joints, num_joints, axis=0, dtype=duals.dtype)
+        duals = tf.reduce_sum(places * duals[:, tf.newaxis], 2)
+    world = [solved.view[0, p] * duals[0] + solved.view[1, p] * duals[1] for p in range(3)]
+    world = tf.reshape(tf.transpose(tf.stack(world), [2, 0, 1]), [-1, 3 * num_joints])
+    num_kinds = tables.components.mean.shape[-1]
+    latents = tf.reshape(
+        tf.matmul(world, tables.components.loadings), [tf.shape(world)[0], num_kinds, -1]
+    )
+    latents *= tf.one_hot(solved.kinds, num_kinds, dtype=latents.dtype)[..., tf.newaxis]
+    latents = tf.reshape(latents, [-1, tables.components.loadings.shape[1]])
+    added = tf.matmul(latents, tables.components.loadings, transpose_b=True)
+    added = tf.transpose(tf.reshape(added, [-1, 3, num_joints]), [1, 2, 0])
+    return latents, _turn(solved.view, added)
+
+
+def _apply(matrix, vector):
+    return tf.reduce_sum(matrix * vector, 1)
+
+
+def _turn(view, poses):
+    """Returns poses `[3, L, N]` of the world in the camera frame."""
+    return tf.stack([tf.add_n([view[a, p] * poses[p] for p in range(3)]) for a in range(3)])
+
+
+def lift_pose(landmarks, solved, tables):
+    """Fits the poses of candidates to landmarks, differentiable by the landmarks.
+
+    Energies are sums of squared residuals and latents at the fitted latents, where they have
+    their minimum: rounding of the latents changes them by its square only.
+
+    Args:
+        landmarks: `[B, L, 2]`, as `fit` takes them.
+        solved: `WeightedFit`.
+        tables: `LiftTables`.
+
+    Returns:
+        A `component.PPCAPose` of `[B, N, ...]`.
+
+    References:
+        docs/method.md, M8 to M11 and M14.
+    """
+    observed = solved.observed
+    number = solved.noise_variance.shape[1]
+    values = tf.repeat(tf.transpose(landmarks, [2, 1, 0]), number, axis=-1)
+    if observed.joints is not None:
+        places = tf.one_hot(
+            observed.joints, tables.components.mean.shape[1], axis=0, dtype=values.dtype
+        )
+        values = tf.reduce_sum(places * values[:, :, tf.newaxis], 1)
+    values = observed.centre(values)
+    noise = tf.reshape(solved.noise_variance, [-1])
+
+    def seen(added):
+        """Returns what joints `[3, L, N]` add to the landmarks of the places."""
+        flat = added[:2]
+        if observed.joints is not None:
+            flat = tf.reduce_sum(places * flat[:, :, tf.newaxis], 1)
+        return observed.centre(flat)
+
+    latents_p, added_p = _explain(solved, solved.mean, tables)
+    rest_p = solved.mean - seen(added_p)
+    if tables.free_scale:
+        latents_y, added_y = _explain(solved, values, tables)
+        rest_y = values - seen(added_y)
+
+        def form(left, right, left_latents, right_latents):
+            return tf.reduce_sum(left * right, [0, 1]) + noise * tf.reduce_sum(
+                left_latents * right_latents, -1
+            )
+
+        square = form(rest_y, rest_y, latents_y, latents_y)
+        product = form(rest_y, rest_p, latents_y, latents_p)
+        inverse_scale = most_likely_inverse_scale(square, product, noise, observed.dimensions)
+        variance = tf.math.divide_no_nan(
+            tf.ones_like(square), square / noise + observed.dimensions / inverse_scale**2
+        )
+        determined = tf.cast(square > 0, square.dtype)
+        residuals = determined * (inverse_scale * rest_y - rest_p)
+        latents = determined[:, tf.newaxis] * (inverse_scale[:, tf.newaxis] * latents_y - latents_p)
+        added = determined * (inverse_scale * added_y - added_p)
+    else:
+        latents, added = _explain(solved, values - solved.mean, tables)
+        residuals = values - solved.mean - seen(added)
+        inverse_scale, variance, added_y = tf.ones_like(noise), 0 * noise, tf.zeros_like(added)
+    energy = tf.reduce_sum(residuals**2, [0, 1]) + noise * tf.reduce_sum(latents**2, -1)
+    mean = _turn(solved.view, tf.gather(tables.components.mean, solved.kinds, axis=-1))
+
+    def of_poses(poses):
+        return tf.reshape(
+            tf.transpose(poses, [2, 1, 0]), [-1, number, tables.components.mean.shape[1], 3]
+        )
+
+    def of_candidates(numbers):
+        return tf.reshape(numbers, [-1, number])
+
+    return component.PPCAPose(
+        of_poses(mean + added),
+        of_poses(added_y),
+        of_candidates(inverse_scale),
+        of_candidates(variance),
+        of_candidates(energy),
+    )
+
+
+def variance(solved, tables, compiled):
+    """Returns the posterior variance of each joint relative to joint 0, `[B, N, L]`.
+
+    See `component.PPCAFit`: summed over the three axes, the noise of the prior included.
+    """
+    observed = solved.observed
+    num_joints = tables.components.mean.shape[1]
+    covariance = tables.components.covariance
+    rooted = covariance - covariance[:, :1]
+    whole = rooted - rooted[:, :, :, :1]
+    prior = tf.add_n(
+        [tf.linalg.diag_part(tf.transpose(whole[p, :, p], [2, 0, 1])) for p in range(3)]
+    )
+    prior = tf.transpose(tf.gather(prior, solved.kinds))
+    # [3, s, 3 L, N]: axis and place of a landmark, axis and joint of the pose.
+    rooted = tf.transpose(rooted, [2, 3, 0, 1, 4])
+    rooted = tf.reshape(rooted, [3, num_joints, 3 * num_joints, -1])
+    if observed.joints is None:
+        rooted = tf.gather(rooted, solved.kinds, axis=-1)
+    else:
+        places = tf.one_hot(observed.joints, num_joints, axis=0, dtype=rooted.dtype)
+        rooted = tf.gather(rooted, solved.kinds, axis=-1)
+        rooted = tf.stack(
+            [elimination.multiply(places, part, compiled) for part in tf.unstack(rooted)]
+        )
+    crossed = []
+    for axis in range(2):
+        turned = tf.add_n([solved.view[axis, q] * rooted[q] for q in range(3)])
+        mean = tf.reduce_sum(observed.mean[:, tf.newaxis] * turned, 0)
+        crossed.append(observed.root[:, tf.newaxis] * (turned - mean))
+    left = crossed[0] - elimination.multiply(solved.transfer, crossed[1], compiled)
+    known = left * elimination.multiply(solved.inverse_h, left, compiled)
+    known += crossed[1] * elimination.multiply(solved.inverse_v, crossed[1], compiled)
+    known = tf.reduce_sum(known, 0)
+    known = tf.reduce_sum(tf.reshape(known, [3, num_joints, -1]), 0)
+    noise = 3 * tf.reshape(solved.noise_variance, [-1])
+    variances = tf.maximum(prior - known, 0) + noise
+    return tf.reshape(tf.transpose(variances), [-1, solved.noise_variance.shape[1], num_joints])
