@@ -5,6 +5,7 @@ import pytest
 import threadpoolctl
 
 from tf_lift import PosePrior
+from tf_lift.prior import select
 from tf_lift.prior.gaussian import alignment, blas
 from tf_lift.prior.learning import clustering, statistics
 
@@ -77,3 +78,16 @@ def test_learning_and_sampling_use_one_thread(tiny_prior, monkeypatch):
         ("tensordot", "distance_harmonics", "of", "eigh", "_nearest"), {1}
     )
     assert num_threads() == {2}
+
+
+def test_choosing_a_size_uses_one_thread(tiny_prior):
+    counts = set()
+
+    def errors(prior, poses):
+        counts.update(num_threads())
+        return np.ones(len(poses))
+
+    poses = tiny_prior.sample(40, seed=0)
+    sizes = {"mixture_sizes": [1], "num_bases": [2]}
+    select(poses, np.arange(40) // 20, lifting_errors=errors, **sizes)
+    assert counts == {1}
