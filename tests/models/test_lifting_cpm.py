@@ -267,3 +267,14 @@ def test_keras_file_loads_in_a_process_that_only_imports_tf_lift(nano, images, t
         assert set(loaded.files) == set(outputs)
         for key in loaded.files:
             np.testing.assert_allclose(loaded[key], outputs[key], rtol=1e-4, atol=1e-3)
+
+
+def test_lift_takes_one_candidate_unless_told_otherwise(tiny_prior):
+    def options(**lifting):
+        model = models.build_lifting_cpm(NANO, tiny_prior, **lifting)
+        return model.get_layer("lift").options
+
+    assert options() == tf_lift.LiftOptions("map", pitches=NANO.pitches)
+    assert options(estimator="mean", height=1700).estimator == "mean"
+    whole = tf_lift.LiftOptions("min_energy", num_rotations=4)
+    assert options(options=whole) == whole

@@ -50,7 +50,7 @@ class LiftOptions:
 
     References:
         Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, P2.
-        docs/method.md, sections 2, 8 and 10.
+        docs/method.md, sections 2 and 10.
 
     >>> LiftOptions(bone_lengths=np.array([450.0, 430.0])).bone_lengths
     (450.0, 430.0)
