@@ -47,7 +47,8 @@ def main(arguments: list[str]) -> dict:
     data = protocol.load(path)
     digest = hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()[:16]
 
-    splits, runs = [], []
+    splits: list[dict] = []
+    runs: list[dict] = []
     for number in options.splits:
         training, test = protocol.split(data, number, options.test_poses, options.seed)
         splits.append(_describe(number, protocol.SPLITS[number], training, test))

@@ -93,7 +93,11 @@ def tiled_poses(poses, num_poses: int, seed: int = 0):
 
 def _learn(options, poses_path, output):
     """Runs the command line and returns its time and memory."""
-    command = [sys.executable, "-c", "import sys; from tf_lift_command import main; sys.exit(main())"]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from tf_lift_command import main; sys.exit(main())",
+    ]
     command += ["fit-prior", str(poses_path), "--output", str(output)]
     for name in ("mixture_size", "num_bases", "max_iterations"):
         command += [f"--{name.replace('_', '-')}", str(getattr(options, name))]

@@ -155,9 +155,9 @@ def compare(results, program) -> dict:
         `as_expected`: joints within 1 mm, the gradient within 1 % and at most 0.1 % other
         candidates.
     """
-    expected = [program.repeated(array) for array in program.results]
+    whole = [program.repeated(array) for array in program.results]
     found, expected = (
-        dict(zip(program.result_names, arrays, strict=True)) for arrays in (results, expected)
+        dict(zip(program.result_names, arrays, strict=True)) for arrays in (results, whole)
     )
     turned = np.abs(found["rotation_angle"] - expected["rotation_angle"])
     same = (found["mixture_index"] == expected["mixture_index"]) & (turned < 1e-3)

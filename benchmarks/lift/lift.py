@@ -19,12 +19,15 @@ def main(arguments: list[str]) -> dict:
         The results: the content of `results` in the JSON file.
     """
     options = _parse(arguments)
-    # These import TensorFlow; the command line is checked before.
+    # The command line is checked before TensorFlow is imported.
+    import tensorflow as tf
     from rich.console import Console
 
     from benchmarks.lift import devices, report
     from benchmarks.lift.targets import targets
 
+    # Functions of the same code are traced for each prior and kind of mask, without a mistake.
+    tf.get_logger().setLevel("ERROR")
     found = devices.find(options.device)
     print(f"device: {found['device']} ({found['description']})", flush=True)
     parts = options.parts
