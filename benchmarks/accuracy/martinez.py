@@ -181,7 +181,7 @@ def _training_loop(network, config):
         [tf.Variable(tf.zeros_like(weight), trainable=False) for weight in weights]
         for _ in range(2)
     ]
-    # Converting the loop alone, not what it calls, saves seconds of tracing.
+    # Converting only the loop, not the functions in it, saves seconds of tracing.
     predict = tf.autograph.experimental.do_not_convert(network)
     decay = np.log(config.final_learning_rate / config.learning_rate) / config.steps
 

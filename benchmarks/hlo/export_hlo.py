@@ -145,7 +145,7 @@ def taken_constants(text: str, given, constants) -> list[int]:
         Indices of the constants that are arguments.
 
     Raises:
-        ValueError: If the arguments are others, or cannot be told apart.
+        ValueError: If the arguments are others, or are ambiguous.
     """
     shapes = roofline.argument_shapes(text)
     expected = [list(array.shape) for array in given]

@@ -31,7 +31,7 @@ def random(rng, batch: int, num_joints: int, max_missing: int = 6, distinct=None
 
 
 def every_number(rng, batch: int, num_joints: int, max_missing: int):
-    """Draws masks of which equally many, but for one, hide 0, 1 ... `max_missing` landmarks.
+    """Draws masks that hide 0 to `max_missing` landmarks, each number (nearly) as often.
 
     Returns:
         `[batch, num_joints]`, bool, in random order.

@@ -61,7 +61,7 @@ def measure(model: tf.keras.Model, batch_size: int, rounds: int, rng) -> dict:
         model: A whole network of `training_networks.build` whose lift is not compiled by
             itself.
         batch_size: Number of images.
-        rounds: Number of calls, of which the median counts.
+        rounds: Number of calls; the figures are their medians.
         rng: Random generator.
 
     Returns:

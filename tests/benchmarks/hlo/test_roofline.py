@@ -32,7 +32,7 @@ def roofline():
 
 def test_cost_counts_what_must_be_moved_and_computed(roofline):
     cost = roofline.cost(PROGRAM)
-    # Arguments, results and the two tables; the constant of one number is none.
+    # Arguments, results and the two tables; a constant of one number does not count.
     assert cost.num_bytes == (24 * 4 + 2) + (8 * 8 + 8 * 4) + (15 * 4 + 2 * 4)
     assert cost.product_operations == 2 * 40 * 3 + 2 * 200
     # Two products and a comparison of 40 numbers, a sum, and the one addition of the sum.
