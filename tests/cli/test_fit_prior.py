@@ -80,7 +80,7 @@ def test_short_time_is_told(write_poses, fit, quick, capsys):
 
     assert fit(path, "--mixture-size", "auto", "--num-bases", "3", "--time-limit", "0") == 0
 
-    assert "enough for 1 parts alone; --time-limit gives more" in capsys.readouterr().out
+    assert "enough for 1 parts only; raise --time-limit for more" in capsys.readouterr().out
 
 
 def test_clips_stand_in_for_subjects_with_a_note(write_poses, fit, quick, capsys):

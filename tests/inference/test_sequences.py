@@ -115,7 +115,7 @@ def test_given_scale(prior_path, landmarks, tmp_path):
         (["--skeleton", "openpose18"], r"`landmarks` must have shape \[N, 18, 2\]"),
         (["--skeleton", "mpii"], "`skeleton` must be one of"),
         (["--skeleton", "coco17", "--batch-size", "0"], "`batch_size` must be at least 1"),
-        (["--skeleton", "coco17", "--min-score", "5"], "none of which has them"),
+        (["--skeleton", "coco17", "--min-score", "5"], "none with enough joints"),
         (["--skeleton", "coco17", "-o", "poses.txt"], "`output` must end in .json or .npz"),
         (["--skeleton", "coco17", "--figure", "a.pdf"], "`figure` must end in .png"),
         (["--skeleton", "coco17", "--image", "none.png"], "which does not exist"),

@@ -98,10 +98,14 @@ def train(
     }
     changes = {key: value for key, value in options.items() if value is not None}
     folder = run_folder(runs, name, preset, resume)
-    chosen = settings(folder / "config.json" if resume else config, changes)
+    run_config = settings(folder / "config.json" if resume else config, changes)
     console = Console()
     summary = train_and_evaluate(
-        chosen, folder, resume=resume, verbose=1, say=lambda line: console.print(line, style="dim")
+        run_config,
+        folder,
+        resume=resume,
+        verbose=1,
+        say=lambda line: console.print(line, style="dim"),
     )
     console.print(report.results_table(summary))
     console.print(f"{summary['seconds']:.0f} s; wrote {folder}", highlight=False)

@@ -84,7 +84,7 @@ def settle(console, sizes: dict, data, *, checkpoint, select_by: str, **argument
     candidates |= {name: CANDIDATES[name] for name in automatic}
     if "num_bases" in automatic:
         candidates["num_bases"] = _possible_bases(data)
-    chosen = report.select_with_progress(
+    found = report.select_with_progress(
         console,
         data.poses,
         subjects,
@@ -96,12 +96,12 @@ def settle(console, sizes: dict, data, *, checkpoint, select_by: str, **argument
         skeleton=data.skeleton,
         **arguments,
     )
-    console.print(report.selection_table(chosen, what, select_by))
-    if not chosen.complete:
+    console.print(report.selection_table(found, what, select_by))
+    if not found.complete:
         console.print(
-            f"The time was enough for {chosen.num_folds} parts alone; --time-limit gives more."
+            f"The time was enough for {found.num_folds} parts only; raise --time-limit for more."
         )
-    return {name: getattr(chosen.best, name) for name in sizes}
+    return {name: getattr(found.best, name) for name in sizes}
 
 
 def _labels(console, data):

@@ -39,7 +39,7 @@ def load_network(
 
     Args:
         path: A frozen GraphDef `*.pb`, a SavedModel's folder (or the folder of its numbered
-            versions, of which the newest is taken), or a `.keras` or `.h5` file.
+            versions; the newest is taken), or a `.keras` or `.h5` file.
         input_name: Name of the image's input: of a tensor in a frozen graph, of an argument
             of the signature, of a Keras input. `None`: the one with 3 channels.
         output_name: Name of the only output to compute. `None`: all outputs.

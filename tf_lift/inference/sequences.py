@@ -87,7 +87,7 @@ def lift_file(
     if not len(done):
         raise ValueError(
             f"`path` must hold a pose with at least {poses.MIN_JOINTS} joints of the prior. "
-            f"Received: {path} with {count} poses, none of which has them"
+            f"Received: {path} with {count} poses, none with enough joints"
         )
     if output.suffix.lower() == ".json":
         poses.write_json(result.to_dict(), output)

@@ -33,7 +33,7 @@ class BeliefMapsToLandmarks(tf.keras.layers.Layer):
         holds a NaN.
 
     Raises:
-        ValueError: If an argument is out of range or `belief_maps` has no channel beside
+        ValueError: If an argument is out of range or `belief_maps` has no channel besides
             the background.
 
     References:

@@ -78,7 +78,8 @@ def build_lifting_cpm(
             )
     else:
         stride = towers.check_backbone(backbone, image_size)
-    # Its landmarks are too noisy for the larger one to tell more, whose tables are tenfold.
+    # The network's landmarks are too noisy to gain from the larger prior, whose tables are ten
+    # times as large.
     prior = PosePrior.load("cmu") if prior is None else prior
     num_maps = prior.num_joints + 1
     map_size = image_size // stride

@@ -62,7 +62,7 @@ class Preset:
         fusion_weights: Initial weight of the network's own maps in the fusion P7,
             one per fused stage, beginning with stage 1; `None` for a stage that is not
             fused. Its length is the number of stages.
-        centre_map: Whether the later stages are told where the person's centre is.
+        centre_map: Whether the later stages get a map of the person's centre.
         batch_norm: Whether batch normalisation stands between convolution and ReLU.
         target_stddev_px: Standard deviation of the target maps, in input pixels.
         map_stddev: Standard deviation of the projected maps, in cells.
