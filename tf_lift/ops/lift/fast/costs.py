@@ -9,21 +9,21 @@ __all__ = ["at", "of_forms", "quick_costs"]
 
 
 def of_forms(forms, observed, tables, estimator, compiled=False):
-    """Returns the costs `[B, M]` of all candidates of a level camera.
+    """Returns the costs `[M, B]` of all candidates of a level camera.
 
     Args:
-        forms: `Forms` of `[B, K, T]`, T angles over half a turn.
+        forms: `Forms` of `[K, T, B]`, T angles over half a turn.
         observed: `Observed`.
         tables: `LiftTables`.
         estimator: See `quick_costs`.
         compiled: Whether XLA compiles it.
     """
+    per_component = [-1, 1, 1]
     constants = _constants(
         forms.log_determinant,
-        tables.components.noise_variance[:, tf.newaxis],
-        tables.components.mixture_cost[:, tf.newaxis],
-        observed.dimensions[:, tf.newaxis, tf.newaxis],
-        observed.unused[:, tf.newaxis, tf.newaxis],
+        tf.reshape(tables.components.noise_variance, per_component),
+        tf.reshape(tables.components.mixture_cost, per_component),
+        observed,
     )
     costs = [
         quick_costs(
@@ -37,17 +37,16 @@ def of_forms(forms, observed, tables, estimator, compiled=False):
         )
         for sign in (1, -1)
     ]
-    return tf.reshape(tf.stack(costs, 2), [-1, tables.num_candidates])
+    return tf.reshape(tf.stack(costs, 1), [tables.num_candidates, -1])
 
 
 def at(forms, indices, observed, tables, estimator, compiled=False):
-    """Returns the costs `[B, N]` of `Forms` of candidates `indices`, each at its own angle."""
+    """Returns the costs `[N, B]` of `Forms` of candidates `indices`, each at its own angle."""
     constants = _constants(
         forms.log_determinant,
         tf.gather(tables.noise_stddev, indices) ** 2,
         tf.gather(tables.mixture_cost, indices),
-        observed.dimensions[:, tf.newaxis],
-        observed.unused[:, tf.newaxis],
+        observed,
     )
     return quick_costs(
         forms.even + forms.odd,
@@ -60,10 +59,10 @@ def at(forms, indices, observed, tables, estimator, compiled=False):
     )
 
 
-def _constants(log_determinant, noise_variance, mixture_cost, dimensions, unused):
+def _constants(log_determinant, noise_variance, mixture_cost, observed):
     # Coordinates that take part with noise alone do not count.
-    normaliser = log_determinant - unused * tf.math.log(noise_variance) + mixture_cost
-    return noise_variance, normaliser, dimensions
+    normaliser = log_determinant - observed.unused * tf.math.log(noise_variance) + mixture_cost
+    return noise_variance, normaliser, observed.dimensions
 
 
 def quick_costs(

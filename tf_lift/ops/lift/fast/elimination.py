@@ -106,6 +106,7 @@ def multiply(left, right, compiled=False):
     array([11.], dtype=float32)
     """
     if compiled or left.shape[1] * right.shape[1] <= _FEW:
-        return tf.reduce_sum(left[:, :, tf.newaxis] * right[:, tf.newaxis], 0)
+        product = tf.reduce_sum(left[:, :, tf.newaxis] * right[:, tf.newaxis], 0)
+        return materialize(product, compiled)
     left, right = tf.transpose(left, [2, 1, 0]), tf.transpose(right, [2, 0, 1])
     return tf.transpose(tf.matmul(left, right), [1, 2, 0])

@@ -16,10 +16,10 @@ class Forms(NamedTuple):
     later. Where tables have no such symmetry, the odd parts are zero.
 
     Attributes:
-        even, odd: `[B, K, T]`; the parts of y'My.
-        mean_even, mean_odd: `[B, K, T]`; the parts of p'My.
-        constant: `[B, K, T]`; p'Mp.
-        log_determinant: `[B, K, T]`; of the covariance of the visible landmarks.
+        even, odd: `[K, T, B]`; the parts of y'My.
+        mean_even, mean_odd: `[K, T, B]`; the parts of p'My.
+        constant: `[K, T, B]`; p'Mp.
+        log_determinant: `[K, T, B]`; of the covariance of the visible landmarks.
     """
 
     even: tf.Tensor
@@ -41,17 +41,19 @@ def interpolate(forms, num_angles):
         num_angles: Number of angles over half a turn, a multiple of T.
 
     Returns:
-        `Forms` of `[B, K, num_angles]`.
+        `Forms` of `[K, num_angles, B]`.
 
     References:
         docs/method.md, M14d.
     """
-    size = forms.even.shape[-1]
+    size = forms.even.shape[-2]
     if size == num_angles:
         return forms
     even, odd = (tf.constant(matrix(size, num_angles, sign), forms.even.dtype) for sign in (1, -1))
     kinds = Forms(even, odd, even, odd, even, even)
-    return Forms(*(_at_all(part, kernel) for part, kernel in zip(forms, kinds, strict=True)))
+    return Forms(
+        *(tf.einsum("ktb,tn->knb", part, kernel) for part, kernel in zip(forms, kinds, strict=True))
+    )
 
 
 def matrix(size, num_angles, sign):
@@ -71,8 +73,3 @@ def matrix(size, num_angles, sign):
     spectrum[:, -1] /= 2
     values = np.fft.irfft(spectrum, 2 * num_angles, axis=1) * (num_angles / size)
     return values[:, :num_angles]
-
-
-def _at_all(part, kernel):
-    flat = tf.matmul(tf.reshape(part, [-1, kernel.shape[0]]), kernel)
-    return tf.reshape(flat, tf.concat([tf.shape(part)[:-1], [kernel.shape[1]]], 0))

@@ -90,7 +90,7 @@ def _forward(tables, read_out, batch):
 
     if not _is_weighted(batch):
         return in_turns("visible") if read_out.uses_all_candidates else lift("visible", batch)
-    if _is_straight(batch) and not read_out.uses_all_candidates:
+    if _is_straight(batch):
         return lift("any", batch)
     if "noise" in batch:
         return in_turns("any")

@@ -7,7 +7,7 @@ from tf_lift.ops.lift.fast import costs as candidate_costs
 from tf_lift.ops.lift.fast import visible_forms
 from tf_lift.ops.lift.fast.xla import k_lowest
 
-__all__ = ["all_costs", "shortlist"]
+__all__ = ["shortlist"]
 
 # Elements of one intermediate tensor, 4 MB of float32: more poses take turns, so that the next
 # step finds in the cache what one step made. Shorter turns pay on one core, but two cores lose
@@ -33,20 +33,15 @@ def shortlist(landmarks, tables, number, estimator, compiled):
     def find(batch):
         parts = _costs_of_parts(batch["landmarks"], tables, estimator, compiled)
         if not compiled:
-            costs = tf.transpose(visible_forms.join(parts, tables))
-            return k_lowest.find(costs, number)
-        return tf.transpose(k_lowest.k_lowest(parts, _indices_of_parts(tables), number))
+            found = k_lowest.find(visible_forms.join(parts, tables), number)
+        else:
+            found = k_lowest.k_lowest(parts, _indices_of_parts(tables), number)
+        return tf.transpose(found)
 
     spec = tf.TensorSpec([None, number], tf.int32)
     largest = max(tables.num_candidates, tables.num_axes * (tables.num_axes + 1))
     size = max(1, _MAX_ELEMENTS // largest)
     return chunks.map_chunks(find, {"landmarks": landmarks}, spec, size)
-
-
-def all_costs(landmarks, tables, estimator, compiled):
-    """Returns the costs `[B, M]` of all candidates; arguments as those of `shortlist`."""
-    parts = _costs_of_parts(landmarks, tables, estimator, compiled)
-    return tf.transpose(visible_forms.join(parts, tables))
 
 
 def _costs_of_parts(landmarks, tables, estimator, compiled):

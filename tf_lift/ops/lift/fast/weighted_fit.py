@@ -11,6 +11,7 @@ import tensorflow as tf
 from tf_lift.ops.lift import component
 from tf_lift.ops.lift.fast import elimination
 from tf_lift.ops.lift.fast.observed import Observed, observe
+from tf_lift.ops.lift.fast.xla.materialize import materialize
 from tf_lift.ops.lift.scale_estimation import most_likely_inverse_scale
 
 __all__ = ["WeightedFit", "fit", "lift_pose"]
@@ -76,11 +77,11 @@ def fit(landmarks, weights, tables, indices, compiled, size=None):
     noise = tf.gather(tables.noise_stddev, flat) ** 2
     covariance, mean = _of_camera(observed, tables, kinds, view)
     identity = tf.eye(observed.root.shape[0], dtype=noise.dtype)[..., tf.newaxis]
-    vertical = _centred(covariance[1, 1], observed) + noise * identity
+    vertical = _centred(covariance[1, 1], observed, compiled) + noise * identity
     inverse_v, log_v = elimination.invert(vertical, compiled)
-    both = _centred(covariance[1, 0], observed)
+    both = materialize(_centred(covariance[1, 0], observed, compiled), compiled)
     transfer = elimination.multiply(inverse_v, both, compiled)
-    horizontal = _centred(covariance[0, 0], observed) + noise * identity
+    horizontal = _centred(covariance[0, 0], observed, compiled) + noise * identity
     horizontal -= elimination.multiply(both, transfer, compiled)
     inverse_h, log_h = elimination.invert(horizontal, compiled)
     normaliser = log_v + log_h - observed.unused * tf.math.log(noise)
@@ -131,11 +132,12 @@ def _of_camera(observed, tables, kinds, view):
     return turned, mean
 
 
-def _centred(block, observed):
+def _centred(block, observed, compiled):
     """Returns a covariance `[s, s, N]` of coordinates that are scaled and centred."""
-    left = tf.reduce_sum(block * observed.mean, 1)
-    right = tf.reduce_sum(block * observed.mean[:, tf.newaxis], 0)
-    both = tf.reduce_sum(observed.mean * left, 0)
+    block = materialize(block, compiled)
+    left = materialize(tf.reduce_sum(block * observed.mean, 1), compiled)
+    right = materialize(tf.reduce_sum(block * observed.mean[:, tf.newaxis], 0), compiled)
+    both = materialize(tf.reduce_sum(observed.mean * left, 0), compiled)
     block = block - left[:, tf.newaxis] - right + both
     return observed.root[:, tf.newaxis] * observed.root * block
 
@@ -285,12 +287,14 @@ def variance(solved, tables, compiled):
     crossed = []
     for axis in range(2):
         turned = tf.add_n([solved.view[axis, q] * rooted[q] for q in range(3)])
-        mean = tf.reduce_sum(observed.mean[:, tf.newaxis] * turned, 0)
-        crossed.append(observed.root[:, tf.newaxis] * (turned - mean))
+        turned = materialize(turned, compiled)
+        mean = materialize(tf.reduce_sum(observed.mean[:, tf.newaxis] * turned, 0), compiled)
+        crossed.append(materialize(observed.root[:, tf.newaxis] * (turned - mean), compiled))
     left = crossed[0] - elimination.multiply(solved.transfer, crossed[1], compiled)
+    left = materialize(left, compiled)
     known = left * elimination.multiply(solved.inverse_h, left, compiled)
     known += crossed[1] * elimination.multiply(solved.inverse_v, crossed[1], compiled)
-    known = tf.reduce_sum(known, 0)
+    known = materialize(tf.reduce_sum(known, 0), compiled)
     known = tf.reduce_sum(tf.reshape(known, [3, num_joints, -1]), 0)
     noise = 3 * tf.reshape(solved.noise_variance, [-1])
     variances = tf.maximum(prior - known, 0) + noise

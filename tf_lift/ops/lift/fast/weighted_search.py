@@ -19,6 +19,7 @@ from tf_lift.ops.lift.fast import elimination, weighted_fit
 from tf_lift.ops.lift.fast.interpolation import Forms, interpolate
 from tf_lift.ops.lift.fast.observed import observe
 from tf_lift.ops.lift.fast.xla import k_lowest
+from tf_lift.ops.lift.fast.xla.materialize import materialize
 
 __all__ = ["shortlist"]
 
@@ -36,13 +37,14 @@ class _Conditional(NamedTuple):
     At an angle with cosine c and sine s they are `c a - s b`, with world axes a and b.
 
     Attributes:
-        aa, ab, bb: `[s, s, B, K]`; covariances of coordinates along the two axes, noise not
+        aa, ab, bb: `[s, s, K, B]`; covariances of coordinates along the two axes, noise not
             included.
-        landmarks: `[s, B, 1]`; the horizontal landmarks.
-        expected_a, expected_b: `[s, B, K]`; what the vertical landmarks let expect.
-        mean_a, mean_b: `[s, B, K]`; the mean pose less what its own vertical ones explain.
-        square, product, constant: `[B, K]`; y'My, p'My and p'Mp of the vertical ones.
-        log_determinant: `[B, K]`; of their covariance.
+        landmarks: `[s, 1, B]`; the horizontal landmarks.
+        expected_a, expected_b: `[s, K, B]`; the parts that the vertical landmarks predict.
+        mean_a, mean_b: `[s, K, B]`; the mean pose less the part that its own vertical
+            coordinates predict.
+        square, product, constant: `[K, B]`; y'My, p'My and p'Mp of the vertical ones.
+        log_determinant: `[K, B]`; of their covariance.
     """
 
     aa: tf.Tensor
@@ -67,7 +69,7 @@ def shortlist(landmarks, weights, tables, number, estimator, compiled, size=None
         weights: `[B, L]`, >= 0.
         tables: `LiftTables`.
         number: Number of candidates.
-        estimator: See `component.cost`.
+        estimator: See `costs.quick_costs`.
         compiled: Whether XLA compiles it.
         size: Most landmarks of a pose that may be visible, `None` for all.
 
@@ -84,25 +86,28 @@ def shortlist(landmarks, weights, tables, number, estimator, compiled, size=None
     conditional = _condition(observed, tables, compiled)
     angles = np.arange(tables.num_coarse) * np.pi / tables.num_coarse
     noise = tables.components.noise_variance
-    coarse = _forms(conditional, np.cos(angles), np.sin(angles), noise[:, tf.newaxis], compiled)
+    every = _Conditional(*(tf.expand_dims(part, -2) for part in conditional))
+    coarse = _forms(
+        every,
+        tf.constant(np.cos(angles)[:, np.newaxis], noise.dtype),
+        tf.constant(np.sin(angles)[:, np.newaxis], noise.dtype),
+        tf.reshape(noise, [-1, 1, 1]),
+        compiled,
+    )
     forms = interpolate(coarse, tables.num_rotations // 2)
     costs = candidate_costs.of_forms(forms, observed, tables, estimator, compiled)
-    if tables.num_coarse == tables.num_rotations // 2:
-        return k_lowest.find(costs, number, compiled)
-    near = k_lowest.find(costs, max(number, _NUM_NEAR), compiled)
-    if number >= _NUM_NEAR:
-        return near
-    # Evaluated again, where the interpolation is off by some tenths.
+    if tables.num_coarse == tables.num_rotations // 2 or number >= _NUM_NEAR:
+        return tf.transpose(k_lowest.find(costs, number, compiled))
+    # Evaluated again, because the interpolation is off by some tenths.
+    near = materialize(k_lowest.find(costs, _NUM_NEAR, compiled), compiled)
     kinds = near // tables.num_rotations
-    near_angles = (
-        2 * np.pi / tables.num_rotations * tf.cast(near % tables.num_rotations, noise.dtype)
-    )
-    chosen = _of_components(conditional, kinds)
-    forms = _forms(
-        chosen, tf.cos(near_angles), tf.sin(near_angles), tf.gather(noise, kinds), compiled
-    )
+    angle = tf.cast(near % tables.num_rotations, noise.dtype) * (2 * np.pi / tables.num_rotations)
+    cos, sin = (materialize(part, compiled) for part in (tf.cos(angle), tf.sin(angle)))
+    chosen = _of_components(conditional, kinds, compiled)
+    forms = _forms(chosen, cos, sin, tf.gather(noise, kinds), compiled)
     costs = candidate_costs.at(forms, near, observed, tables, estimator, compiled)
-    return tf.gather(near, k_lowest.find(costs, number, compiled), batch_dims=1)
+    places = tf.transpose(k_lowest.find(costs, number, compiled))
+    return tf.gather(tf.transpose(near), places, batch_dims=1)
 
 
 def _of_every_candidate(landmarks, weights, tables, number, estimator, compiled, size):
@@ -123,7 +128,7 @@ def _of_every_candidate(landmarks, weights, tables, number, estimator, compiled,
                 solved.normaliser,
                 solved.dimensions,
             )
-        return k_lowest.find(costs, number, compiled)
+        return tf.transpose(k_lowest.find(tf.transpose(costs), number, compiled))
 
     places = tf.zeros([tf.shape(landmarks)[0], 1], tf.int32)
     batch = {"landmarks": landmarks, "weights": weights, "places": places}
@@ -134,27 +139,32 @@ def _of_every_candidate(landmarks, weights, tables, number, estimator, compiled,
 def _condition(observed, tables, compiled):
     """Returns the `_Conditional` of all components."""
     size = observed.root.shape[0]
-    covariance, mean = _of_joints(observed, tables)
-    lanes = tf.shape(observed.root)[-1] * mean[0].shape[-1]
+    blocks, mean = _of_joints(observed, tables)
+    blocks = {axes: _centred(block, observed, compiled) for axes, block in blocks.items()}
+    a, b, v = (
+        observed.root[:, tf.newaxis]
+        * (part - tf.reduce_sum(observed.mean[:, tf.newaxis] * part, 0))
+        for part in mean
+    )
+    lanes = tf.shape(v)[1:]
 
     def flat(values):
-        return tf.reshape(values, [*values.shape[:-2], lanes])
+        return tf.reshape(values, [*values.shape[:-2], tf.reduce_prod(lanes)])
 
-    blocks = {axes: _centred(covariance[axes], observed) for axes in covariance}
-    a, b, v = (_centred_mean(part, observed) for part in mean)
-    noise = (
-        tables.components.noise_variance * tf.eye(size, dtype=a.dtype)[..., tf.newaxis, tf.newaxis]
+    identity = tf.constant(np.eye(size)[..., np.newaxis, np.newaxis], v.dtype)
+    noise = tf.reshape(tables.components.noise_variance, [-1, 1])
+    vertical = tf.broadcast_to(observed.landmarks[1][:, tf.newaxis], tf.shape(v))
+    sides = [blocks["va"], blocks["vb"], vertical[:, tf.newaxis], v[:, tf.newaxis]]
+    gram, log_determinant = elimination.eliminate(
+        flat(blocks["vv"] + noise * identity), flat(tf.concat(sides, 1)), compiled
     )
-    vertical = tf.broadcast_to(observed.landmarks[1][..., tf.newaxis], tf.shape(v))
-    sides = tf.concat([blocks["va"], blocks["vb"], vertical[:, tf.newaxis], v[:, tf.newaxis]], 1)
-    gram, log_determinant = elimination.eliminate(flat(blocks["vv"] + noise), flat(sides), compiled)
-    gram = tf.reshape(gram, tf.concat([gram.shape[:2], tf.shape(a)[1:]], 0))
+    gram = tf.reshape(gram, tf.concat([gram.shape[:2], lanes], 0))
     of_a, of_b = slice(0, size), slice(size, 2 * size)
     return _Conditional(
         aa=blocks["aa"] - gram[of_a, of_a],
         ab=blocks["ab"] - gram[of_a, of_b],
         bb=blocks["bb"] - gram[of_b, of_b],
-        landmarks=observed.landmarks[0][..., tf.newaxis],
+        landmarks=observed.landmarks[0][:, tf.newaxis],
         expected_a=gram[of_a, -2],
         expected_b=gram[of_b, -2],
         mean_a=a - gram[of_a, -1],
@@ -162,7 +172,7 @@ def _condition(observed, tables, compiled):
         square=gram[-2, -2],
         product=gram[-2, -1],
         constant=gram[-1, -1],
-        log_determinant=tf.reshape(log_determinant, tf.shape(a)[1:]),
+        log_determinant=tf.reshape(log_determinant, lanes),
     )
 
 
@@ -170,72 +180,70 @@ def _of_joints(observed, tables):
     """Returns covariances and means of world axes at the joints of the places.
 
     Returns:
-        Dict of pairs of axes, `[s, s, B or 1, K]`, and three of `[s, B or 1, K]`.
+        Dict of pairs of axes, `[s, s, K, B or 1]`, and three of `[s, K, B or 1]`.
     """
     pairs = {"vv": (2, 2), "va": (2, 0), "vb": (2, 1), "aa": (0, 0), "ab": (0, 1), "bb": (1, 1)}
     covariance, mean = tables.components.covariance, tables.components.mean
     if observed.joints is None:
-        blocks = {name: covariance[p, :, q, :, tf.newaxis] for name, (p, q) in pairs.items()}
-        return blocks, [mean[axis, :, tf.newaxis] for axis in range(3)]
+        blocks = {
+            name: covariance[first, :, second][..., tf.newaxis]
+            for name, (first, second) in pairs.items()
+        }
+        return blocks, [mean[axis][..., tf.newaxis] for axis in range(3)]
     num_joints = mean.shape[1]
     places = observed.joints[:, tf.newaxis] * num_joints + observed.joints
-    blocks = {
-        name: tf.gather(tf.reshape(covariance[p, :, q], [num_joints**2, -1]), places)
-        for name, (p, q) in pairs.items()
-    }
-    return blocks, [tf.gather(mean[axis], observed.joints) for axis in range(3)]
+    blocks = {}
+    for name, (first, second) in pairs.items():
+        table = tf.transpose(tf.reshape(covariance[first, :, second], [num_joints**2, -1]))
+        blocks[name] = tf.transpose(tf.gather(table, places, axis=1), [1, 2, 0, 3])
+    means = [
+        tf.transpose(tf.gather(tf.transpose(mean[axis]), observed.joints, axis=1), [1, 0, 2])
+        for axis in range(3)
+    ]
+    return blocks, means
 
 
-def _centred(block, observed):
-    """Returns a covariance `[s, s, B, K]` of coordinates that are scaled and centred."""
-    root, mean = observed.root[..., tf.newaxis], observed.mean[..., tf.newaxis]
-    left = tf.reduce_sum(block * mean[tf.newaxis], 1)
-    right = tf.reduce_sum(block * mean[:, tf.newaxis], 0)
-    both = tf.reduce_sum(mean * left, 0)
-    block = block - left[:, tf.newaxis] - right[tf.newaxis] + both
-    return root[:, tf.newaxis] * root * block
+def _centred(block, observed, compiled):
+    """Returns a covariance `[s, s, K, B]` of coordinates that are scaled and centred."""
+    root, mean = (tf.expand_dims(part, 1) for part in (observed.root, observed.mean))
+    left = materialize(tf.reduce_sum(block * mean, 1), compiled)
+    right = materialize(tf.reduce_sum(block * mean[:, tf.newaxis], 0), compiled)
+    both = materialize(tf.reduce_sum(mean * left, 0), compiled)
+    block = block - left[:, tf.newaxis] - right + both
+    return materialize(root[:, tf.newaxis] * root * block, compiled)
 
 
-def _centred_mean(values, observed):
-    mean = observed.mean[..., tf.newaxis]
-    return observed.root[..., tf.newaxis] * (values - tf.reduce_sum(mean * values, 0))
-
-
-def _of_components(conditional, kinds):
-    """Returns a `_Conditional` of the components `[B, N]` of some candidates."""
-    size = conditional.square.shape[-1]
-    one_hot = tf.one_hot(kinds, size, dtype=conditional.square.dtype)
+def _of_components(conditional, kinds, compiled):
+    """Returns a `_Conditional` of the components `[N, B]` of some candidates."""
+    size = conditional.square.shape[0]
+    is_kind = [tf.cast(kinds == k, conditional.square.dtype) for k in range(size)]
+    is_kind = [materialize(part, compiled) for part in is_kind]
 
     def choose(values):
-        if values.shape[-1] == 1:
+        if values.shape[-2] == 1:
             return values
-        return tf.add_n([values[..., k, tf.newaxis] * one_hot[..., k] for k in range(size)])
+        parts = [values[..., k : k + 1, :] * is_kind[k] for k in range(size)]
+        return materialize(tf.add_n(parts), compiled)
 
     return _Conditional(*map(choose, conditional))
 
 
 def _forms(conditional, cos, sin, noise_variance, compiled):
-    """Returns `Forms` `[B, K, T]` at angles `[T]`, or `[B, N]` at one angle of each candidate."""
-    dtype = conditional.aa.dtype
-    cos, sin = tf.convert_to_tensor(cos, dtype), tf.convert_to_tensor(sin, dtype)
-    if cos.shape.rank == 1:
-        conditional = _Conditional(*(part[..., tf.newaxis] for part in conditional))
-    size = conditional.aa.shape[0]
-    leading = tf.shape(cos * conditional.square)
+    """Returns `Forms` of angles whose cosines and sines broadcast with the lanes."""
+    dtype, size = cos.dtype, conditional.aa.shape[0]
+    lanes = tf.shape(cos * conditional.square)
+    rank = conditional.square.shape.rank
 
     def flat(values):
-        values = tf.broadcast_to(
-            values, tf.concat([values.shape[: values.shape.rank - leading.shape[0]], leading], 0)
-        )
-        return tf.reshape(
-            values, [*values.shape[: values.shape.rank - leading.shape[0]], tf.reduce_prod(leading)]
-        )
+        rows = values.shape[: values.shape.rank - rank]
+        values = tf.broadcast_to(values, tf.concat([rows, lanes], 0))
+        return tf.reshape(values, [*rows, tf.reduce_prod(lanes)])
 
-    both = conditional.ab + tf.einsum("ij...->ji...", conditional.ab)
+    transposed = [1, 0, *range(2, conditional.ab.shape.rank)]
+    both = conditional.ab + tf.transpose(conditional.ab, transposed)
+    identity = tf.constant(np.eye(size).reshape([size, size] + [1] * rank), dtype)
     block = cos**2 * conditional.aa - cos * sin * both + sin**2 * conditional.bb
-    block += noise_variance * tf.reshape(
-        tf.eye(size, dtype=dtype), [size, size] + [1] * leading.shape[0]
-    )
+    block += noise_variance * identity
     sides = [
         conditional.landmarks,
         cos * conditional.expected_a - sin * conditional.expected_b,
@@ -243,8 +251,8 @@ def _forms(conditional, cos, sin, noise_variance, compiled):
     ]
     sides = tf.stack([flat(side) for side in sides], 1)
     gram, log_determinant = elimination.eliminate(flat(block), sides, compiled)
-    gram = tf.reshape(gram, tf.concat([[3, 3], leading], 0))
-    log_determinant = tf.reshape(log_determinant, leading)
+    gram = tf.reshape(gram, tf.concat([[3, 3], lanes], 0))
+    log_determinant = tf.reshape(log_determinant, lanes)
     # M is the inverse covariance times noise^2.
     return Forms(
         even=noise_variance * (conditional.square + gram[0, 0] + gram[1, 1]),

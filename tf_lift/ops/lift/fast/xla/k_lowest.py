@@ -20,21 +20,21 @@ def find(costs, number, compiled=False):
     """Returns the indices of the lowest costs.
 
     Args:
-        costs: `[B, M]`.
+        costs: `[M, B]`.
         number: Number of indices.
         compiled: Whether XLA compiles it.
 
     Returns:
-        `[B, number]`, int32, the lowest first; of equal costs the first.
+        `[number, B]`, int32, the lowest first; of equal costs the first.
 
-    >>> find(tf.constant([[3.0, 1.0, 2.0]]), 2).numpy()
-    array([[1, 2]], dtype=int32)
+    >>> find(tf.constant([[3.0], [1.0], [2.0]]), 2).numpy().ravel()
+    array([1, 2], dtype=int32)
     """
-    number = min(number, costs.shape[-1])
+    number = min(number, costs.shape[0])
     if not compiled:
-        return tf.math.top_k(-costs, number).indices
-    indices = tf.range(costs.shape[-1])[tf.newaxis]
-    return tf.transpose(k_lowest([costs], [indices], number, axis=-1))
+        return tf.transpose(tf.math.top_k(-tf.transpose(costs), number).indices)
+    indices = tf.range(costs.shape[0])[:, tf.newaxis]
+    return k_lowest([costs], [indices], number)
 
 
 def k_lowest(parts, indices, number, axis=-2, shared=False):
