@@ -8,6 +8,7 @@ import functools
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 from helpers import assert_same_lift
 
 from tf_lift.ops.geometry import rotations
@@ -47,7 +48,7 @@ def make_cases(
 
     Args:
         prior: `PosePrior`; results are kept for each.
-        kind: Of weights: "bool", "float" (0 or 0.2 to 2) or "all" (no weights, all visible).
+        kind: Of weights: "bool", "float" (0 or 0.2 to 4) or "all" (no weights, all visible).
         free_scale: Whether scale and position are free; else the scale is 1.0.
         num_rotations: Number of angles; the camera is level.
         estimator: See `LiftOptions`.
@@ -73,7 +74,7 @@ def make_cases(
         order = rng.permuted(np.tile(np.arange(num_joints), [len(poses), 1]), axis=1)
         weights = order >= np.repeat(counts, num_poses)[:, np.newaxis]
         if kind == "float":
-            weights = weights * rng.uniform(0.2, 2, weights.shape)
+            weights = weights * rng.uniform(0.2, 4, weights.shape)
     return Cases(
         landmarks, weights, _lift(landmarks, weights, prior, free_scale, num_rotations, estimator)
     )
@@ -84,17 +85,17 @@ def check_shortlist(shortlist, cases, rtol=1e-6):
 
     Args:
         shortlist: Function of `[B, L, 2]` landmarks and weights, as `Cases` has them, that
-            returns the indices `[N, B]` of candidates.
+            returns the indices `[B, N]` of candidates.
         cases: `Cases`.
         rtol: Relative difference of costs, taken as at least 1, that counts as a tie.
     """
     indices = np.asarray(shortlist(cases.landmarks, cases.weights))
     costs = cases.result["costs"]
-    assert indices.ndim == 2 and indices.shape[1] == len(costs), indices.shape
+    assert indices.ndim == 2 and indices.shape[0] == len(costs), indices.shape
     assert np.issubdtype(indices.dtype, np.integer)
     assert np.all((indices >= 0) & (indices < costs.shape[1]))
     lowest = costs.min(1)
-    excess = np.take_along_axis(costs, indices.T, 1).min(1) - lowest
+    excess = np.take_along_axis(costs, indices, 1).min(1) - lowest
     missed = excess > rtol * np.maximum(np.abs(lowest), 1)
     if np.any(missed):
         visible = np.ones(len(costs)) if cases.weights is None else (cases.weights > 0).sum(1)
@@ -102,6 +103,19 @@ def check_shortlist(shortlist, cases, rtol=1e-6):
             f"The winner of {missed.sum()} of {len(costs)} poses is not in the shortlist; "
             f"visible landmarks: {visible[missed]}, costs above the lowest: {excess[missed]}"
         )
+
+
+def to_search(landmarks, weights=None, free_scale=True):
+    """Returns landmarks `[B, L, 2]` as a search takes them.
+
+    They are zero where missing and, at a free scale, less their weighted mean and of size 1.
+    """
+    weights = np.ones(landmarks.shape[:2]) if weights is None else np.float64(weights)
+    if free_scale:
+        mean = np.einsum("bl,blc->bc", weights, landmarks) / weights.sum(1)[:, np.newaxis]
+        landmarks = landmarks - mean[:, np.newaxis]
+    landmarks = landmarks * (weights > 0)[..., np.newaxis]
+    return landmarks / (np.abs(landmarks).max((1, 2), keepdims=True) if free_scale else 1)
 
 
 def check_lift(lift, cases, min_gap=1e-3, **tolerances):
@@ -117,6 +131,31 @@ def check_lift(lift, cases, min_gap=1e-3, **tolerances):
     clear = two_lowest[:, 1] - two_lowest[:, 0] > min_gap
     assert np.mean(clear) > 0.8
     assert_same_lift(lift(cases.landmarks, cases.weights), cases.result, clear, **tolerances)
+
+
+def check_gradient(function, landmarks, rng, delta=1e-6, rtol=1e-5, atol=1e-5):
+    """Compares a gradient with central differences along random directions.
+
+    Args:
+        function: Function of landmarks that returns one tensor.
+        landmarks: `[B, L, 2]`, float64.
+        rng: Random generator of the upstream gradient and three directions.
+        delta: Step of the differences.
+        rtol: Relative tolerance.
+        atol: Absolute tolerance, in units of the largest gradient.
+    """
+    landmarks = tf.constant(landmarks)
+    with tf.GradientTape() as tape:
+        tape.watch(landmarks)
+        value = function(landmarks)
+    upstream = rng.standard_normal(value.shape)
+    gradient = tape.gradient(value, landmarks, tf.constant(upstream)).numpy()
+    atol *= np.abs(gradient).max()
+    for _ in range(3):
+        direction = rng.standard_normal(landmarks.shape)
+        both = (function(landmarks + sign * delta * direction).numpy() for sign in (1, -1))
+        expected = np.sum(upstream * np.subtract(*both)) / (2 * delta)
+        np.testing.assert_allclose(np.sum(gradient * direction), expected, rtol=rtol, atol=atol)
 
 
 def _lift(landmarks, weights, prior, free_scale, num_rotations, estimator):

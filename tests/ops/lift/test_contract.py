@@ -58,11 +58,11 @@ def test_the_mean_of_the_most_probable_is_near_that_of_all():
 
 def test_a_shortlist_without_the_winner_is_found(small_prior):
     cases = lift_contract.make_cases(small_prior)
-    ranked = np.argsort(cases.result["costs"], 1).T
-    lift_contract.check_shortlist(lambda landmarks, weights: ranked[:2], cases)
-    ranked[0, 4] = ranked[1, 4]
+    ranked = np.argsort(cases.result["costs"], 1)
+    lift_contract.check_shortlist(lambda landmarks, weights: ranked[:, :2], cases)
+    ranked[4, 0] = ranked[4, 1]
     with pytest.raises(AssertionError, match="The winner of 1 of 10 poses is not in"):
-        lift_contract.check_shortlist(lambda landmarks, weights: ranked[:1], cases)
+        lift_contract.check_shortlist(lambda landmarks, weights: ranked[:, :1], cases)
 
 
 def test_a_lift_that_differs_in_one_output_is_found(small_prior):

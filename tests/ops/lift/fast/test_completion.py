@@ -1,11 +1,14 @@
-"""What completes landmarks, alone."""
+"""Landmarks completed by those that each candidate expects."""
 
+import lift_ranking
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_lift.ops.lift.fast import completion
+from tf_lift.ops.lift.fast import completion, few_missing, visible_forms
 from tf_lift.prior import build_tables
+
+WEIGHTS = np.array([[1, 0, 1, 1, 1, 0, 1], [1, 1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 1, 1, 1.0]])
 
 
 @pytest.mark.parametrize("compiled", [False, True])
@@ -23,17 +26,64 @@ def test_sweep_inverts(rng, number, sides, compiled):
     np.testing.assert_allclose(log_determinant, np.linalg.slogdet(block)[1], atol=1e-9)
 
 
-def test_forms_of_missing_rows(small_prior):
-    """Where fewer are missing the other rows are those of a unit matrix."""
+@pytest.mark.parametrize(("rotations", "pitches"), [(6, (0.0,)), (5, (0.0, 0.3))])
+@pytest.mark.parametrize("free_scale", [True, False])
+def test_completed_landmarks_make_the_energy_least(small_prior, free_scale, rotations, pitches):
+    """For u y completed to x, x'Mx - 2 p'Mx is least over the missing rows of x."""
+    tables = build_tables(small_prior, rotations, pitches, free_scale, "float64")
+    landmarks = lift_ranking.make_landmarks(small_prior, 3, WEIGHTS, None if free_scale else 1.0)
+    rows = few_missing.missing_rows(tf.constant(WEIGHTS), 3)
+    # One of each half of the angles, where there are halves, and of each component.
+    indices = np.int32([[0, 8, 4], [11, 3, 7]])
+    points = visible_forms.coordinates(tf.constant(landmarks), tables)
+    found = completion.complete(points, tables, tf.constant(indices), rows)
+    halves, signs = tables.fold_half_turn(indices)
+    signs = np.ones([2, 3]) if signs is None else signs.numpy()
+    axes = np.kron(np.eye(2), tables.search.axes.numpy())
+    for place, pose in np.ndindex(2, 3):
+        half, turn = np.asarray(halves)[place, pose], np.repeat([signs[place, pose], 1], 7)
+        form = turn[:, None] * tables.form.numpy()[..., half] * turn
+        linear = turn * tables.linear.numpy()[:, half]
+        missing = np.flatnonzero(np.tile(WEIGHTS[pose] == 0, 2))
+        inverse = np.linalg.inv(form[np.ix_(missing, missing)])
+        flat = landmarks[pose].T.ravel()
+        slope, offset = np.zeros([2, 14])
+        slope[missing] = -inverse @ (form @ flat)[missing]
+        offset[missing] = inverse @ linear[missing]
+        where = place, pose
+        np.testing.assert_allclose(found.slope[where], slope @ axes, rtol=1e-8, atol=1e-9)
+        np.testing.assert_allclose(found.offset[where], offset @ axes, rtol=1e-8, atol=1e-9)
+        determinant = np.linalg.slogdet(form[np.ix_(missing, missing)])[1]
+        np.testing.assert_allclose(found.log_determinant[where], determinant, atol=1e-9)
+        # The inverse is that of the first half of the angles, the spare rows a unit matrix.
+        used = np.isin(rows[pose], missing)
+        expected = turn[missing, None] * inverse * turn[missing]
+        order = np.argsort(np.asarray(rows[pose])[used])
+        block = found.inverse.numpy()[..., place, pose]
+        np.testing.assert_allclose(
+            block[np.ix_(used, used)][np.ix_(order, order)], expected, rtol=1e-8, atol=1e-9
+        )
+        np.testing.assert_allclose(
+            block[np.ix_(~used, ~used)], np.eye(6 - len(missing)), atol=1e-12
+        )
+
+
+def test_spare_rows_are_those_of_a_unit_matrix(small_prior):
     tables = build_tables(small_prior, 6, dtype="float64")
-    weights = tf.constant([[1, 0, 1, 1, 1, 0, 1], [1, 1, 1, 1, 1, 1, 0.0]], tf.float64)
-    rows = completion.missing_rows(weights, 2)
-    np.testing.assert_array_equal(rows, [[1, 5, 8, 12], [6, 15, 13, 17]])
-    block, mean = completion.missing_forms(tables, rows)
-    form, linear = tables.form.numpy(), tables.linear.numpy()
-    np.testing.assert_array_equal(block[:, :, 0], form[np.ix_([1, 5, 8, 12], [1, 5, 8, 12])])
-    np.testing.assert_array_equal(mean[:, 0], linear[[1, 5, 8, 12]])
-    expected = np.tile(np.eye(4)[..., None], form.shape[2])
-    expected[np.ix_([0, 2], [0, 2])] = form[np.ix_([6, 13], [6, 13])]
-    np.testing.assert_array_equal(block[:, :, 1], expected)
-    np.testing.assert_array_equal(mean[:, 1], [linear[6], 0 * linear[6], linear[13], 0 * linear[6]])
+    form, linear = completion.spare_form(tables, 4)
+    expected = np.zeros([18, 18, 6])
+    expected[:14, :14] = tables.form
+    expected[14:, 14:] = np.eye(4)[..., None]
+    np.testing.assert_array_equal(form, expected)
+    np.testing.assert_array_equal(linear, np.concatenate([tables.linear, np.zeros([4, 6])]))
+    first = completion.spare_form(tables, 4, candidates_first=True)
+    np.testing.assert_array_equal(first[0], np.moveaxis(expected, 2, 0))
+    np.testing.assert_array_equal(first[1], np.transpose(linear))
+
+
+@pytest.mark.parametrize("free_scale", [True, False])
+def test_image_axes_stand_apart(small_prior, free_scale):
+    tables = build_tables(small_prior, 6, free_scale=free_scale, dtype="float64")
+    found = completion.image_axes(tables, 3)
+    axes = np.kron(np.eye(2), tables.search.axes.numpy())
+    np.testing.assert_array_equal(found, np.concatenate([axes, np.zeros([3, axes.shape[1]])]))

@@ -72,13 +72,13 @@ def make_observed(number=3):
 def test_costs_of_all_and_of_some_candidates(small_prior, rng, free_scale, estimator):
     """Candidates are in order of components, then angles: the odd parts change half a turn on."""
     tables = build_tables(small_prior, 6, free_scale=free_scale, dtype="float64")
-    forms = make_forms(rng, [3, 2, 3])
-    expected = np.empty([3, 12])
-    for pose, k, turn, angle in np.ndindex(3, 2, 2, 3):
-        sign, place = (1, -1)[turn], (pose, k, angle)
+    forms = make_forms(rng, [2, 3, 3])
+    expected = np.empty([12, 3])
+    for k, turn, angle, pose in np.ndindex(2, 2, 3, 3):
+        sign, place = (1, -1)[turn], (k, angle, pose)
         noise_variance = small_prior.noise_stddev[k] ** 2
         normaliser = forms.log_determinant[place] - UNUSED[pose] * np.log(noise_variance)
-        expected[pose, 6 * k + 3 * turn + angle] = define(
+        expected[6 * k + 3 * turn + angle, pose] = define(
             forms.even[place] + sign * forms.odd[place],
             forms.mean_even[place] + sign * forms.mean_odd[place],
             forms.constant[place],
@@ -89,15 +89,14 @@ def test_costs_of_all_and_of_some_candidates(small_prior, rng, free_scale, estim
             estimator,
         )
     constants = make_observed(), tables, estimator
-    tensors = Forms(*map(tf.constant, forms))
     # Without a coordinate no scale is the most likely one.
     known = slice(0, 2 if free_scale else 3)
-    found = costs.of_forms(tensors, *constants).numpy()
-    np.testing.assert_allclose(found[known], expected[known], rtol=1e-12)
-    indices = rng.integers(12, size=[3, 5])
+    found = costs.of_forms(Forms(*map(tf.constant, forms)), *constants).numpy()
+    np.testing.assert_allclose(found[:, known], expected[:, known], rtol=1e-12)
+    indices = rng.integers(12, size=[5, 3])
     signs = np.where(indices % 6 < 3, 1, -1)
-    each = [part[np.arange(3)[:, None], indices // 6, indices % 3] for part in forms]
+    each = [part[indices // 6, indices % 3, np.arange(3)] for part in forms]
     each[1], each[3] = signs * each[1], signs * each[3]
     found = costs.at(Forms(*map(tf.constant, each)), tf.constant(indices), *constants).numpy()
-    expected = np.take_along_axis(expected, indices, 1)
-    np.testing.assert_allclose(found[known], expected[known], rtol=1e-12)
+    expected = np.take_along_axis(expected, indices, 0)
+    np.testing.assert_allclose(found[:, known], expected[:, known], rtol=1e-12)

@@ -70,10 +70,10 @@ def test_forms_are_even_or_odd(rng, dtype):
     coarse, exact = [], []
     for sign in signs:
         kinds = harmonics(8, sign)
-        factors = rng.standard_normal([3, 2, len(kinds)])
+        factors = rng.standard_normal([2, len(kinds), 3])
         for parts, number in ((coarse, 8), (exact, 24)):
-            phases = np.outer(kinds, angles_of(number))
-            parts.append(factors @ np.cos(phases) + factors**2 @ np.sin(phases))
+            phases = np.outer(angles_of(number), kinds)
+            parts.append(np.cos(phases) @ factors + np.sin(phases) @ factors**2)
     forms = interpolation.Forms(*(tf.constant(part, dtype) for part in coarse))
     found = interpolation.interpolate(forms, 24)
     for name, part, expected in zip(found._fields, found, exact, strict=True):
@@ -84,16 +84,16 @@ def test_forms_are_even_or_odd(rng, dtype):
 
 
 def test_forms_at_all_angles_are_returned_as_they_are(rng):
-    forms = interpolation.Forms(*tf.unstack(tf.constant(rng.standard_normal([6, 3, 2, 8]))))
+    forms = interpolation.Forms(*tf.unstack(tf.constant(rng.standard_normal([6, 2, 8, 3]))))
     assert interpolation.interpolate(forms, 8) is forms
 
 
 def test_number_of_poses_may_be_unknown(rng):
-    values = tf.constant(rng.standard_normal([6, 3, 2, 4]))
+    values = tf.constant(rng.standard_normal([6, 2, 4, 3]))
 
     def call(values):
         return interpolation.interpolate(interpolation.Forms(*tf.unstack(values)), 8)
 
-    traced = tf.function(call, [tf.TensorSpec([6, None, 2, 4], tf.float64)])
+    traced = tf.function(call, [tf.TensorSpec([6, 2, 4, None], tf.float64)])
     for found, expected in zip(traced(values), call(values), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -1,7 +1,5 @@
 """What candidates are compared by, all landmarks visible: against brute force."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -23,8 +21,10 @@ from tf_lift.prior import build_tables
 )
 def test_forms_equal_brute_force(small_prior, rotations, pitches, scale, halved, compressed):
     tables = build_tables(small_prior, rotations, pitches, scale is None, "float64")
-    assert tables.is_halved == halved
-    assert (tables.encode_along is not None or tables.encode_across is not None) == compressed
+    assert tables.uses_half_turn_symmetry == halved
+    assert (
+        tables.search.encode_same_axis is not None or tables.search.encode_cross_axis is not None
+    ) == compressed
     landmarks = small_prior.sample(3, seed=1)[..., [0, 2]] * [1, -1]
     parts = visible_forms.evaluate(tf.constant(landmarks), tables)
     assert len(parts) == 1 + halved
@@ -36,66 +36,40 @@ def test_forms_equal_brute_force(small_prior, rotations, pitches, scale, halved,
         np.testing.assert_allclose(product[:, i], expected[:, 1], rtol=1e-8, atol=1e-5)
 
 
-def test_leading_dimensions_have_constants_of_their_own(small_prior, rng):
+def test_coordinates_are_horizontal_and_vertical(small_prior, rng):
     tables = build_tables(small_prior, 6, dtype="float64")
-    changing = ("decode_along", "decode_across", "linear_along", "linear_across")
-    factors = rng.uniform(0.5, 2, [4, 3])
-    landmarks = tf.constant(rng.standard_normal([3, 5, 7, 2]))
-
-    def scaled(factors):
-        return dataclasses.replace(
-            tables,
-            **{
-                name: factor[..., None, None] * getattr(tables, name)
-                for name, factor in zip(changing, factors, strict=True)
-            },
-        )
-
-    found = visible_forms.evaluate(landmarks, scaled(factors))
-    for row in range(3):
-        expected = visible_forms.evaluate(landmarks[row], scaled(factors[:, row]))
-        tf.nest.map_structure(
-            lambda one, other, row=row: np.testing.assert_allclose(one[row], other, rtol=1e-12),
-            found,
-            expected,
-        )
-
-
-def test_image_axes_are_across_and_along(small_prior, rng):
-    tables = build_tables(small_prior, 6, dtype="float64")
-    landmarks = rng.standard_normal([2, 3, 7, 2])
-    found = visible_forms.image_axes(tf.constant(landmarks), tables)
-    expected = np.einsum("gblc,ln->cgnb", landmarks, tables.axes)
-    for axis in range(2):
-        np.testing.assert_allclose(found[axis], expected[axis], atol=1e-12)
+    landmarks = rng.standard_normal([5, 7, 2])
+    found = visible_forms.coordinates(tf.constant(landmarks), tables)
+    expected = np.einsum("blc,ln->bcn", landmarks, tables.search.axes).reshape(5, -1)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 def test_products_hold_each_pair_once(rng):
-    across, along = rng.standard_normal([2, 2, 3])
-    same, mixed = visible_forms.products(tf.constant(across), tf.constant(along))
+    horizontal, vertical = rng.standard_normal([2, 2, 3])
+    same, cross = visible_forms.products(tf.constant(horizontal), tf.constant(vertical))
     for i in range(3):
-        x, y = across[:, i], along[:, i]
+        x, y = horizontal[:, i], vertical[:, i]
         np.testing.assert_allclose(
             same[:, i], [x[0] * x[0], x[0] * x[1], x[1] ** 2, y[0] * y[0], y[0] * y[1], y[1] ** 2]
         )
-        np.testing.assert_allclose(mixed[:, i], np.outer(x, y).ravel())
+        np.testing.assert_allclose(cross[:, i], np.outer(x, y).ravel())
 
 
-@pytest.mark.parametrize("leading", [(), (3,), (2, 3)])
+@pytest.mark.parametrize("leading", [(), (3,)])
 def test_coefficients_of_products_make_the_form(rng, leading):
     forms = rng.standard_normal([*leading, 8, 8])
     forms += np.swapaxes(forms, -1, -2)
-    points = rng.standard_normal([*leading, 8, 5])
-    across, along = tf.split(tf.constant(points), 2, -2)
+    points = rng.standard_normal([8, 5])
+    horizontal, vertical = tf.split(tf.constant(points), 2)
     found = sum(
-        np.einsum("...f,...fb->...b", coefficients, products)
+        np.einsum("...f,fb->...b", coefficients, products)
         for coefficients, products in zip(
             visible_forms.coefficients(tf.constant(forms)),
-            visible_forms.products(across, along),
+            visible_forms.products(horizontal, vertical),
             strict=True,
         )
     )
-    expected = np.einsum("...ib,...ij,...jb->...b", points, forms, points)
+    expected = np.einsum("ib,...ij,jb->...b", points, forms, points)
     np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10)
 
 

@@ -33,22 +33,23 @@ def test_lowest_of_parts(rng, num_parts, dtype, size, axis, shared, compiled):
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("size", [8, 200, 300])
 def test_lowest_of_one_table(rng, size, compiled):
-    """`find` takes poses first and numbers the candidates itself."""
-    costs = np.stack([rng.permutation(size) - size / 3 for _ in range(9)])
-    costs[2, :-3] = np.inf
+    """`find` numbers the candidates itself."""
+    costs = np.stack([rng.permutation(size) - size / 3 for _ in range(9)], 1)
+    costs[:-3, 2] = np.inf
     find = tf.function(lambda x: k_lowest.find(x, 3, compiled), jit_compile=compiled)
     found = find(tf.constant(costs, tf.float32))
-    assert found.shape == (9, 3) and found.dtype == tf.int32
-    np.testing.assert_array_equal(found, np.argsort(costs, 1)[:, :3])
+    assert found.shape == (3, 9) and found.dtype == tf.int32
+    np.testing.assert_array_equal(found, np.argsort(costs, 0)[:3])
 
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_no_more_than_there_are(compiled):
-    costs = tf.constant([[3.0, 1.0, 2.0]])
-    np.testing.assert_array_equal(k_lowest.find(costs, 5, compiled), [[1, 2, 0]])
+    costs = tf.constant([[3.0], [1.0], [2.0]])
+    np.testing.assert_array_equal(k_lowest.find(costs, 5, compiled), [[1], [2], [0]])
 
 
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("size", [8, 300])
 def test_of_equal_costs_the_first_is_found(size, compiled):
-    np.testing.assert_array_equal(k_lowest.find(tf.ones([2, size]), 3, compiled), [[0, 1, 2]] * 2)
+    found = k_lowest.find(tf.ones([size, 2]), 3, compiled)
+    np.testing.assert_array_equal(found, [[0, 0], [1, 1], [2, 2]])
