@@ -212,6 +212,9 @@ def _lift_tensors(tables, read_out, arguments):
         return [*leading, *suffix] if isinstance(leading, list) else tf.concat([leading, suffix], 0)
 
     def flat(name, values):
+        if values.dtype.is_bool:
+            # Of comparisons of a cast mask LiteRT's converter makes an operation that it lacks.
+            values = tf.where(values, 1.0, 0.0)
         values, suffix = tf.cast(values, tables.dtype), _suffix(name, tables.num_joints)
         shape = static_leading.concatenate(suffix)
         if name != "landmarks" and not (shape.is_fully_defined() and values.shape == shape):

@@ -201,7 +201,8 @@ def _find_candidates(tables, read_out, route, frame, weights, winner):
     if winner is not None:
         near_indices = winner[:, tf.newaxis]
     elif ensemble is not None:
-        order = k_lowest.find(ensemble.costs, best_pose.NUM_NEAR, compiled)
+        costs = tf.transpose(ensemble.costs)
+        order = tf.transpose(k_lowest.find(costs, best_pose.NUM_NEAR, compiled))
         near_indices = tf.gather(indices, order, batch_dims=1)
     else:
         near_indices = search(best_pose.NUM_NEAR)
@@ -224,8 +225,8 @@ def _find_visible(tables, read_out, frame, winner):
     if winner is not None:
         indices = winner[:, tf.newaxis]
     elif ensemble is not None:
-        costs = tf.stop_gradient(ensemble.costs)
-        indices = k_lowest.find(costs, best_pose.NUM_NEAR, compiled)
+        costs = tf.transpose(tf.stop_gradient(ensemble.costs))
+        indices = tf.transpose(k_lowest.find(costs, best_pose.NUM_NEAR, compiled))
     else:
         indices = visible_search.shortlist(fixed, tables, best_pose.NUM_NEAR, estimator, compiled)
     indices = tf.where(frame.usable[:, tf.newaxis], indices, tables.heaviest)
