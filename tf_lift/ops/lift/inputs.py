@@ -36,7 +36,7 @@ def find_frame(landmarks, weights, scale=None):
     """
     if scale is not None:
         unit = tf.where(tf.math.is_finite(scale) & (scale > 0), scale, 1)
-        landmarks /= unit[:, tf.newaxis, tf.newaxis]
+        landmarks /= tf.reshape(unit, [-1, 1, 1])
         usable = tf.ones_like(unit, tf.bool)
         return Frame(landmarks, tf.zeros_like(landmarks[:, :1]), unit, usable)
     if weights is None:
@@ -52,8 +52,8 @@ def find_frame(landmarks, weights, scale=None):
     usable = spread > 8 * float(np.finfo(landmarks.dtype.as_numpy_dtype).eps) * size
     # No result depends on the unit of the landmarks, so it needs no gradient.
     unit = tf.stop_gradient(tf.where(usable, spread, 1))
-    landmarks = tf.where(usable[:, tf.newaxis, tf.newaxis], landmarks - centre, 0)
-    return Frame(landmarks / unit[:, tf.newaxis, tf.newaxis], centre, unit, usable)
+    landmarks = tf.where(tf.reshape(usable, [-1, 1, 1]), landmarks - centre, 0)
+    return Frame(landmarks / tf.reshape(unit, [-1, 1, 1]), centre, unit, usable)
 
 
 def without_invalid(batch):

@@ -98,11 +98,11 @@ def _lift_candidates(tables, read_out, route, batch, frame, weights, winner):
     def read(poses, probability):
         """Returns the mean pose, the same with all that is known, and its size factor."""
         mean = posterior.expectation(poses.joints_3d, probability)
-        mean = tf.where(frame.usable[:, tf.newaxis, tf.newaxis], mean, best.joints_3d[:, 0])
+        mean = tf.where(tf.reshape(frame.usable, [-1, 1, 1]), mean, best.joints_3d[:, 0])
         joints_3d, size_factor = mean, tf.ones_like(frame.unit)
         if read_out.add_residuals:
             inverse_scale = posterior.expectation(poses.inverse_scale, probability)
-            target = inverse_scale[:, tf.newaxis, tf.newaxis] * frame.landmarks
+            target = tf.reshape(inverse_scale, [-1, 1, 1]) * frame.landmarks
             trusted = tf.where(frame.usable[:, tf.newaxis], visible, 0)
             joints_3d = noise.add_residuals(mean, target, trusted, tables.free_scale)
         if "bone_lengths" in batch:
@@ -207,10 +207,10 @@ def _find_candidates(tables, read_out, route, frame, weights, winner):
     else:
         near_indices = search(best_pose.NUM_NEAR)
     solved, variance = fit(near_indices)
-    near = candidates.chosen(fixed, tables, solved, variance, estimator)
+    near = candidates.chosen(frame.landmarks, tables, solved, variance, estimator)
     place = tf.argmin(near.costs, -1, output_type=tf.int32)[:, tf.newaxis]
-    poses = weighted_fit.lift_pose(frame.landmarks, solved, tables)
-    best = component.PPCAPose(*(tf.gather(part, place, batch_dims=1) for part in poses))
+    best = component.PPCAPose(*(tf.gather(part, place, batch_dims=1) for part in near.poses))
+    near = tf.nest.map_structure(tf.stop_gradient, near)
     winner = tf.gather(near_indices, place, batch_dims=1)[:, 0]
     return _Found(ensemble, near, None, best, winner)
 
@@ -261,4 +261,4 @@ def _project(poses, probability, frame, weights, free_scale):
     mean = component.mean_weights(weights, free_scale)
     flat -= tf.einsum("bl,bnlc->bnc", mean, flat)[:, :, tf.newaxis]
     scale = tf.where(frame.usable, frame.unit, 0)[:, tf.newaxis] / poses.inverse_scale
-    return posterior.expectation(scale[..., tf.newaxis, tf.newaxis] * flat, probability)
+    return posterior.expectation(scale[..., tf.newaxis][..., tf.newaxis] * flat, probability)

@@ -75,7 +75,7 @@ def lift(tables, estimator, frame, winner, compiled, weights=None):
     pitch_index = best.index // tables.num_rotations % len(tables.pitches)
     return {
         "joints_3d": tf.where(usable[..., tf.newaxis], joints, tables.mean_pose),
-        "landmarks": frame.centre + scale[:, tf.newaxis, tf.newaxis] * projected,
+        "landmarks": frame.centre + tf.reshape(scale, [-1, 1, 1]) * projected,
         "rotation_angle": angle * (2 * np.pi / tables.num_rotations),
         "pitch": tf.gather(tf.constant(tables.pitches, scale.dtype), pitch_index),
         "scale": scale,

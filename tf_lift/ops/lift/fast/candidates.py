@@ -82,7 +82,7 @@ def all_visible(landmarks, tables, estimator):
             energy, inverse_scale, noise_variance, tables.search.normaliser, dimensions
         )
     offset, per_inverse_scale = _linear_poses(landmarks, tables)
-    joints_3d = offset + inverse_scale[..., tf.newaxis, tf.newaxis] * per_inverse_scale
+    joints_3d = offset + inverse_scale[..., tf.newaxis][..., tf.newaxis] * per_inverse_scale
     poses = component.PPCAPose(
         joints_3d, per_inverse_scale, inverse_scale, inverse_scale_variance, energy
     )
