@@ -233,12 +233,34 @@ class LiftTables:
         """`[L]`; deviations of the joints of that component about its mean pose."""
 
         def make():
-            covariance = self.components.covariance[..., self.heaviest // self.per_component]
-            rooted = covariance - covariance[:, :1]
-            rooted -= rooted[:, :, :, :1]
-            variance = tf.add_n([tf.linalg.diag_part(rooted[axis, :, axis]) for axis in range(3)])
+            variance = self.rooted_variance[self.heaviest // self.per_component]
             variance = variance[1:] + 3 * tf.gather(self.noise_stddev, self.heaviest) ** 2
             return tf.pad(tf.sqrt(variance), [[1, 0]])
+
+        return _constant(make, self.noise_stddev)
+
+    @functools.cached_property
+    def rooted_covariance(self):
+        """`[3, L K, 3 L]`, mm^2: landmarks along each world axis with joints less joint 0."""
+
+        def make():
+            covariance = self.components.covariance
+            rooted = tf.transpose(covariance - covariance[:, :1], [2, 3, 4, 0, 1])
+            rows = self.num_joints * self.num_components
+            return tf.reshape(rooted, [3, rows, 3 * self.num_joints])
+
+        return _constant(make, self.noise_stddev)
+
+    @functools.cached_property
+    def rooted_variance(self):
+        """`[K, L]`, mm^2: prior variance of joints less joint 0, summed over the axes."""
+
+        def make():
+            rooted = self.components.covariance
+            rooted -= rooted[:, :1]
+            rooted -= rooted[:, :, :, :1]
+            rooted = tf.transpose(rooted, [4, 0, 2, 1, 3])
+            return tf.add_n([tf.linalg.diag_part(rooted[:, axis, axis]) for axis in range(3)])
 
         return _constant(make, self.noise_stddev)
 

@@ -191,22 +191,23 @@ def _find_candidates(tables, read_out, route, frame, weights, winner):
         return tf.where(usable, found, tables.heaviest)
 
     def fit(indices):
-        solved = weighted_fit.fit(fixed, fitted, tables, indices, compiled, size)
-        return solved, weighted_fit.variance(solved, tables, compiled)
+        return weighted_fit.fit(fixed, fitted, tables, tf.transpose(indices), compiled, size)
 
     ensemble = None
     if read_out.uses_all_candidates:
         indices = search(NUM_MEAN)
-        ensemble = candidates.chosen(frame.landmarks, tables, *fit(indices), estimator)
+        solved = fit(indices)
+        variance = weighted_fit.variance(solved, tables, compiled)
+        ensemble = candidates.chosen(frame.landmarks, tables, solved, variance, estimator)
     if winner is not None:
         near_indices = winner[:, tf.newaxis]
     elif ensemble is not None:
-        costs = tf.transpose(ensemble.costs)
-        order = tf.transpose(k_lowest.find(costs, best_pose.NUM_NEAR, compiled))
-        near_indices = tf.gather(indices, order, batch_dims=1)
+        order = k_lowest.find(tf.transpose(ensemble.costs), best_pose.NUM_NEAR, compiled)
+        near_indices = tf.gather(indices, tf.transpose(order), batch_dims=1)
     else:
         near_indices = search(best_pose.NUM_NEAR)
-    solved, variance = fit(near_indices)
+    solved = fit(near_indices)
+    variance = weighted_fit.variance(solved, tables, compiled)
     near = candidates.chosen(frame.landmarks, tables, solved, variance, estimator)
     place = tf.argmin(near.costs, -1, output_type=tf.int32)[:, tf.newaxis]
     best = component.PPCAPose(*(tf.gather(part, place, batch_dims=1) for part in near.poses))

@@ -40,9 +40,9 @@ def chosen(landmarks, tables, solved, variance, estimator):
         costs = scale_estimation.cost(
             poses.energy,
             poses.inverse_scale,
-            solved.noise_variance,
-            solved.normaliser,
-            solved.dimensions,
+            tf.transpose(solved.noise_variance),
+            tf.transpose(solved.normaliser),
+            tf.transpose(solved.dimensions),
         )
     return Candidates(costs, poses, variance)
 

@@ -74,20 +74,31 @@ def invert(block, compiled=False):
     array([[[0.25]]], dtype=float32)
     """
     size = block.shape[0]
-    state, pivots = materialize(block, compiled), []
-    for k in range(size):
-        # Rows below and above lose their part of the pivot's row, whose own column becomes
-        # that of the inverse.
-        pivot = state[k, k]
-        pivots.append(pivot)
-        row = state[k] / pivot
-        unit = tf.one_hot(k, size, dtype=block.dtype)[:, tf.newaxis]
-        row += unit / pivot - unit * row
-        column = state[:, k]
-        others = (1 - unit)[:, tf.newaxis] * (1 - unit)
-        state = others * state - ((1 - unit) * column)[:, tf.newaxis] * row
-        state = materialize(state + unit[:, tf.newaxis] * row, compiled)
-    return state, tf.add_n([tf.math.log(pivot) for pivot in pivots])
+    units = tf.eye(size, dtype=block.dtype)[..., tf.newaxis]
+    state, log_determinant = block, tf.zeros_like(block[0, 0])
+    if not compiled:
+        for k in range(size):
+            state, log_determinant = _invert_step(state, log_determinant, units[k], state[k])
+        return state, log_determinant
+
+    # A loop compiles much faster, and each step reads and writes all of the state anyway.
+    def step(k, state, log_determinant):
+        row = tf.gather(state, k)
+        return k + 1, *_invert_step(state, log_determinant, tf.gather(units, k), row)
+
+    return tf.while_loop(
+        lambda k, *_: k < size, step, [0, state, log_determinant], maximum_iterations=size
+    )[1:]
+
+
+def _invert_step(state, log_determinant, unit, row):
+    """Solves for one row of `[R, R, N]`; `unit` `[R, 1]` is 1 there, `row` `[R, N]`."""
+    pivot = tf.reduce_sum(unit * row, 0)
+    # The pivot's own column becomes that of the inverse; all other rows lose their share.
+    scaled = (row + unit * (1 - pivot)) / pivot
+    column = tf.reduce_sum(unit * state, 1)
+    others = (1 - unit)[:, tf.newaxis] * ((1 - unit) * state - column[:, tf.newaxis] * scaled)
+    return others + unit[:, tf.newaxis] * scaled, log_determinant + tf.math.log(pivot)
 
 
 def multiply(left, right, compiled=False):

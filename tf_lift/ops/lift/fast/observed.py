@@ -41,9 +41,9 @@ class Observed(NamedTuple):
         return scaled - self.mean * tf.reduce_sum(scaled, -2, keepdims=True)
 
     def repeat(self, number):
-        """Returns the same for `number` candidates of each pose: lanes in order of poses."""
+        """Returns the same for `number` candidates of each pose, the first of all poses first."""
         return Observed(
-            *(None if part is None else tf.repeat(part, number, axis=-1) for part in self)
+            *(None if part is None else tf.concat([part] * number, -1) for part in self)
         )
 
 

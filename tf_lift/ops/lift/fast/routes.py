@@ -110,6 +110,9 @@ def _lift_sorted(tables, read_out, batch, specs):
     """Lifts the poses of each route by themselves."""
     total = tf.shape(batch["landmarks"])[0]
     routes = ["few", "many", "any"] if read_out.compiled else ["many", "any"]
+    covered = few_missing.MAX_MISSING + MAX_VISIBLE >= tables.num_joints - 1
+    if read_out.masks and read_out.compiled and covered:
+        routes = ["few", "many"]
     batch, kinds = _choose(tables, read_out, batch, routes)
     # One more row takes the results of places that no pose has.
     results = [
@@ -155,7 +158,8 @@ def _choose(tables, read_out, batch, routes):
     nothing = ~(valid & frame.usable)
     is_visible = (is_binary & (count == tables.num_joints)) | nothing
     kinds = tf.fill(tf.shape(count), len(routes))
-    kinds = tf.where(is_binary & (count <= MAX_VISIBLE), len(routes) - 1, kinds)
+    many = 1 + routes.index("many")
+    kinds = tf.where(is_binary & (count <= MAX_VISIBLE), many, kinds)
     if "few" in routes:
         few = count >= tables.num_joints - few_missing.MAX_MISSING
         kinds = tf.where(is_binary & few, 1, kinds)
@@ -172,7 +176,8 @@ def _lift_some(lift, batch, order, start, count, size, results):
     places = tf.range(size)
 
     def step(index, results):
-        rows = tf.slice(padded, [start + index], [size])
+        # Not a slice, whose start XLA must know while it compiles.
+        rows = tf.gather(padded, start + index + places)
         is_used = places + index < count
         part = {name: tf.gather(values, rows) for name, values in batch.items()}
         found = tf.nest.flatten(lift(part))

@@ -6,6 +6,7 @@ coordinates per candidate, whatever the number of bases.
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops.lift import component
@@ -14,26 +15,26 @@ from tf_lift.ops.lift.fast.observed import Observed, observe
 from tf_lift.ops.lift.fast.xla.materialize import materialize
 from tf_lift.ops.lift.scale_estimation import most_likely_inverse_scale
 
-__all__ = ["WeightedFit", "fit", "lift_pose"]
+__all__ = ["WeightedFit", "fit", "lift_pose", "variance"]
 
 
 class WeightedFit(NamedTuple):
-    """Solved systems of N candidates of each pose; lanes are poses times candidates.
+    """Solved systems of N candidates of each pose; lanes are candidates times poses.
 
     With landmarks y of the places, h horizontal and v vertical, and K the inverse of their
     covariance: `K_hh = inverse_h`, `K_hv = -inverse_h transfer'`.
 
     Attributes:
         observed: `Observed`, repeated for every candidate.
-        inverse_v: `[s, s, B N]`; inverse covariance of the vertical coordinates.
-        inverse_h: `[s, s, B N]`; of the horizontal ones given the vertical ones.
-        transfer: `[s, s, B N]`; `inverse_v` times the covariance of both.
-        mean: `[2, s, B N]`; the projected mean pose, scaled and centred.
-        view: `[3, 3, B N]`; from the world to the camera frame.
-        kinds: `[B N]`; the components.
-        normaliser: `[B, N]`; log-determinant of the covariance of the visible landmarks less
+        inverse_v: `[s, s, N B]`; inverse covariance of the vertical coordinates.
+        inverse_h: `[s, s, N B]`; of the horizontal ones given the vertical ones.
+        transfer: `[s, s, N B]`; `inverse_v` times the covariance of both.
+        mean: `[2, s, N B]`; the projected mean pose, scaled and centred.
+        view: `[3, 3, N B]`; from the world to the camera frame.
+        kinds: `[N B]`; the components.
+        normaliser: `[N, B]`; log-determinant of the covariance of the visible landmarks less
             twice the log of the mixture weight.
-        noise_variance: `[B, N]`, mm^2.
+        noise_variance: `[N, B]`, mm^2.
     """
 
     observed: Observed
@@ -48,7 +49,7 @@ class WeightedFit(NamedTuple):
 
     @property
     def dimensions(self):
-        """`[B, N]`; number of free coordinates of the landmarks."""
+        """`[N, B]`; number of free coordinates of the landmarks."""
         return tf.reshape(self.observed.dimensions, tf.shape(self.noise_variance))
 
 
@@ -59,7 +60,7 @@ def fit(landmarks, weights, tables, indices, compiled, size=None):
         landmarks: `[B, L, 2]`, in the unit of the search, finite.
         weights: `[B, L]`, >= 0.
         tables: `LiftTables`.
-        indices: `[B, N]`.
+        indices: `[N, B]`.
         compiled: Whether XLA compiles it.
         size: Most landmarks of a pose that may be visible, `None` for all.
 
@@ -70,7 +71,7 @@ def fit(landmarks, weights, tables, indices, compiled, size=None):
         docs/method.md, M14.
     """
     landmarks, weights = tf.stop_gradient(landmarks), tf.stop_gradient(weights)
-    observed = observe(landmarks, weights, tables.free_scale, size).repeat(indices.shape[1])
+    observed = observe(landmarks, weights, tables.free_scale, size).repeat(indices.shape[0])
     flat = tf.reshape(indices, [-1])
     kinds = flat // tables.per_component
     view = tf.transpose(tf.gather(tables.components.view, flat), [1, 2, 0])
@@ -105,31 +106,40 @@ def _of_camera(observed, tables, kinds, view):
     Returns:
         Dict of pairs of image axes, `[s, s, N]`, and `[2, s, N]`.
     """
-    num_joints = tables.components.mean.shape[1]
-    covariance = tables.components.covariance
-    mean = tf.gather(tables.components.mean, kinds, axis=-1)
+    num_joints = tables.num_joints
     if observed.joints is None:
-        covariance = tf.gather(covariance, kinds, axis=-1)
+        places = np.arange(num_joints)[:, np.newaxis] * num_joints + np.arange(num_joints)
+        places, joints = places[..., np.newaxis], np.arange(num_joints)[:, np.newaxis]
     else:
-        num_kinds = covariance.shape[-1]
         places = observed.joints[:, tf.newaxis] * num_joints + observed.joints
-        table = tf.reshape(tf.transpose(covariance, [0, 2, 1, 3, 4]), [3, 3, -1])
-        covariance = tf.transpose(
-            tf.gather(table, places * num_kinds + kinds, axis=2), [0, 2, 1, 3, 4]
-        )
-        index = observed.joints * num_kinds + kinds
-        mean = tf.gather(tf.reshape(tables.components.mean, [3, -1]), index, axis=1)
+        joints = observed.joints
+    size = tables.num_components
+    world_axes = _world_axes(tables)
+
+    def of_world(first, second):
+        table = tf.reshape(tables.components.covariance[first, :, second], [-1])
+        return tf.gather(table, places * size + kinds)
+
     turned = {}
     for first, second in ((0, 0), (1, 0), (1, 1)):
-        turned[first, second] = tf.add_n(
-            [
-                view[first, p] * view[second, q] * covariance[p, :, q]
-                for p in range(3)
-                for q in range(3)
-            ]
-        )
-    mean = tf.stack([tf.add_n([view[a, p] * mean[p] for p in range(3)]) for a in range(2)])
+        terms = [
+            view[first, p] * view[second, q] * of_world(p, q)
+            for p in world_axes[first]
+            for q in world_axes[second]
+        ]
+        turned[first, second] = tf.add_n(terms)
+    means = tf.gather(tf.reshape(tables.components.mean, [3, -1]), joints * size + kinds, axis=1)
+    mean = tf.stack(
+        [tf.add_n([view[a, p] * means[p] for p in world_axes[a]]) for a in range(2)]
+    )
     return turned, mean
+
+
+def _world_axes(tables):
+    """Returns the world axes that each image axis sees: fewer where the camera is level."""
+    if tables.pitches == (0.0,):
+        return (0, 1), (2,)
+    return (0, 1, 2), (0, 1, 2)
 
 
 def _centred(block, observed, compiled):
@@ -143,9 +153,9 @@ def _centred(block, observed, compiled):
 
 
 def _explain(solved, residuals, tables):
-    """Returns latents `[B N, K J]` of residuals `[2, s, B N]`, and what they add to a pose.
+    """Returns latents `[N B, K J]` of residuals `[2, s, N B]`, and what they add to a pose.
 
-    Latents of other components are zero. What they add are joints `[3, L, B N]`, mm, camera
+    Latents of other components are zero. What they add are joints `[3, L, N B]`, mm, camera
     frame.
     """
     horizontal, vertical = tf.unstack(residuals)
@@ -153,13 +163,13 @@ def _explain(solved, residuals, tables):
     dual_h = _apply(solved.inverse_h, horizontal - _apply(transposed, vertical))
     dual_v = _apply(solved.inverse_v, vertical) - _apply(solved.transfer, dual_h)
     duals = solved.observed.spread(tf.stack([dual_h, dual_v]))
-    num_joints = tables.components.mean.shape[1]
+    num_joints = tables.num_joints
     if solved.observed.joints is not None:
         places = tf.one_hot(solved.observed.joints, num_joints, axis=0, dtype=duals.dtype)
         duals = tf.reduce_sum(places * duals[:, tf.newaxis], 2)
     world = [solved.view[0, p] * duals[0] + solved.view[1, p] * duals[1] for p in range(3)]
     world = tf.reshape(tf.transpose(tf.stack(world), [2, 0, 1]), [-1, 3 * num_joints])
-    num_kinds = tables.components.mean.shape[-1]
+    num_kinds = tables.num_components
     latents = tf.reshape(
         tf.matmul(world, tables.components.loadings), [tf.shape(world)[0], num_kinds, -1]
     )
@@ -197,11 +207,11 @@ def lift_pose(landmarks, solved, tables):
         docs/method.md, M8 to M11 and M14.
     """
     observed = solved.observed
-    number = solved.noise_variance.shape[1]
-    values = tf.repeat(tf.transpose(landmarks, [2, 1, 0]), number, axis=-1)
+    number = solved.noise_variance.shape[0]
+    values = tf.concat([tf.transpose(landmarks, [2, 1, 0])] * number, -1)
     if observed.joints is not None:
         places = tf.one_hot(
-            observed.joints, tables.components.mean.shape[1], axis=0, dtype=values.dtype
+            observed.joints, tables.num_joints, axis=0, dtype=values.dtype
         )
         values = tf.reduce_sum(places * values[:, :, tf.newaxis], 1)
     values = observed.centre(values)
@@ -243,12 +253,11 @@ def lift_pose(landmarks, solved, tables):
     mean = _turn(solved.view, tf.gather(tables.components.mean, solved.kinds, axis=-1))
 
     def of_poses(poses):
-        return tf.reshape(
-            tf.transpose(poses, [2, 1, 0]), [-1, number, tables.components.mean.shape[1], 3]
-        )
+        by_candidate = tf.reshape(poses, [3, tables.num_joints, number, -1])
+        return tf.transpose(by_candidate, [3, 2, 1, 0])
 
     def of_candidates(numbers):
-        return tf.reshape(numbers, [-1, number])
+        return tf.transpose(tf.reshape(numbers, [number, -1]))
 
     return component.PPCAPose(
         of_poses(mean + added),
@@ -265,28 +274,22 @@ def variance(solved, tables, compiled):
     See `component.PPCAFit`: summed over the three axes, the noise of the prior included.
     """
     observed = solved.observed
-    num_joints = tables.components.mean.shape[1]
-    covariance = tables.components.covariance
-    rooted = covariance - covariance[:, :1]
-    whole = rooted - rooted[:, :, :, :1]
-    prior = tf.add_n(
-        [tf.linalg.diag_part(tf.transpose(whole[p, :, p], [2, 0, 1])) for p in range(3)]
-    )
-    prior = tf.transpose(tf.gather(prior, solved.kinds))
-    # [3, s, 3 L, N]: axis and place of a landmark, axis and joint of the pose.
-    rooted = tf.transpose(rooted, [2, 3, 0, 1, 4])
-    rooted = tf.reshape(rooted, [3, num_joints, 3 * num_joints, -1])
+    num_joints, size = tables.num_joints, tables.num_components
+    rooted = tables.rooted_covariance
+    prior = tf.transpose(tf.gather(tables.rooted_variance, solved.kinds))
     if observed.joints is None:
-        rooted = tf.gather(rooted, solved.kinds, axis=-1)
+        joints = np.arange(num_joints)[:, np.newaxis]
     else:
-        places = tf.one_hot(observed.joints, num_joints, axis=0, dtype=rooted.dtype)
-        rooted = tf.gather(rooted, solved.kinds, axis=-1)
-        rooted = tf.stack(
-            [elimination.multiply(places, part, compiled) for part in tf.unstack(rooted)]
-        )
+        joints = observed.joints
+    world_axes = _world_axes(tables)
+    # Covariances of landmarks and joints: [s, 3 L, N].
+    of_world = [
+        tf.transpose(tf.gather(rooted[axis], joints * size + solved.kinds), [0, 2, 1])
+        for axis in range(3)
+    ]
     crossed = []
     for axis in range(2):
-        turned = tf.add_n([solved.view[axis, q] * rooted[q] for q in range(3)])
+        turned = tf.add_n([solved.view[axis, q] * of_world[q] for q in world_axes[axis]])
         turned = materialize(turned, compiled)
         mean = materialize(tf.reduce_sum(observed.mean[:, tf.newaxis] * turned, 0), compiled)
         crossed.append(materialize(observed.root[:, tf.newaxis] * (turned - mean), compiled))
@@ -298,4 +301,5 @@ def variance(solved, tables, compiled):
     known = tf.reduce_sum(tf.reshape(known, [3, num_joints, -1]), 0)
     noise = 3 * tf.reshape(solved.noise_variance, [-1])
     variances = tf.maximum(prior - known, 0) + noise
-    return tf.reshape(tf.transpose(variances), [-1, solved.noise_variance.shape[1], num_joints])
+    by_candidate = tf.reshape(variances, [num_joints, solved.noise_variance.shape[0], -1])
+    return tf.transpose(by_candidate, [2, 1, 0])

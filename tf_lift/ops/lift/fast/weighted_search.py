@@ -114,7 +114,7 @@ def _of_every_candidate(landmarks, weights, tables, number, estimator, compiled,
     """Returns the shortlist where tables have no symmetry: all candidates are fitted."""
 
     def find(batch):
-        every = tf.range(tables.num_candidates) + tf.zeros_like(batch["places"])
+        every = tf.range(tables.num_candidates)[:, tf.newaxis] + batch["places"]
         solved = weighted_fit.fit(
             batch["landmarks"], batch["weights"], tables, every, compiled, size
         )
@@ -124,13 +124,13 @@ def _of_every_candidate(landmarks, weights, tables, number, estimator, compiled,
             costs = scale_estimation.cost(
                 costs,
                 poses.inverse_scale,
-                solved.noise_variance,
-                solved.normaliser,
-                solved.dimensions,
+                tf.transpose(solved.noise_variance),
+                tf.transpose(solved.normaliser),
+                tf.transpose(solved.dimensions),
             )
         return tf.transpose(k_lowest.find(tf.transpose(costs), number, compiled))
 
-    places = tf.zeros([tf.shape(landmarks)[0], 1], tf.int32)
+    places = tf.zeros([tf.shape(landmarks)[0]], tf.int32)
     batch = {"landmarks": landmarks, "weights": weights, "places": places}
     most = max(1, _MAX_ELEMENTS // (tables.num_candidates * tables.num_joints**2))
     return chunks.map_chunks(find, batch, tf.TensorSpec([None, number], tf.int32), most)
