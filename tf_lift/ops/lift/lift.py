@@ -5,8 +5,8 @@ import functools
 import tensorflow as tf
 
 from tf_lift.ops import shapes
-from tf_lift.ops.lift import outputs
 from tf_lift.ops.lift import bone_lengths as limbs
+from tf_lift.ops.lift import outputs
 from tf_lift.ops.lift.fast import routes
 from tf_lift.ops.lift.fast.xla import tracing
 from tf_lift.ops.lift.options import LiftOptions, ReadOut

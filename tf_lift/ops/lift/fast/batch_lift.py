@@ -16,7 +16,6 @@ from tf_lift.ops.lift.fast import (
     weighted_fit,
     weighted_search,
 )
-
 from tf_lift.ops.lift.fast.xla import k_lowest
 
 __all__ = ["MAX_VISIBLE", "lift_batch"]
@@ -236,6 +235,8 @@ def _find_visible(tables, read_out, frame, winner):
     pose = tf.transpose(tf.reshape(best.pose, [-1, 3, best.pose.shape[1] // 3]), [0, 2, 1])
     if tables.free_scale:
         pose = tf.pad(pose, [[0, 0], [1, 0], [0, 0]])
+        # Landmarks that determine no scale are no evidence of a pose of landmarks all zero.
+        pose = tf.where(frame.usable[:, tf.newaxis, tf.newaxis], pose, tables.mean_pose)
     poses = component.PPCAPose(
         pose[:, tf.newaxis],
         tf.zeros_like(pose)[:, tf.newaxis],

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tf_lift.ops.lift.fast.xla.quick_log import quick_log
 
-__all__ = ["at", "of_forms", "quick_costs"]
+__all__ = ["at", "of_forms", "of_halves", "quick_costs"]
 
 
 def of_forms(forms, observed, tables, estimator, compiled=False):
@@ -18,26 +18,41 @@ def of_forms(forms, observed, tables, estimator, compiled=False):
         estimator: See `quick_costs`.
         compiled: Whether XLA compiles it.
     """
-    per_component = [-1, 1, 1]
-    constants = _constants(
-        forms.log_determinant,
-        tf.reshape(tables.components.noise_variance, per_component),
-        tf.reshape(tables.components.mixture_cost, per_component),
-        observed,
+    noise_variance, mixture_cost = (
+        tf.reshape(table, [-1, 1, 1])
+        for table in (tables.components.noise_variance, tables.components.mixture_cost)
     )
-    costs = [
+    halves = of_halves(
+        forms, noise_variance, mixture_cost, observed, tables.free_scale, estimator, compiled
+    )
+    return tf.reshape(tf.stack(halves, 1), [tables.num_candidates, -1])
+
+
+def of_halves(forms, noise_variance, mixture_cost, observed, free_scale, estimator, compiled=False):
+    """Returns the costs of candidates in the first and in the second half of a turn.
+
+    Args:
+        forms: `Forms`; all arguments broadcast with them.
+        noise_variance: mm^2.
+        mixture_cost: -2 log of the mixture weight.
+        observed: `Observed`, of which `dimensions` and `unused` are read.
+        free_scale: Whether scale and position are free.
+        estimator: See `quick_costs`.
+        compiled: Whether XLA compiles it.
+    """
+    constants = _constants(forms.log_determinant, noise_variance, mixture_cost, observed)
+    return [
         quick_costs(
             forms.even + sign * forms.odd,
             forms.mean_even + sign * forms.mean_odd,
             forms.constant,
             *constants,
-            tables.free_scale,
+            free_scale,
             estimator,
             compiled,
         )
         for sign in (1, -1)
     ]
-    return tf.reshape(tf.stack(costs, 1), [tables.num_candidates, -1])
 
 
 def at(forms, indices, observed, tables, estimator, compiled=False):

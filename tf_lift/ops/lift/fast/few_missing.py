@@ -1,31 +1,25 @@
 """Shortlists of candidates where few landmarks are missing, compiled by XLA.
 
-The rows of the missing landmarks are eliminated from the quadratic forms of all, written out
-as one program without matrices: XLA makes one loop of it, which keeps everything in registers
-and the nearest cache. Candidates half a turn apart share the elimination: their landmarks
-differ by the sign of x, so it has two sides, one for all x and one for all y.
+The rows of the missing landmarks are eliminated from the quadratic forms of all. Candidates half
+a turn apart share the elimination: their landmarks differ by the sign of x, so it has two sides,
+one for all x and one for all y.
 """
 
-import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops import chunks
 from tf_lift.ops.lift import component
-from tf_lift.ops.lift.fast import costs as candidate_costs
 from tf_lift.ops.lift.fast import completion, visible_forms
-from tf_lift.ops.lift.fast.xla import k_lowest
-from tf_lift.ops.lift.fast.xla.quick_log import quick_log
+from tf_lift.ops.lift.fast import costs as candidate_costs
+from tf_lift.ops.lift.fast.xla import k_lowest, written_out
 
 __all__ = ["MAX_MISSING", "log_determinant_of_others", "missing_rows", "shortlist"]
 
-# Largest number of landmarks whose written-out elimination compiles in seconds.
-MAX_MISSING = 6
+# Largest number of missing landmarks, of two unknowns each.
+MAX_MISSING = written_out.MAX_UNKNOWNS // 2
 
 # Elements of one intermediate tensor, see `visible_search`; a turn costs more here.
 _MAX_ELEMENTS = 1 << 21
-
-# Pivots are at most 1: their product starts here, so that a float32 holds it.
-_START = 2.0**100
 
 
 def shortlist(landmarks, weights, tables, number, estimator):
@@ -56,11 +50,7 @@ def shortlist(landmarks, weights, tables, number, estimator):
         return tf.transpose(k_lowest.k_lowest(costs, indices, number, axis=-1, shared=True))
 
     noise_stddev = visible_forms.part(tables.noise_stddev, 0, tables)[:, 0]
-    every = tf.range(tables.num_candidates)
-    indices = [
-        tf.transpose(visible_forms.part(every, index, tables))
-        for index in range(1 + tables.uses_half_turn_symmetry)
-    ]
+    indices = [tf.transpose(part) for part in visible_forms.indices_of_parts(tables)]
     points = tf.reshape(tf.transpose(landmarks, [0, 2, 1]), [-1, 2 * tables.num_joints])
     count = min(MAX_MISSING, tables.num_joints)
     batch = {"points": points, "weights": weights, "rows": missing_rows(weights, count)}
@@ -141,47 +131,17 @@ def _eliminate(points, weights, rows, tables):
         for image in images
     ]
     means = [tf.gather(linear, rows[:, i]) for i in range(number)]
-    squares, products, constant, log_determinant = _reduce(
-        squares, products, constant, block, sides, means
-    )
+    gram, log_determinant = written_out.eliminate(block, [*sides, means], start=2.0**100)
+    of_mean = len(sides)
+    squares = {key: value - gram[key] for key, value in squares.items()}
+    products = [product - gram[i, of_mean] for i, product in enumerate(products)]
+    constant -= gram[of_mean, of_mean]
     normaliser += log_determinant + log_determinant_of_others(weights, noise_stddev**2, tables)
     if not is_halved:
         return [(squares[0, 0], products[0])], constant, normaliser
     same, cross = squares[0, 0] + squares[1, 1], 2 * squares[0, 1]
     parts = [(same + sign * cross, products[1] + sign * products[0]) for sign in (1, -1)]
     return parts, constant, normaliser
-
-
-def _reduce(squares, products, constant, block, sides, means):
-    """Subtracts what missing rows explain; returns also their log-determinant.
-
-    Args:
-        squares: Dict of y'My of each pair of sides, by their numbers; `[B, H]`, like all
-            others.
-        products: p'My of each side.
-        constant: p'Mp.
-        block: Rows of M, each up to its diagonal; only the missing rows and columns.
-        sides: The missing rows of M y, for each side.
-        means: The missing rows of M p.
-    """
-    volume = _START
-    for j in range(len(block)):
-        pivot = 1 / block[j][j]
-        volume *= block[j][j]
-        scaled, scaled_mean = [side[j] * pivot for side in sides], means[j] * pivot
-        squares = {(i, k): squares[i, k] - sides[i][j] * scaled[k] for i, k in squares}
-        products = [
-            product - side[j] * scaled_mean for product, side in zip(products, sides, strict=True)
-        ]
-        constant -= means[j] * scaled_mean
-        for i in range(j + 1, len(block)):
-            for side, value in zip(sides, scaled, strict=True):
-                side[i] -= block[i][j] * value
-            means[i] -= block[i][j] * scaled_mean
-            factor = block[i][j] * pivot
-            for k in range(j + 1, i + 1):
-                block[i][k] -= factor * block[k][j]
-    return squares, products, constant, quick_log(volume) - np.log(_START)
 
 
 def log_determinant_of_others(weights, noise_variance, tables):

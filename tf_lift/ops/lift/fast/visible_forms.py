@@ -6,7 +6,15 @@ Poses come last, so that each step for a candidate runs over contiguous numbers.
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["coefficients", "coordinates", "evaluate", "join", "part", "products"]
+__all__ = [
+    "coefficients",
+    "coordinates",
+    "evaluate",
+    "indices_of_parts",
+    "join",
+    "part",
+    "products",
+]
 
 
 def evaluate(landmarks, tables):
@@ -115,3 +123,10 @@ def join(parts, tables):
     half = tables.num_rotations // 2
     halves = [tf.reshape(part, [-1, 1, half, tf.shape(part)[1]]) for part in parts]
     return tf.reshape(tf.concat(halves, 1), [tables.num_candidates, -1])
+
+
+def indices_of_parts(tables):
+    """Returns the indices of candidates, `[H, 1]`, of each part of them."""
+    indices = tf.range(tables.num_candidates)
+    parts = range(1 + tables.uses_half_turn_symmetry)
+    return [part(indices, index, tables) for index in parts]

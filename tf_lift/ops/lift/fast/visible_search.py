@@ -35,7 +35,7 @@ def shortlist(landmarks, tables, number, estimator, compiled):
         if not compiled:
             found = k_lowest.find(visible_forms.join(parts, tables), number)
         else:
-            found = k_lowest.k_lowest(parts, _indices_of_parts(tables), number)
+            found = k_lowest.k_lowest(parts, visible_forms.indices_of_parts(tables), number)
         return tf.transpose(found)
 
     spec = tf.TensorSpec([None, number], tf.int32)
@@ -66,10 +66,3 @@ def _costs_of_parts(landmarks, tables, estimator, compiled):
             )
         )
     return costs
-
-
-def _indices_of_parts(tables):
-    """Returns the indices of candidates, `[H, 1]`, of each part of them."""
-    indices = tf.range(tables.num_candidates)
-    parts = range(1 + tables.uses_half_turn_symmetry)
-    return [visible_forms.part(indices, index, tables) for index in parts]

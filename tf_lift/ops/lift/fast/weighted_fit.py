@@ -129,9 +129,7 @@ def _of_camera(observed, tables, kinds, view):
         ]
         turned[first, second] = tf.add_n(terms)
     means = tf.gather(tf.reshape(tables.components.mean, [3, -1]), joints * size + kinds, axis=1)
-    mean = tf.stack(
-        [tf.add_n([view[a, p] * means[p] for p in world_axes[a]]) for a in range(2)]
-    )
+    mean = tf.stack([tf.add_n([view[a, p] * means[p] for p in world_axes[a]]) for a in range(2)])
     return turned, mean
 
 
@@ -210,9 +208,7 @@ def lift_pose(landmarks, solved, tables):
     number = solved.noise_variance.shape[0]
     values = tf.concat([tf.transpose(landmarks, [2, 1, 0])] * number, -1)
     if observed.joints is not None:
-        places = tf.one_hot(
-            observed.joints, tables.num_joints, axis=0, dtype=values.dtype
-        )
+        places = tf.one_hot(observed.joints, tables.num_joints, axis=0, dtype=values.dtype)
         values = tf.reduce_sum(places * values[:, :, tf.newaxis], 1)
     values = observed.centre(values)
     noise = tf.reshape(solved.noise_variance, [-1])

@@ -15,10 +15,10 @@ import tensorflow as tf
 from tf_lift.ops import chunks
 from tf_lift.ops.lift import scale_estimation
 from tf_lift.ops.lift.fast import costs as candidate_costs
-from tf_lift.ops.lift.fast import elimination, weighted_fit
+from tf_lift.ops.lift.fast import elimination, visible_forms, weighted_fit
 from tf_lift.ops.lift.fast.interpolation import Forms, interpolate
 from tf_lift.ops.lift.fast.observed import observe
-from tf_lift.ops.lift.fast.xla import k_lowest
+from tf_lift.ops.lift.fast.xla import k_lowest, written_out
 from tf_lift.ops.lift.fast.xla.materialize import materialize
 
 __all__ = ["shortlist"]
@@ -84,6 +84,10 @@ def shortlist(landmarks, weights, tables, number, estimator, compiled, size=None
         return _of_every_candidate(landmarks, weights, tables, number, estimator, compiled, size)
     observed = observe(landmarks, weights, tables.free_scale, size)
     conditional = _condition(observed, tables, compiled)
+    if compiled and observed.root.shape[0] <= written_out.MAX_UNKNOWNS:
+        costs = _all_costs(conditional, observed, tables, estimator)
+        indices = [tf.transpose(part) for part in visible_forms.indices_of_parts(tables)]
+        return tf.transpose(k_lowest.k_lowest(costs, indices, number, axis=-1, shared=True))
     angles = np.arange(tables.num_coarse) * np.pi / tables.num_coarse
     noise = tables.components.noise_variance
     every = _Conditional(*(tf.expand_dims(part, -2) for part in conditional))
@@ -174,6 +178,64 @@ def _condition(observed, tables, compiled):
         constant=gram[-1, -1],
         log_determinant=tf.reshape(log_determinant, lanes),
     )
+
+
+def _all_costs(conditional, observed, tables, estimator):
+    """Returns the costs `[B, H]` of all candidates, of each half-turn, where XLA compiles it."""
+    num_angles = tables.num_rotations // 2
+    angles = np.arange(num_angles) * np.pi / num_angles
+    cos, sin = (tf.constant(part, tables.dtype) for part in (np.cos(angles), np.sin(angles)))
+    squared_cos, squared_sin, product = cos**2, sin**2, cos * sin
+    noise = tables.components.noise_variance[:, tf.newaxis]
+    size = conditional.aa.shape[0]
+
+    def angles_last(values):
+        """Returns `[..., B, K, 1]` of `[..., K, B]`."""
+        rank = values.shape.rank
+        values = tf.transpose(values, [*range(rank - 2), rank - 1, rank - 2])
+        return materialize(tf.expand_dims(values, -1))
+
+    part = _Conditional(*map(angles_last, conditional))
+    # In units of the noise every pivot is at least 1.
+    unit = 1 / noise
+    aa, bb = unit * part.aa, unit * part.bb
+    ab = unit * (part.ab + tf.transpose(part.ab, [1, 0, 2, 3, 4]))
+    aa, ab, bb = (materialize(values) for values in (aa, ab, bb))
+    block = [
+        [
+            squared_cos * aa[i, j] - product * ab[i, j] + squared_sin * bb[i, j] + float(i == j)
+            for j in range(i + 1)
+        ]
+        for i in range(size)
+    ]
+    sides = [
+        [part.landmarks[i] for i in range(size)],
+        [cos * part.expected_a[i] - sin * part.expected_b[i] for i in range(size)],
+        [cos * part.mean_a[i] - sin * part.mean_b[i] for i in range(size)],
+    ]
+    gram, log_determinant = written_out.eliminate(block, sides, start=2.0**-100)
+    # M is the inverse covariance times noise^2.
+    forms = Forms(
+        even=noise * part.square + gram[0, 0] + gram[1, 1],
+        odd=-2 * gram[0, 1],
+        mean_even=noise * part.product - gram[1, 2],
+        mean_odd=gram[0, 2],
+        constant=noise * part.constant + gram[2, 2],
+        log_determinant=part.log_determinant + log_determinant + size * tf.math.log(noise),
+    )
+    halves = candidate_costs.of_halves(
+        forms,
+        noise,
+        tables.components.mixture_cost[:, tf.newaxis],
+        observed._replace(
+            dimensions=observed.dimensions[:, tf.newaxis, tf.newaxis],
+            unused=observed.unused[:, tf.newaxis, tf.newaxis],
+        ),
+        tables.free_scale,
+        estimator,
+        compiled=True,
+    )
+    return [tf.reshape(costs, [-1, tables.num_components * num_angles]) for costs in halves]
 
 
 def _of_joints(observed, tables):
