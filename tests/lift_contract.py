@@ -76,8 +76,23 @@ def make_cases(
         if kind == "float":
             weights = weights * rng.uniform(0.2, 4, weights.shape)
     return Cases(
-        landmarks, weights, _lift(landmarks, weights, prior, free_scale, num_rotations, estimator)
+        landmarks,
+        weights,
+        lift_in_chunks(landmarks, weights, prior, free_scale, num_rotations, estimator),
     )
+
+
+def lift_in_chunks(landmarks, weights, prior, free_scale, num_rotations, estimator):
+    """Returns the results of the reference as arrays; arguments as those of `make_cases`."""
+    options = LiftOptions(estimator=estimator, num_rotations=num_rotations)
+    scale = None if free_scale else 1.0
+
+    weights = np.ones(landmarks.shape[:2]) if weights is None else weights
+    chunks = [slice(start, start + _CHUNK) for start in range(0, len(landmarks), _CHUNK)]
+    results = [
+        reference.lift(landmarks[chunk], prior, options, weights[chunk], scale) for chunk in chunks
+    ]
+    return {name: np.concatenate([one[name] for one in results]) for name in results[0]}
 
 
 def check_shortlist(shortlist, cases, rtol=1e-6):
@@ -156,15 +171,3 @@ def check_gradient(function, landmarks, rng, delta=1e-6, rtol=1e-5, atol=1e-5):
         both = (function(landmarks + sign * delta * direction).numpy() for sign in (1, -1))
         expected = np.sum(upstream * np.subtract(*both)) / (2 * delta)
         np.testing.assert_allclose(np.sum(gradient * direction), expected, rtol=rtol, atol=atol)
-
-
-def _lift(landmarks, weights, prior, free_scale, num_rotations, estimator):
-    options = LiftOptions(estimator=estimator, num_rotations=num_rotations)
-    scale = None if free_scale else 1.0
-
-    weights = np.ones(landmarks.shape[:2]) if weights is None else weights
-    chunks = [slice(start, start + _CHUNK) for start in range(0, len(landmarks), _CHUNK)]
-    results = [
-        reference.lift(landmarks[chunk], prior, options, weights[chunk], scale) for chunk in chunks
-    ]
-    return {name: np.concatenate([one[name] for one in results]) for name in results[0]}

@@ -87,7 +87,7 @@ def invert(block, compiled=False):
         return k + 1, *_invert_step(state, log_determinant, tf.gather(units, k), row)
 
     return tf.while_loop(
-        lambda k, *_: k < size, step, [0, state, log_determinant], maximum_iterations=size
+        lambda k, *_: k < size, step, (0, state, log_determinant), maximum_iterations=size
     )[1:]
 
 
