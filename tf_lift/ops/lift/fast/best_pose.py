@@ -134,7 +134,11 @@ def best_pose(landmarks, tables, indices, estimator, compiled, weights=None, row
 
     def multiply_both(vectors, table):
         """Returns products of two vectors, whose matrices XLA would store if it saw them shared."""
-        return [store(product_of(vector, table, store(halves), signs=signs)) for vector in vectors]
+        first, second = vectors
+        return (
+            store(product_of(first, table, halves, signs=signs)),
+            store(product_of(second, table, store(halves), signs=signs)),
+        )
 
     completed = None
     if rows is None:
@@ -238,12 +242,10 @@ def _missing_variance(inverse, rows, tables, index):
     The pose follows these landmarks, whose covariance is noise^2 times the inverse of their
     rows of M, `[B, R, R]`.
     """
-    both = completion.image_axes(tables, rows.shape[1])
-    moved = tf.einsum("la,maq->mlq", both, tables.poses.landmarks_to_pose)
-    moved = pose_layout.rooted(moved, tables)
+    table = completion.rows_to_pose(tables, rows.shape[1])
     half, _ = tables.fold_half_turn(index)
-    start = half[:, tf.newaxis] * both.shape[0]
-    moved = tf.gather(tf.reshape(moved, [-1, moved.shape[2]]), start + rows)
+    start = half[:, tf.newaxis] * (2 * tables.num_joints + rows.shape[1])
+    moved = tf.gather(table, start + rows)
     spread = tf.reduce_sum(tf.matmul(inverse, moved) * moved, 1)
     noise_variance = tf.gather(tables.noise_stddev, index)[:, tf.newaxis] ** 2
     return noise_variance * pose_layout.sum_coordinates(spread)

@@ -6,10 +6,11 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tf_lift.ops.lift import pose_layout
 from tf_lift.ops.lift.fast.xla import gathered_products
 from tf_lift.ops.lift.fast.xla.materialize import materialize
 
-__all__ = ["Completion", "complete", "image_axes", "spare_form", "sweep"]
+__all__ = ["Completion", "complete", "image_axes", "rows_to_pose", "spare_form", "sweep"]
 
 
 class Completion(NamedTuple):
@@ -104,6 +105,16 @@ def spare_form(tables, number, candidates_first=False):
         if candidates_first:
             form, linear = tf.transpose(form, [2, 0, 1]), tf.transpose(linear)
         return form, linear
+
+
+@functools.lru_cache(maxsize=32)
+def rows_to_pose(tables, number):
+    """Returns what rows of landmarks in mm add to a pose, `[H (2L + R), 3 (L - 1)]`; constant."""
+    with tf.init_scope():
+        axes = image_axes(tables, number)
+        moved = tf.einsum("la,maq->mlq", axes, tables.poses.landmarks_to_pose)
+        moved = pose_layout.rooted(moved, tables)
+        return tf.reshape(moved, [-1, moved.shape[2]])
 
 
 def sweep(block, sides):

@@ -106,7 +106,11 @@ def _eliminate(points, weights, rows, tables):
         images.append(tf.reshape(image, [-1, size, tables.linear.shape[1]]))
         products.append(tf.matmul(part, tables.linear[within]))
     squares = {
-        (i, k): tf.add_n([points[:, row : row + 1] * images[k][:, row] for row in spans[i]])
+        (i, k): tf.reduce_sum(
+            points[:, spans[i].start : spans[i].stop, tf.newaxis]
+            * images[k][:, spans[i].start : spans[i].stop],
+            1,
+        )
         for k in range(len(spans))
         for i in range(k + 1)
     }
@@ -115,22 +119,20 @@ def _eliminate(points, weights, rows, tables):
         for table in (tables.search.constant, tables.search.normaliser, tables.noise_stddev)
     )
 
-    missing = tf.cast(rows < size, points.dtype)
-    clipped = tf.minimum(rows, size - 1)
+    missing = tf.unstack(tf.cast(rows < size, points.dtype)[..., tf.newaxis], axis=1)
+    clipped = tf.unstack(tf.minimum(rows, size - 1), axis=1)
     form, linear = completion.spare_form(tables, number)
     pairs = tf.reshape(form, [(size + number) ** 2, -1])
-    starts = [rows[:, i] * (size + number) for i in range(number)]
+    columns = tf.unstack(rows, axis=1)
+    starts = tf.unstack(rows * (size + number), axis=1)
     block = [
-        [tf.gather(pairs, starts[i] + rows[:, j]) for j in range(i + 1)] for i in range(number)
+        [tf.gather(pairs, starts[i] + columns[j]) for j in range(i + 1)] for i in range(number)
     ]
     sides = [
-        [
-            tf.gather(image, clipped[:, i], batch_dims=1) * missing[:, i : i + 1]
-            for i in range(number)
-        ]
+        [tf.gather(image, clipped[i], batch_dims=1) * missing[i] for i in range(number)]
         for image in images
     ]
-    means = [tf.gather(linear, rows[:, i]) for i in range(number)]
+    means = [tf.gather(linear, column) for column in columns]
     gram, log_determinant = written_out.eliminate(block, [*sides, means], start=2.0**100)
     of_mean = len(sides)
     squares = {key: value - gram[key] for key, value in squares.items()}

@@ -201,18 +201,16 @@ def _all_costs(conditional, observed, tables, estimator):
     aa, bb = unit * part.aa, unit * part.bb
     ab = unit * (part.ab + tf.transpose(part.ab, [1, 0, 2, 3, 4]))
     aa, ab, bb = (materialize(values) for values in (aa, ab, bb))
-    block = [
-        [
-            squared_cos * aa[i, j] - product * ab[i, j] + squared_sin * bb[i, j] + float(i == j)
-            for j in range(i + 1)
-        ]
-        for i in range(size)
-    ]
+    both = squared_cos * aa - product * ab + squared_sin * bb
+    block = [tf.unstack(row) for row in tf.unstack(both)]
+    for i in range(size):
+        block[i][i] += 1
     sides = [
-        [part.landmarks[i] for i in range(size)],
-        [cos * part.expected_a[i] - sin * part.expected_b[i] for i in range(size)],
-        [cos * part.mean_a[i] - sin * part.mean_b[i] for i in range(size)],
+        part.landmarks + tf.zeros_like(cos),
+        cos * part.expected_a - sin * part.expected_b,
+        cos * part.mean_a - sin * part.mean_b,
     ]
+    sides = [tf.unstack(side) for side in sides]
     gram, log_determinant = written_out.eliminate(block, sides, start=2.0**-100)
     # M is the inverse covariance times noise^2.
     forms = Forms(
