@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tf_lift.ops.lift import lift as lifting
+from tf_lift.ops.lift.fast import routes
 from tf_lift.prior import build_tables
 
 PROJECT = pathlib.Path(__file__).resolve().parents[5]
@@ -19,8 +20,8 @@ COUNT_PROGRAMS = """
 import pathlib, sys
 import numpy as np
 import tensorflow as tf
-from benchmarks.lift_programs import random_prior
-from tf_lift.ops import lifting
+from benchmarks.lift.programs import random_prior
+from tf_lift.ops.lift.lift import lift
 from tf_lift.prior import build_tables
 
 tables = build_tables(random_prior(2, 3, 6), 8)
@@ -29,7 +30,7 @@ rng = np.random.default_rng(0)
 def step(landmarks, visibility):
     with tf.GradientTape() as tape:
         tape.watch(landmarks)
-        lifted = helpers.lift(landmarks, tables, visibility, jit_compile=True)
+        lifted = lift(landmarks, tables, visibility=visibility, jit_compile=True)
     return tape.gradient(lifted["joints_3d"], landmarks)
 
 specs = [tf.TensorSpec([None, 6, 2]), tf.TensorSpec([None, 6], tf.bool)]
@@ -114,7 +115,8 @@ def test_eager_program_equals_plain_lift(tiny_prior, rng, name, leading):
 @pytest.mark.slow
 @pytest.mark.parametrize("in_graph", [True, False])
 def test_both_directions_in_parts(tiny_prior, rng, monkeypatch, in_graph):
-    monkeypatch.setattr(lifting, "_CHUNK", 4)
+    monkeypatch.setattr(routes, "_SIZES", {"few": 4, "many": 4, "any": 4})
+    monkeypatch.setattr(routes, "_MAX_STRAIGHT", 4)
     tables = build_tables(tiny_prior, 14 if in_graph else 16, dtype="float64")
     landmarks = tf.constant(60 * rng.standard_normal([10, 17, 2]))
 
