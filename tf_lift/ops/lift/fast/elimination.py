@@ -5,6 +5,7 @@ elementwise operations on `[rows, columns, lanes]`, which run at the speed of th
 processor, compile within seconds and convert to runtimes that have no factorisations.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops.lift.fast.xla.materialize import materialize
@@ -74,12 +75,11 @@ def invert(block, compiled=False):
     array([[[0.25]]], dtype=float32)
     """
     size = block.shape[0]
-    units = tf.eye(size, dtype=block.dtype)[..., tf.newaxis]
+    units = tf.constant(np.eye(size)[..., np.newaxis], block.dtype)
     state, log_determinant = block, tf.zeros_like(block[0, 0])
     if not compiled:
-        for k in range(size):
-            state, log_determinant = _invert_step(state, log_determinant, units[k], state[k])
-        return state, log_determinant
+        sides = tf.broadcast_to(units, tf.shape(block))
+        return eliminate(block, sides)
 
     # A loop compiles much faster, and each step reads and writes all of the state anyway.
     def step(k, state, log_determinant):

@@ -110,8 +110,10 @@ def _lift_sorted(tables, read_out, batch, specs):
     """Lifts the poses of each route by themselves."""
     total = tf.shape(batch["landmarks"])[0]
     routes = ["few", "many", "any"] if read_out.compiled else ["many", "any"]
+    if not read_out.is_plain:
+        routes = ["any"]
     covered = few_missing.MAX_MISSING + MAX_VISIBLE >= tables.num_joints - 1
-    if read_out.masks and read_out.compiled and covered:
+    if read_out.masks and len(routes) == 3 and covered:
         routes = ["few", "many"]
     batch, kinds = _choose(tables, read_out, batch, routes)
     # One more row takes the results of places that no pose has.
@@ -158,8 +160,9 @@ def _choose(tables, read_out, batch, routes):
     nothing = ~(valid & frame.usable)
     is_visible = (is_binary & (count == tables.num_joints)) | nothing
     kinds = tf.fill(tf.shape(count), len(routes))
-    many = 1 + routes.index("many")
-    kinds = tf.where(is_binary & (count <= MAX_VISIBLE), many, kinds)
+    if "many" in routes:
+        many = is_binary & (count <= MAX_VISIBLE)
+        kinds = tf.where(many, 1 + routes.index("many"), kinds)
     if "few" in routes:
         few = count >= tables.num_joints - few_missing.MAX_MISSING
         kinds = tf.where(is_binary & few, 1, kinds)

@@ -21,11 +21,16 @@ from tf_lift.ops.lift.fast.observed import observe
 from tf_lift.ops.lift.fast.xla import k_lowest, written_out
 from tf_lift.ops.lift.fast.xla.materialize import materialize
 
-__all__ = ["shortlist"]
+__all__ = ["representatives", "shortlist"]
 
 # Candidates that are evaluated again: among the lowest interpolated costs, the winner was at
 # most the third for real poses with weights or joints missing.
 _NUM_NEAR = 8
+
+# Neighbouring angles that one candidate may stand for in a mean: 18 degrees of 80 angles; and
+# the probability of single candidates that needs no such groups.
+_GROUP = 4
+_ENOUGH = 0.97
 
 # Elements of one intermediate tensor where every candidate is fitted, 16 MB of float32.
 _MAX_ELEMENTS = 1 << 22
@@ -84,22 +89,12 @@ def shortlist(landmarks, weights, tables, number, estimator, compiled, size=None
         return _of_every_candidate(landmarks, weights, tables, number, estimator, compiled, size)
     observed = observe(landmarks, weights, tables.free_scale, size)
     conditional = _condition(observed, tables, compiled)
+    noise = tables.components.noise_variance
     if compiled and observed.root.shape[0] <= written_out.MAX_UNKNOWNS:
         costs = _all_costs(conditional, observed, tables, estimator)
         indices = [tf.transpose(part) for part in visible_forms.indices_of_parts(tables)]
         return tf.transpose(k_lowest.k_lowest(costs, indices, number, axis=-1, shared=True))
-    angles = np.arange(tables.num_coarse) * np.pi / tables.num_coarse
-    noise = tables.components.noise_variance
-    every = _Conditional(*(tf.expand_dims(part, -2) for part in conditional))
-    coarse = _forms(
-        every,
-        tf.constant(np.cos(angles)[:, np.newaxis], noise.dtype),
-        tf.constant(np.sin(angles)[:, np.newaxis], noise.dtype),
-        tf.reshape(noise, [-1, 1, 1]),
-        compiled,
-    )
-    forms = interpolate(coarse, tables.num_rotations // 2)
-    costs = candidate_costs.of_forms(forms, observed, tables, estimator, compiled)
+    costs = _interpolated_costs(conditional, observed, tables, estimator, compiled)
     if tables.num_coarse == tables.num_rotations // 2 or number >= _NUM_NEAR:
         return tf.transpose(k_lowest.find(costs, number, compiled))
     # Evaluated again, because the interpolation is off by some tenths.
@@ -112,6 +107,78 @@ def shortlist(landmarks, weights, tables, number, estimator, compiled, size=None
     costs = candidate_costs.at(forms, near, observed, tables, estimator, compiled)
     places = tf.transpose(k_lowest.find(costs, number, compiled))
     return tf.gather(tf.transpose(near), places, batch_dims=1)
+
+
+def representatives(landmarks, weights, tables, number, estimator, compiled, temperature):
+    """Returns candidates that stand for all, each for a few neighbouring angles.
+
+    Where the most probable ones have nearly all of the probability, they stand for
+    themselves. Where many are about as probable, with few landmarks visible, the most
+    probable of a few neighbouring angles stands for these, with their probabilities together.
+
+    Args:
+        landmarks: See `shortlist`, as for the next five.
+        weights: `[B, L]`.
+        tables: `LiftTables`.
+        number: Number of candidates.
+        estimator: See `costs.quick_costs`.
+        compiled: Whether XLA compiles it.
+        temperature: See `posterior.probabilities`.
+
+    Returns:
+        `[B, N]`, int32, the most probable group first, and what to add to the costs of these
+        candidates so that their probabilities are those of their groups, `[B, N]`.
+    """
+    if not tables.uses_half_turn_symmetry:
+        indices = shortlist(landmarks, weights, tables, number, estimator, compiled)
+        return indices, tf.zeros(tf.shape(indices), tables.dtype)
+    observed = observe(landmarks, weights, tables.free_scale)
+    conditional = _condition(observed, tables, compiled)
+    costs = _interpolated_costs(conditional, observed, tables, estimator, compiled)
+    single, changes, probability = _groups(costs, number, 1, temperature, compiled)
+    size = next(size for size in (_GROUP, 2, 1) if tables.num_rotations % size == 0)
+    grouped, group_changes, _ = _groups(costs, number, size, temperature, compiled)
+    suffices = tf.reduce_sum(probability, 0) > _ENOUGH
+    return (
+        tf.transpose(tf.where(suffices, single, grouped)),
+        tf.transpose(tf.where(suffices, changes, group_changes)),
+    )
+
+
+def _groups(costs, number, size, temperature, compiled):
+    """Returns the most probable groups of `size` neighbours of candidates.
+
+    Returns:
+        Their most probable members `[N, B]`, what to add to the costs of these, and the
+        probabilities of the groups.
+    """
+    grouped = tf.reshape(costs, [costs.shape[0] // size, size, -1])
+    lowest = tf.reduce_min(grouped, 1)
+    ratios = tf.exp((lowest[:, tf.newaxis] - grouped) / (2 * temperature))
+    change = -2 * temperature * tf.math.log(tf.reduce_sum(ratios, 1))
+    probability = tf.nn.softmax(-(lowest + change) / (2 * temperature), 0)
+    groups = materialize(k_lowest.find(lowest + change, number, compiled), compiled)
+    members = tf.argmin(grouped, 1, output_type=tf.int32)
+
+    def of_groups(values):
+        return tf.transpose(tf.gather(tf.transpose(values), tf.transpose(groups), batch_dims=1))
+
+    return groups * size + of_groups(members), of_groups(change), of_groups(probability)
+
+
+def _interpolated_costs(conditional, observed, tables, estimator, compiled):
+    """Returns the costs `[M, B]` of all candidates from those at the coarse angles."""
+    angles = np.arange(tables.num_coarse)[:, np.newaxis] * np.pi / tables.num_coarse
+    every = _Conditional(*(tf.expand_dims(part, -2) for part in conditional))
+    coarse = _forms(
+        every,
+        tf.constant(np.cos(angles), tables.dtype),
+        tf.constant(np.sin(angles), tables.dtype),
+        tf.reshape(tables.components.noise_variance, [-1, 1, 1]),
+        compiled,
+    )
+    forms = interpolate(coarse, tables.num_rotations // 2)
+    return candidate_costs.of_forms(forms, observed, tables, estimator, compiled)
 
 
 def _of_every_candidate(landmarks, weights, tables, number, estimator, compiled, size):
