@@ -15,11 +15,14 @@ __all__ = ["lift"]
 
 DEFAULTS = LiftOptions()
 
-# Fewest poses of an eager call that are lifted by a traced function. Tracing takes about as
-# long as two eager lifts of 64 poses.
+# Fewest poses of an eager call that are lifted by a traced function, and number of smaller calls
+# before one is traced for them too: tracing takes as long as some eager calls.
 _MIN_TRACED = 64
+_MAX_UNTRACED = 8
 
 
+# A caller's function would have it converted by AutoGraph, which takes as long as tracing it.
+@tf.autograph.experimental.do_not_convert
 def lift(
     landmarks,
     tables,
@@ -144,12 +147,16 @@ def lift(
         if is_eager and jit_compile:
             function = _as_program(tables, read_out, tuple(arguments))
             return function(*arguments.values())
-        if is_eager and landmarks.shape[:-2].num_elements() >= _MIN_TRACED:
-            specs = {
-                name: _with_any_leading(values, _suffix(name, num_joints))
+        if is_eager:
+            is_large = landmarks.shape[:-2].num_elements() >= _MIN_TRACED
+            specs = tuple(
+                (name, _spec(values, _suffix(name, num_joints), is_large))
                 for name, values in arguments.items()
-            }
-            return _as_graph(tables, read_out, tuple(specs.items()))(*arguments.values())
+            )
+            earlier_calls = _earlier_calls(tables, read_out, specs)
+            if is_large or len(earlier_calls) == _MAX_UNTRACED:
+                return _as_graph(tables, read_out, specs)(*arguments.values())
+            earlier_calls.append(specs)
         return _lift_tensors(tables, read_out, arguments)
 
 
@@ -164,11 +171,22 @@ def _suffix(name, num_joints):
     }[name]
 
 
-def _with_any_leading(values, suffix):
-    """Returns the spec of tensors that differ from `values` in the number of poses alone."""
+def _spec(values, suffix, any_number):
+    """Returns the spec of tensors like `values`, of any number of poses or of the same."""
     rank = values.shape.rank
-    leading = [None] * max(rank - len(suffix), 0)
-    return tf.TensorSpec([*leading, *values.shape[len(leading) :]], values.dtype)
+    leading = max(rank - len(suffix), 0)
+    known = values.shape[leading:] if any_number else values.shape
+    return tf.TensorSpec([*[None] * (leading if any_number else 0), *known], values.dtype)
+
+
+@functools.lru_cache(maxsize=256)
+def _earlier_calls(tables, read_out, specs):
+    """Returns the list of small eager calls of one kind that were not traced.
+
+    A few calls are faster without tracing, a loop over frames with it.
+    """
+    del tables, read_out, specs
+    return []
 
 
 @functools.lru_cache(maxsize=64)
