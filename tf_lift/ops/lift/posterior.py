@@ -47,7 +47,7 @@ def expectation(values, probability):
     return tf.reshape(mean, tf.concat([tf.shape(values)[:1], tf.shape(values)[2:]], 0))
 
 
-def stddev(candidates, probability, joints_3d):
+def stddev(candidates, probability, joints_3d, is_rooted=False):
     """Computes the posterior standard deviation of each joint about a pose.
 
     By the law of total variance: the mean variance within the candidates, of their latents
@@ -58,6 +58,7 @@ def stddev(candidates, probability, joints_3d):
             see `ppca.PPCAFit`; the first axis of `variance` may be 1.
         probability: `[B, N]`.
         joints_3d: `[B, L, 3]`, mm, relative to joint 0.
+        is_rooted: Whether the candidates' poses are relative to joint 0 as well.
 
     Returns:
         `[B, L]`, mm, without gradient: root of the variance summed over the three axes.
@@ -66,14 +67,20 @@ def stddev(candidates, probability, joints_3d):
         docs/method.md, sections 4 and 10, "Uncertainty".
     """
     poses = candidates.poses
-    rooted, per_inverse_scale = (
-        part - part[:, :, :1] for part in (poses.joints_3d, poses.pose_per_inverse_scale)
-    )
-    variance = poses.inverse_scale_variance[..., tf.newaxis]
-    variance *= tf.reduce_sum(per_inverse_scale**2, -1)
-    variance += candidates.variance
-    variance += tf.reduce_sum((rooted - joints_3d[:, tf.newaxis]) ** 2, -1)
-    variance = expectation(variance, probability)
+
+    def rooted(values):
+        # Coordinates of all joints along one axis: three by themselves make slow loops.
+        if not is_rooted:
+            values = values - values[:, :, :1]
+        return tf.reshape(values, tf.concat([tf.shape(values)[:2], [-1]], 0))
+
+    steps, joints = rooted(poses.pose_per_inverse_scale), rooted(poses.joints_3d)
+    mean = tf.reshape(joints_3d, [-1, 1, 3 * joints_3d.shape[1]])
+    of_scale = (probability * poses.inverse_scale_variance)[..., tf.newaxis]
+    squares = of_scale * steps**2 + probability[..., tf.newaxis] * (joints - mean) ** 2
+    squares = tf.reduce_sum(squares, 1)
+    variance = tf.reduce_sum(tf.reshape(squares, [-1, joints_3d.shape[1], 3]), -1)
+    variance += tf.reduce_sum(probability[..., tf.newaxis] * candidates.variance, 1)
     return tf.stop_gradient(tf.sqrt(variance))
 
 

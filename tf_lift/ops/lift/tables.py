@@ -240,6 +240,23 @@ class LiftTables:
         return _constant(make, self.noise_stddev)
 
     @functools.cached_property
+    def joint_by_joint(self):
+        """`landmarks_to_pose` `[2n, H, 3 L]` and `pose_offset` `[H, 3 L]`, joint by joint."""
+
+        def make():
+            tables = []
+            for table in (self.poses.landmarks_to_pose, self.poses.pose_offset):
+                leading = table.shape[:-1]
+                by_axis = tf.reshape(table, [*leading, 3, -1])
+                by_joint = tf.linalg.matrix_transpose(by_axis)
+                missing = self.num_joints - by_joint.shape[-2]
+                by_joint = tf.pad(by_joint, [[0, 0]] * len(leading) + [[missing, 0], [0, 0]])
+                tables.append(tf.reshape(by_joint, [*leading, -1]))
+            return tf.transpose(tables[0], [1, 0, 2]), tables[1]
+
+        return _constant(make, self.noise_stddev)
+
+    @functools.cached_property
     def rooted_covariance(self):
         """`[3, L K, 3 L]`, mm^2: landmarks along each world axis with joints less joint 0."""
 

@@ -110,7 +110,9 @@ def _lift_candidates(tables, read_out, route, batch, frame, weights, winner):
 
     mean, joints_3d, size_factor = read(averaged, probability)
     if takes_mean:
-        stddev = posterior.CALIBRATION * posterior.stddev(ensemble, ensemble_probability, mean)
+        is_rooted = weights is None and tables.free_scale
+        stddev = posterior.stddev(ensemble, ensemble_probability, mean, is_rooted)
+        stddev *= posterior.CALIBRATION
     elif found.near is None:
         stddev = found.stddev
     else:
@@ -263,8 +265,8 @@ def _where_usable(usable, poses, others):
 
 def _project(poses, probability, frame, weights, free_scale):
     """Returns the mean of the candidates' projections, pixels, less the centre."""
-    flat = poses.joints_3d[..., :2]
+    unit = tf.where(frame.usable, frame.unit, 0)
+    share = probability * unit[:, tf.newaxis] / poses.inverse_scale
+    flat = posterior.expectation(poses.joints_3d, share)[..., :2]
     mean = component.mean_weights(weights, free_scale)
-    flat -= tf.einsum("bl,bnlc->bnc", mean, flat)[:, :, tf.newaxis]
-    scale = tf.where(frame.usable, frame.unit, 0)[:, tf.newaxis] / poses.inverse_scale
-    return posterior.expectation(scale[..., tf.newaxis][..., tf.newaxis] * flat, probability)
+    return flat - tf.expand_dims(tf.einsum("bl,blc->bc", mean, flat), 1)

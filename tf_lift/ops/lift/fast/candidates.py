@@ -81,10 +81,15 @@ def all_visible(landmarks, tables, estimator):
         costs = scale_estimation.cost(
             energy, inverse_scale, noise_variance, tables.search.normaliser, dimensions
         )
-    offset, per_inverse_scale = _linear_poses(landmarks, tables)
-    joints_3d = offset + inverse_scale[..., tf.newaxis][..., tf.newaxis] * per_inverse_scale
+    offset, steps = _linear_poses(landmarks, tables)
+    joints_3d = offset + inverse_scale[..., tf.newaxis] * steps
+    shape = [-1, tables.num_candidates, tables.num_joints, 3]
     poses = component.PPCAPose(
-        joints_3d, per_inverse_scale, inverse_scale, inverse_scale_variance, energy
+        tf.reshape(joints_3d, shape),
+        tf.reshape(steps, shape),
+        inverse_scale,
+        inverse_scale_variance,
+        energy,
     )
     return Candidates(costs, poses, tables.poses.variance[tf.newaxis])
 
@@ -93,30 +98,30 @@ def _linear_poses(landmarks, tables):
     """Returns poses of all candidates for landmarks of zero, and what landmarks in mm add.
 
     Returns:
-        `[M, L, 3]` and `[B, M, L, 3]`, relative to joint 0 at a free scale.
+        `[M, 3 L]` and `[B, M, 3 L]`, joint by joint, relative to joint 0 at a free scale.
     """
     points = visible_forms.coordinates(landmarks, tables)
-    signs = (1, -1)[: 1 + tables.uses_half_turn_symmetry]
-    table = tables.poses.landmarks_to_pose
+    table, offset = tables.joint_by_joint
     size = table.shape[-1]
-    by_axis = [
-        tf.matmul(values, tf.reshape(tf.transpose(part, [1, 0, 2]), [values.shape[1], -1]))
-        for values, part in zip(tf.split(points, 2, -1), tf.split(table, 2, 1), strict=True)
-    ]
-    by_axis = [tf.reshape(values, [-1, table.shape[0], size]) for values in by_axis]
-    added, offsets = [], []
-    for sign in signs:
-        turn = None if sign == 1 else tf.constant(-1.0, tables.dtype)
-        added.append(tables.turn_pose(sign * by_axis[0] + by_axis[1], turn))
-        offsets.append(tables.turn_pose(tables.poses.pose_offset, turn))
-    half = tables.num_rotations // len(signs) * len(tables.pitches)
+    horizontal, vertical = (
+        tf.reshape(tf.matmul(values, part), [-1, offset.shape[0], size])
+        for values, part in zip(
+            tf.split(points, 2, -1),
+            tf.split(tf.reshape(table, [points.shape[1], -1]), 2),
+            strict=True,
+        )
+    )
+    if not tables.uses_half_turn_symmetry:
+        return offset, horizontal + vertical
+    # Half a turn later landmarks have the other sign of x, poses that of x and of the depth.
+    turn = tf.constant([-1.0, 1.0, -1.0] * (size // 3), tables.dtype)
+    half = tables.num_rotations // 2
 
-    def of_all(parts):
-        parts = [tf.reshape(part, [-1, tables.num_components, 1, half, size]) for part in parts]
-        poses = tf.reshape(tf.concat(parts, 2), [-1, tables.num_candidates, 3, size // 3])
-        poses = tf.transpose(poses, [0, 1, 3, 2])
-        if tables.free_scale:
-            poses = tf.pad(poses, [[0, 0], [0, 0], [1, 0], [0, 0]])
-        return poses
+    def of_all(first, second):
+        parts = [
+            tf.reshape(part, [-1, tables.num_components, 1, half, size]) for part in (first, second)
+        ]
+        return tf.reshape(tf.concat(parts, 2), [-1, tables.num_candidates, size])
 
-    return of_all(offsets)[0], of_all(added)
+    steps = of_all(horizontal + vertical, turn * (vertical - horizontal))
+    return of_all(offset, turn * offset)[0], steps
