@@ -58,7 +58,9 @@ def prose(path):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
     ]
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
-    parts += [token.string for token in tokens if token.type == tokenize.COMMENT]
+    parts += [
+        re.sub("# noqa:.*", "", token.string) for token in tokens if token.type == tokenize.COMMENT
+    ]
     return "\n".join(parts)
 
 
