@@ -24,7 +24,7 @@ __all__ = ["MAX_VISIBLE", "lift_batch"]
 MAX_VISIBLE = 10
 
 # Candidates, or groups of them, that stand for all where each must be fitted: at temperature 3
-# and with up to 10 of 17 landmarks missing, their mean is within 4 mm of that over all.
+# and with up to 10 of 17 landmarks missing, their mean is within 5 mm of that over all.
 NUM_MEAN = 48
 
 

@@ -14,7 +14,7 @@ __all__ = ["Completion", "complete", "image_axes", "rows_to_pose", "spare_form",
 
 
 class Completion(NamedTuple):
-    """What completes landmarks y, which are zero where missing, for candidates `[N, B]`.
+    """Completions of landmarks y, which are zero where missing, by candidates `[N, B]`.
 
     With the landmarks in mm, u y, the completed ones are u (y + slope) + offset.
 

@@ -35,7 +35,7 @@ def of_halves(forms, noise_variance, mixture_cost, observed, free_scale, estimat
         forms: `Forms`; all arguments broadcast with them.
         noise_variance: mm^2.
         mixture_cost: -2 log of the mixture weight.
-        observed: `Observed`, of which `dimensions` and `unused` are read.
+        observed: `Observed`; its `dimensions` and `unused` are read.
         free_scale: Whether scale and position are free.
         estimator: See `quick_costs`.
         compiled: Whether XLA compiles it.

@@ -1,4 +1,4 @@
-"""The lift forward, and its gradient as a computation of its own."""
+"""Separates the forward pass of the lift from its gradient."""
 
 import tensorflow as tf
 

@@ -12,7 +12,7 @@ from tf_lift.ops.lift.fast.xla.materialize import materialize
 
 __all__ = ["eliminate", "invert", "multiply"]
 
-# Pivots per step. Each step reads and writes what is left of the systems once, so two take
+# Pivots per step. Each step reads and writes the remaining systems once, so two take
 # half the time of one; more gain nothing.
 _STEP = 2
 

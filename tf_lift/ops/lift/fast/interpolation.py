@@ -9,7 +9,7 @@ __all__ = ["Forms", "interpolate"]
 
 
 class Forms(NamedTuple):
-    """What the costs of candidates are made of, at angles of half a turn.
+    """Parts of the costs of candidates, at angles over half a turn.
 
     Half a turn later the horizontal coordinates of a candidate have changed their sign, and
     with them the odd parts: y'My is `even + odd` at an angle and `even - odd` half a turn
@@ -62,7 +62,7 @@ def matrix(size, num_angles, sign):
     Args:
         size: Number of samples over half a turn.
         num_angles: Number of results over half a turn.
-        sign: What half a turn multiplies the functions by, 1 or -1.
+        sign: Factor of the functions after half a turn, 1 or -1.
 
     >>> matrix(2, 4, 1).round(3).tolist()
     [[1.0, 0.5, 0.0, 0.5], [0.0, 0.5, 1.0, 0.5]]

@@ -54,8 +54,8 @@ def observe(landmarks, weights, free_scale, size=None):
         landmarks: `[B, L, 2]`, finite.
         weights: `[B, L]`, >= 0.
         free_scale: Whether scale and position are free.
-        size: Number of joints to keep, the visible ones first; at most so many of a pose may
-            be visible. `None` keeps all.
+        size: Number of joints to keep, the visible ones first; no pose may have more visible
+            ones. `None` keeps all.
     """
     num_joints = weights.shape[-1]
     joints = None

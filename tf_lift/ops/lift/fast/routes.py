@@ -151,7 +151,7 @@ def _choose(tables, read_out, batch, routes):
     """Returns the batch, and `[B]`, 0 for the route "visible" or 1 and more for others.
 
     Poses that are not valid or determine nothing go with the visible ones: their landmarks
-    become NaN or all the same, so that they have there the result that is due to them.
+    become NaN or all equal, which gives the results documented with `lift.lift`.
     """
     landmarks, weights, valid = inputs.without_invalid(batch)
     frame = inputs.find_frame(landmarks, weights, batch.get("scale"))
@@ -173,7 +173,7 @@ def _choose(tables, read_out, batch, routes):
 
 
 def _lift_some(lift, batch, order, start, count, size, results):
-    """Lifts `count` poses from `start` of an order, `size` at a time, into results `[B + 1, ...]`."""
+    """Lifts `count` poses from `start` of an order into results `[B + 1, ...]`."""
     total = tf.shape(order)[0]
     padded = tf.pad(order, [[0, size]])
     places = tf.range(size)

@@ -68,7 +68,7 @@ def fit(landmarks, weights, tables, indices, compiled, size=None):
         A `WeightedFit`.
 
     References:
-        docs/method.md, M14.
+        docs/method.md, M14 and M14c.
     """
     landmarks, weights = tf.stop_gradient(landmarks), tf.stop_gradient(weights)
     observed = observe(landmarks, weights, tables.free_scale, size).repeat(indices.shape[0])
@@ -202,7 +202,7 @@ def lift_pose(landmarks, solved, tables):
         A `component.PPCAPose` of `[B, N, ...]`.
 
     References:
-        docs/method.md, M8 to M11 and M14.
+        docs/method.md, M8 to M11, M14 and M14c.
     """
     observed = solved.observed
     number = solved.noise_variance.shape[0]

@@ -4,7 +4,8 @@ The landmarks' covariance is eliminated in two steps. Seen by a level camera, ve
 coordinates do not depend on the rotation angle: they are eliminated once per component.
 What they leave of the horizontal ones has two harmonics of the angle. So each angle costs a
 system of as many unknowns as landmarks are visible, at a few angles; the others follow by
-interpolation, and the best are evaluated again.
+interpolation, and the best are evaluated again. Where few unknowns are left and XLA compiles the
+search, all angles are evaluated.
 """
 
 from typing import NamedTuple
@@ -82,7 +83,7 @@ def shortlist(landmarks, weights, tables, number, estimator, compiled, size=None
         `[B, number]`, int32, the lowest cost first.
 
     References:
-        docs/method.md, M14a to M14d.
+        docs/method.md, M14c and M14d.
     """
     number = min(number, tables.num_candidates)
     if not tables.uses_half_turn_symmetry:
@@ -128,6 +129,9 @@ def representatives(landmarks, weights, tables, number, estimator, compiled, tem
     Returns:
         `[B, N]`, int32, the most probable group first, and what to add to the costs of these
         candidates so that their probabilities are those of their groups, `[B, N]`.
+
+    References:
+        docs/method.md, section 10.
     """
     if not tables.uses_half_turn_symmetry:
         indices = shortlist(landmarks, weights, tables, number, estimator, compiled)
