@@ -139,8 +139,11 @@ def representatives(landmarks, weights, tables, number, estimator, compiled, tem
     observed = observe(landmarks, weights, tables.free_scale)
     conditional = _condition(observed, tables, compiled)
     costs = _interpolated_costs(conditional, observed, tables, estimator, compiled)
+    number = min(number, tables.num_candidates)
     single, changes, probability = _groups(costs, number, 1, temperature, compiled)
     size = next(size for size in (_GROUP, 2, 1) if tables.num_rotations % size == 0)
+    if tables.num_candidates // size < number:
+        return tf.transpose(single), tf.transpose(changes)
     grouped, group_changes, _ = _groups(costs, number, size, temperature, compiled)
     suffices = tf.reduce_sum(probability, 0) > _ENOUGH
     return (
