@@ -64,7 +64,7 @@ def test_chosen_candidates_of_any_weights(small_prior, free_scale, rotations, pi
     expected = fit(small_prior, landmarks, WEIGHTS, free_scale, rotations, pitches, estimator)
     indices = tf.constant([[0, 3, 7], [1, 9, 2], [4, 4, 8]])
     batch = tf.constant(landmarks), tf.constant(WEIGHTS)
-    solved = weighted_fit.fit(*batch, tables, indices, False)
+    solved = weighted_fit.fit(*batch, tables, tf.transpose(indices), False)
     variance = weighted_fit.variance(solved, tables, False)
     found = candidates.chosen(batch[0], tables, solved, variance, estimator)
     expected = tf.nest.map_structure(lambda part: tf.gather(part, indices, batch_dims=1), expected)
@@ -91,7 +91,7 @@ def test_gradient_of_costs_and_poses_is_that_of_the_reference(small_prior, rng, 
     def find(landmarks):
         if weights is None:
             return candidates.all_visible(landmarks, tables, "map")
-        indices = tf.tile(tf.range(12)[tf.newaxis], [3, 1])
+        indices = tf.tile(tf.range(12)[:, tf.newaxis], [1, 3])
         solved = weighted_fit.fit(landmarks, seen, tables, indices, False)
         return candidates.chosen(landmarks, tables, solved, 0.0, "map")
 

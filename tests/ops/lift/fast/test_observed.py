@@ -75,12 +75,12 @@ def test_as_many_places_as_joints_are_all_in_order(rng):
 
 
 @pytest.mark.parametrize("size", [None, 4])
-def test_repetition_is_by_pose(rng, size):
+def test_repetition_is_candidate_by_candidate(rng, size):
     _, found = observe(rng, True, size)
     repeated = found.repeat(2)
     for name, part in zip(found._fields, found, strict=True):
         if part is None:
             assert getattr(repeated, name) is None
             continue
-        expected = part.numpy()[..., [0, 0, 1, 1, 2, 2]]
+        expected = part.numpy()[..., [0, 1, 2, 0, 1, 2]]
         np.testing.assert_array_equal(getattr(repeated, name), expected, err_msg=name)

@@ -35,13 +35,13 @@ CASES = pytest.mark.parametrize(
 
 
 def make(prior, free_scale, rotations, pitches, size):
-    """Returns tables, landmarks, weights and candidates of each, two of both components."""
+    """Returns tables, landmarks, weights and candidates `[4, B]`, two of both components."""
     tables = build_tables(prior, rotations, pitches, free_scale, "float64")
     # At a free scale one visible landmark determines nothing.
     weights = WEIGHTS[0 if size is None else 2 : -1 if free_scale else None]
     landmarks = lift_ranking.make_landmarks(prior, len(weights), weights, None if free_scale else 1)
-    indices = np.random.default_rng(2).integers(tables.num_candidates, size=[len(weights), 4])
-    indices[:, 1] = (indices[:, 0] + tables.per_component) % tables.num_candidates
+    indices = np.random.default_rng(2).integers(tables.num_candidates, size=[4, len(weights)])
+    indices[1] = (indices[0] + tables.per_component) % tables.num_candidates
     return tables, *map(tf.constant, (landmarks, weights, np.int32(indices)))
 
 
@@ -51,7 +51,8 @@ def fit(tables, landmarks, weights, indices, size):
 
 
 def fit_by_latents(tables, landmarks, weights, indices):
-    """Returns `PPCAFit` and `PPCAPose` of the same candidates."""
+    """Returns `PPCAFit` and `PPCAPose` of the same candidates, `[B, 4, ...]`."""
+    indices = tf.transpose(indices)
     directions = tables.components.directions(indices, tables.per_component)
     noise_stddev = tf.gather(tables.noise_stddev, indices)
     model = directions, tf.repeat(weights[:, tf.newaxis], 4, 1), noise_stddev
@@ -68,12 +69,12 @@ def test_poses_are_those_of_the_fit_by_latents(small_prior, free_scale, rotation
     expected, expected_poses = fit_by_latents(tables, *batch)
     for name, found, other in zip(poses._fields, poses, expected_poses, strict=True):
         np.testing.assert_allclose(found, other, rtol=1e-8, atol=1e-7, err_msg=name)
-    normaliser = expected.log_determinant + tf.gather(tables.mixture_cost, batch[2])
+    normaliser = tf.transpose(expected.log_determinant) + tf.gather(tables.mixture_cost, batch[2])
     np.testing.assert_allclose(solved.normaliser, normaliser, rtol=1e-9, atol=1e-9)
     found = weighted_fit.variance(solved, tables, False)
     np.testing.assert_allclose(found, expected.variance, rtol=1e-8)
-    dimensions = component.dimensions(batch[1], free_scale)[:, tf.newaxis]
-    np.testing.assert_array_equal(solved.dimensions, dimensions + tf.zeros([1, 4], tf.float64))
+    dimensions = np.tile(component.dimensions(batch[1], free_scale), [4, 1])
+    np.testing.assert_array_equal(solved.dimensions, dimensions)
 
 
 @pytest.mark.parametrize("pitches", [(0.0,), (0.0, 0.3)])
@@ -84,11 +85,11 @@ def test_inverse_covariance_of_both_image_axes(small_prior, free_scale, pitches)
     solved, _ = fit(tables, landmarks, weights, indices, None)
     directions = tables.components.directions(indices, tables.per_component).numpy()
     noise_variance = solved.noise_variance.numpy().ravel()
-    for lane in range(len(noise_variance)):
-        weight = weights[lane // 4].numpy()
+    for lane, (place, pose) in enumerate(np.ndindex(*indices.shape)):
+        weight = weights[pose].numpy()
         mean = np.outer(np.ones(7), weight / weight.sum()) if free_scale else 0
         centre = np.diag(np.sqrt(weight)) @ (np.eye(7) - mean)
-        loadings = directions[lane // 4, lane % 4, :, :2, :-1]
+        loadings = directions[place, pose, :, :2, :-1]
         rows = np.concatenate([centre @ loadings[:, axis] for axis in range(2)])
         inverse = np.linalg.inv(rows @ rows.T + noise_variance[lane] * np.eye(14))
         found_h = solved.inverse_h.numpy()[..., lane]
@@ -102,7 +103,7 @@ def test_compiled_in_float32(small_prior, free_scale, size):
     """The best candidates: the poses of those that fit badly lose digits to large residuals."""
     tables, landmarks, weights, _ = make(small_prior, free_scale, 6, (0.0,), size)
     found = weighted_search.shortlist(landmarks, weights, tables, 2, "map", False, size)
-    batch = landmarks, weights, found
+    batch = landmarks, weights, tf.transpose(found)
     solved, poses = fit(tables, *batch, size)
     expected = [solved.normaliser, weighted_fit.variance(solved, tables, False), *poses]
     tables = build_tables(small_prior, 6, free_scale=free_scale)
