@@ -67,6 +67,23 @@ def test_stddev_is_that_of_samples_of_the_candidates(rng):
     np.testing.assert_allclose(stddev[0], expected, rtol=0.02)
 
 
+def test_rooted_poses_are_taken_as_they_are(rng):
+    found = make_candidates(rng)
+    probability = posterior.probabilities(found.costs, 1.0)
+    about = tf.constant(rng.normal(0, 200, [3, 5, 3]))
+    expected = posterior.stddev(found, probability, about)
+    names = "joints_3d", "pose_per_inverse_scale"
+    parts = {name: getattr(found.poses, name) for name in names}
+    rooted = {name: part - part[:, :, :1] for name, part in parts.items()}
+    poses = found.poses._replace(**rooted)
+    stddev = posterior.stddev(found._replace(poses=poses), probability, about, is_rooted=True)
+    np.testing.assert_allclose(stddev, expected, rtol=1e-12)
+    for name in names:
+        poses = found.poses._replace(**(rooted | {name: parts[name]}))
+        other = posterior.stddev(found._replace(poses=poses), probability, about, is_rooted=True)
+        assert np.all(np.abs(other / expected - 1) > 1e-6), name
+
+
 def test_stddev_has_no_gradient_and_broadcasts_the_variance(rng):
     found = make_candidates(rng)
     probability = posterior.probabilities(found.costs, 1.0)

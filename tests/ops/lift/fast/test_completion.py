@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tf_lift.ops.lift import component
 from tf_lift.ops.lift.fast import completion, few_missing, visible_forms
 from tf_lift.prior import build_tables
 
@@ -87,3 +88,32 @@ def test_image_axes_stand_apart(small_prior, free_scale):
     found = completion.image_axes(tables, 3)
     axes = np.kron(np.eye(2), tables.search.axes.numpy())
     np.testing.assert_array_equal(found, np.concatenate([axes, np.zeros([3, axes.shape[1]])]))
+
+
+@pytest.mark.parametrize("rotations", [6, 5])
+@pytest.mark.parametrize("free_scale", [True, False])
+def test_rows_move_the_pose_as_the_fit_does(small_prior, free_scale, rotations):
+    """Each coordinate by 1 mm, joint 0 at the origin; rows to spare move nothing."""
+    tables = build_tables(small_prior, rotations, free_scale=free_scale, dtype="float64")
+    found = completion.rows_to_pose(tables, 3)
+    size = tables.form.shape[-1]
+    assert found.shape == (size * 17, 18)
+    found = found.numpy().reshape(size, 17, 3, 6)
+    np.testing.assert_array_equal(found[:, 14:], 0)
+    # The last candidate of the second component, in the half of the angles that there is.
+    half = size - 1
+    index = half if size == 2 * rotations else rotations + half % (rotations // 2)
+    assert tables.fold_half_turn(tf.constant(index))[0] == half
+    directions = tables.components.directions(tf.constant(index), tables.per_component)
+    model = directions, tf.ones([7], tf.float64), tables.noise_stddev[index]
+    fitted = component.fit(*model, free_scale)
+    landmarks = np.zeros([15, 7, 2])
+    for row in range(14):
+        landmarks[row, row % 7, row // 7] = 1  # Horizontal ones first; the last of zero.
+    poses = component.lift_pose(tf.constant(landmarks), *model, fitted.regression, free_scale)
+    if free_scale:
+        moved = poses.pose_per_inverse_scale.numpy()[:14]
+    else:
+        moved = (poses.joints_3d[:14] - poses.joints_3d[14]).numpy()
+    expected = np.swapaxes(moved[:, 1:] - moved[:, :1], 1, 2)
+    np.testing.assert_allclose(found[half, :14], expected, rtol=1e-8, atol=1e-9)
