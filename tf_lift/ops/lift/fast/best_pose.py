@@ -211,9 +211,13 @@ def best_pose(landmarks, tables, indices, estimator, compiled, weights=None, row
     share = tf.nn.softmax(-best_first(costs) / 2, 0)
     variance = tf.gather(tables.poses.variance[:, 1:], indices)
     if completed is not None:
-        # Missing landmarks of the best stand for both: the other one's differ little.
-        inverse = best_first(tf.transpose(completed.inverse, [2, 3, 0, 1]))[0]
-        variance += _missing_variance(inverse, rows, tables, index)
+        inverse = best_first(tf.transpose(completed.inverse, [2, 3, 0, 1]))
+        variance += tf.stack(
+            [
+                _missing_variance(inverse[n], rows, tables, indices[n])
+                for n in range(indices.shape[0])
+            ]
+        )
     if tables.free_scale:
         # The scale's variance is 1 / (A / noise^2 + d / u^2).
         of_scale = 1 / (scales**2 * best_first(square) + dimensions)
