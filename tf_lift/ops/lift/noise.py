@@ -77,7 +77,7 @@ def _second_moments(tables):
     views = tf.einsum("m,mcp,mcq->mpq", probability, components.view[:, :2], components.view[:, :2])
     views = tf.reduce_sum(tf.reshape(views, [tables.num_components, -1, 3, 3]), 1)
     mean = components.mean
-    moments = components.covariance + mean[:, :, tf.newaxis, tf.newaxis] * mean
+    moments = components.covariance + tf.einsum("plk,qnk->plqnk", mean, mean)
     return tf.einsum("kpq,plqnk->ln", views, moments)
 
 

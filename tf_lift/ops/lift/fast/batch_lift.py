@@ -242,7 +242,7 @@ def _find_visible(tables, read_out, frame, winner):
     if tables.free_scale:
         pose = tf.pad(pose, [[0, 0], [1, 0], [0, 0]])
         # Landmarks that determine no scale are no evidence of a pose of landmarks all zero.
-        pose = tf.where(frame.usable[:, tf.newaxis, tf.newaxis], pose, tables.mean_pose)
+        pose = tf.where(tf.reshape(frame.usable, [-1, 1, 1]), pose, tables.mean_pose)
     poses = component.PPCAPose(
         pose[:, tf.newaxis],
         tf.zeros_like(pose)[:, tf.newaxis],
