@@ -4,6 +4,7 @@
 as one line of JSON.
 """
 
+import dataclasses
 import json
 import pathlib
 import re
@@ -122,10 +123,12 @@ def _process_peak():
 
 
 def _size(tables):
-    """Returns the bytes of all arrays and tensors of the tables."""
+    """Returns the bytes of all arrays and tensors of tables, which may hold further tables."""
     total = 0
     for value in vars(tables).values():
-        if hasattr(value, "shape") and hasattr(value, "dtype"):
+        if dataclasses.is_dataclass(value):
+            total += _size(value)
+        elif hasattr(value, "shape") and hasattr(value, "dtype"):
             total += np.asarray(value).nbytes
     return total
 

@@ -141,7 +141,8 @@ def test_fused_maps_are_the_weighted_sum_of_eq_7(nano, images, tiny_prior):
         expected = weight * maps.numpy() + (1 - weight) * projected.numpy()
         np.testing.assert_allclose(outputs[f"stage_{stage}"], expected, atol=1e-4)
     # The last stage is not fused; its landmarks and their lift are the result.
-    np.testing.assert_array_equal(outputs["stage_3"], own_maps[2])
+    # Two graphs may divide a convolution between threads in two ways.
+    np.testing.assert_allclose(outputs["stage_3"], own_maps[2], rtol=0, atol=1e-6)
     landmarks, lifted = lift(own_maps[2])
     np.testing.assert_allclose(outputs["landmarks"], landmarks, atol=1e-4)
     np.testing.assert_allclose(outputs["joints_3d"], lifted["joints_3d"], atol=0.05)

@@ -60,7 +60,7 @@ def build_tables(prior, num_rotations=80, pitches=(0.0,), free_scale=True, dtype
         docs/method.md, section 2.
 
     >>> tables = build_tables(tf_lift.PosePrior.load("cmu"), num_rotations=8)
-    >>> tables.growth.shape
+    >>> tables.poses.landmarks_to_pose.shape
     TensorShape([12, 32, 48])
     """
     if not isinstance(num_rotations, (int, np.integer)) or num_rotations < 1:
