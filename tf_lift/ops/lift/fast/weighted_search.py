@@ -14,9 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops import chunks
-from tf_lift.ops.lift import scale_estimation
+from tf_lift.ops.lift.fast import candidates, elimination, visible_forms, weighted_fit
 from tf_lift.ops.lift.fast import costs as candidate_costs
-from tf_lift.ops.lift.fast import elimination, visible_forms, weighted_fit
 from tf_lift.ops.lift.fast.interpolation import Forms, interpolate
 from tf_lift.ops.lift.fast.observed import observe
 from tf_lift.ops.lift.fast.xla import k_lowest, written_out
@@ -196,16 +195,7 @@ def _of_every_candidate(landmarks, weights, tables, number, estimator, compiled,
         solved = weighted_fit.fit(
             batch["landmarks"], batch["weights"], tables, every, compiled, size
         )
-        poses = weighted_fit.lift_pose(batch["landmarks"], solved, tables)
-        costs = poses.energy
-        if estimator != "min_energy":
-            costs = scale_estimation.cost(
-                costs,
-                poses.inverse_scale,
-                tf.transpose(solved.noise_variance),
-                tf.transpose(solved.normaliser),
-                tf.transpose(solved.dimensions),
-            )
+        costs = candidates.chosen(batch["landmarks"], tables, solved, None, estimator).costs
         return tf.transpose(k_lowest.find(tf.transpose(costs), number, compiled))
 
     places = tf.zeros([tf.shape(landmarks)[0]], tf.int32)
