@@ -13,8 +13,21 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 
 PIP = -m pip install --quiet --quiet
-# What every stack runs: operations, layers, losses and metrics, then a model's life.
-STACK_TESTS = tests/ops tests/layers tests/test_losses.py tests/test_metrics.py tests/stacks
+# Layers, losses and metrics, then a model's life: what depends on Keras.
+KERAS_TESTS = tests/layers tests/test_losses.py tests/test_metrics.py tests/stacks
+# What depends on TensorFlow's version.
+STACK_TESTS = tests/ops $(KERAS_TESTS)
+# One program of all routes of the lift, forward and backward.
+COMPILED_TEST = tests/ops/lift/test_contract.py::test_a_compiled_batch_equals_the_reference_and_its_gradient_the_plain
+
+# XLA without its optimisations compiles in half the time, and its programs give the same
+# results. The tests with tf_keras run it as users have it.
+QUICK_XLA = --xla_backend_optimization_level=0
+QUICKER_XLA = $(QUICK_XLA) --xla_cpu_use_fusion_emitters=false
+DEFAULT_PYTEST = TF_LIFT_STACK=default XLA_FLAGS="$(QUICKER_XLA)" \
+    $(VENV)/bin/python -m pytest -n $(JOBS)
+# Run before all others and by processes of their own: a process keeps all that it compiles.
+LIFT_TESTS = tests/ops/lift tests/layers
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -23,7 +36,7 @@ STACK_TESTS = tests/ops tests/layers tests/test_losses.py tests/test_metrics.py 
 help:
 	@echo "make train      train the tiny model, report its errors, export it (5 minutes on 2 cores)"
 	@echo "make test       lint, types, doctests and tests"
-	@echo "make test-all   the tests of ops, layers and models on the three TensorFlow stacks"
+	@echo "make test-all   the tests of layers and models on the three TensorFlow stacks"
 	@echo "make lint       lint and types alone"
 	@echo "make format     put the code into its standard form"
 	@echo "make clean      remove environments and build outputs (runs and exports stay)"
@@ -32,7 +45,8 @@ train: $(VENV)/.installed
 	$(VENV)/bin/python train_keras.py $(ARGS)
 
 test: lint
-	TF_LIFT_STACK=default $(VENV)/bin/python -m pytest -n $(JOBS) $(ARGS)
+	$(if $(ARGS),$(DEFAULT_PYTEST) $(ARGS),$(DEFAULT_PYTEST) $(LIFT_TESTS))
+	$(if $(ARGS),,$(DEFAULT_PYTEST) $(LIFT_TESTS:%=--ignore=%))
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .
@@ -47,16 +61,17 @@ test-all: test-default test-legacy-keras test-addons
 
 test-default: $(VENV)/.installed-dev
 	@echo "== TensorFlow 2.21, Keras 3"
-	TF_LIFT_STACK=default $(VENV)/bin/python -m pytest -n $(JOBS) $(STACK_TESTS)
+	$(DEFAULT_PYTEST) $(STACK_TESTS)
 
 test-legacy-keras: $(VENV)/.installed-legacy-keras
 	@echo "== TensorFlow 2.21, tf_keras"
 	TF_LIFT_STACK=legacy-keras TF_USE_LEGACY_KERAS=1 \
-	    $(VENV)/bin/python -m pytest -n $(JOBS) -m "not slow" $(STACK_TESTS)
+	    $(VENV)/bin/python -m pytest -n $(JOBS) -m "not slow" $(KERAS_TESTS) $(COMPILED_TEST)
 
 test-addons: $(VENV_ADDONS)/.installed
 	@echo "== TensorFlow 2.15.1, tensorflow-addons"
-	TF_LIFT_STACK=addons $(VENV_ADDONS)/bin/python -m pytest -n $(JOBS) -m "not slow" $(STACK_TESTS)
+	TF_LIFT_STACK=addons XLA_FLAGS="$(QUICK_XLA)" \
+	    $(VENV_ADDONS)/bin/python -m pytest -n $(JOBS) -m "not slow" $(STACK_TESTS)
 
 clean:
 	rm -rf $(VENV) $(VENV_ADDONS) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from tf_lift.ops import accelerator
+
 __all__ = ["map_chunks"]
 
 
@@ -14,7 +16,7 @@ def map_chunks(function, batch, signature, size):
         batch: Dict of tensors `[B, ...]` whose other dimensions are known.
         signature: Structure of `tf.TensorSpec` like the result of `function`, with first
             dimension `None`.
-        size: Maximum number of rows at a time.
+        size: Maximum number of rows at a time, on a processor; see `accelerator.scaled`.
 
     Returns:
         The result of `function` for all rows.
@@ -23,6 +25,7 @@ def map_chunks(function, batch, signature, size):
     >>> map_chunks(lambda chunk: 2 * chunk["x"], {"x": tf.range(5)}, spec, 2).numpy()
     array([0, 2, 4, 6, 8], dtype=int32)
     """
+    size = accelerator.scaled(size)
     total = next(iter(batch.values())).shape[0]
     if total is not None and total <= size:
         return function(batch)

@@ -202,7 +202,9 @@ def mixed(request, priors):
 
 EVERY = pytest.mark.parametrize("mixed", to_parameters({0, 1, 2, 3}), indirect=True)
 PLAIN = pytest.mark.parametrize("mixed", to_parameters({0, 1, 3}), indirect=True)
-COMPILED = pytest.mark.parametrize("mixed", to_parameters({0}), indirect=True)
+# Each program has all routes, forward and backward, and keeps a gigabyte; test_lift.py compiles
+# the lift at a given scale.
+COMPILED = pytest.mark.parametrize("mixed", to_parameters({0})[:1], indirect=True)
 
 
 def check_same(result, expected, clear, **tolerances):

@@ -1,5 +1,7 @@
 """The lift against brute force, finite differences, XLA, and at its degenerate points."""
 
+import functools
+
 import helpers
 import numpy as np
 import pytest
@@ -74,27 +76,40 @@ def second_is_clear(landmarks, prior, weights, scale):
     return clear
 
 
+@pytest.fixture(scope="module")
+def programs(tiny_prior):
+    """Function of a scale, a type of weights and whether XLA compiles it: one program of each."""
+
+    @functools.cache
+    def make(scale, kind, compiled):
+        tables = build_tables(tiny_prior, 80, free_scale=scale is None)
+
+        def lift(landmarks, weights=None):
+            return helpers.lift(landmarks, tables, weights, scale)
+
+        signature = [tf.TensorSpec([None, 17, 2])]
+        if kind is not None:
+            signature.append(tf.TensorSpec([None, 17], kind))
+        return tf.function(lift, input_signature=signature, jit_compile=compiled)
+
+    return make
+
+
 @pytest.mark.parametrize("weights_kind", ["all", "visible", "mask", "real"])
 @pytest.mark.parametrize("scale", [None, 1.0])
-def test_float32_eager_and_compiled_equal_float64(tiny_prior, rng, scale, weights_kind):
+def test_float32_eager_and_compiled_equal_float64(tiny_prior, rng, programs, scale, weights_kind):
     landmarks = make_landmarks(tiny_prior, rng, 40, scale)
     weights = random_weights(rng, weights_kind, [40, 17])
     tables = build_tables(tiny_prior, 80, free_scale=scale is None, dtype="float64")
     exact = helpers.lift(landmarks, tables, weights, scale)
     clear = second_is_clear(landmarks, tiny_prior, weights, scale)
-    tables = build_tables(tiny_prior, 80, free_scale=scale is None)
-
-    def lift(landmarks, weights=None):
-        return helpers.lift(landmarks, tables, weights, scale)
-
-    arguments = [tf.constant(landmarks, tf.float32)]
+    arguments, kind = [tf.constant(landmarks, tf.float32)], None
     if weights is not None:
-        kind = tf.bool if weights_kind == "visible" else tf.float32
-        arguments.append(tf.constant(weights, kind))
-    signature = [tf.TensorSpec([None, *part.shape[1:]], part.dtype) for part in arguments]
-    graph = tf.function(lift, input_signature=signature)
-    compiled = tf.function(lift, input_signature=signature, jit_compile=True)
-    for function in (lift, graph, compiled):
+        # At a given scale one program lifts all three kinds.
+        kind = tf.bool if weights_kind == "visible" and scale is None else tf.float32
+        arguments.append(tf.cast(weights, kind))
+    graph, compiled = (programs(scale, kind, compiled) for compiled in (False, True))
+    for function in (graph.python_function, graph, compiled):
         result = function(*arguments)
         stddev = {"joints_3d_stddev": result.pop("joints_3d_stddev")}
         helpers.assert_same_lift(result, exact)
@@ -155,9 +170,16 @@ def test_landmarks_gradient_is_projection(tiny_prior, rng):
     np.testing.assert_allclose(jacobian, expected, atol=1e-10)
 
 
-@pytest.mark.parametrize("known", [True, False])
-@pytest.mark.parametrize("weights_kind", ["all", "few missing", "visible"])
-@pytest.mark.parametrize("scale", [None, 0.4])
+@pytest.mark.parametrize(
+    ("scale", "weights_kind", "known"),
+    [
+        (None, "all", True),
+        (None, "few missing", False),
+        (None, "visible", True),
+        (0.4, "all", False),
+        (0.4, "visible", True),
+    ],
+)
 def test_keyword_compiles_lift_and_gradient(tiny_prior, rng, scale, weights_kind, known):
     """`jit_compile` in a graph that is not compiled, the number of poses known or not."""
     tables = build_tables(tiny_prior, ROTATIONS, free_scale=scale is None)
@@ -329,17 +351,9 @@ def test_no_landmark_visible_at_given_scale(tiny_prior):
     assert np.all(tape.gradient(result["joints_3d"], landmarks).numpy() == 0)
 
 
-@pytest.mark.parametrize(
-    ("case", "jit_compile"),
-    [
-        ("landmark", False),
-        ("landmark", True),
-        ("infinite", False),
-        ("weight", False),
-        ("negative weight", False),
-    ],
-)
-def test_invalid_pose_is_nan_and_alone(tiny_prior, rng, case, jit_compile):
+@pytest.mark.parametrize("case", ["landmark", "infinite", "weight", "negative weight"])
+def test_invalid_pose_is_nan_and_alone(tiny_prior, rng, case):
+    """In a graph; test_contract.py compiles poses that are not valid."""
     tables = build_tables(tiny_prior, ROTATIONS)
     landmarks = make_landmarks(tiny_prior, rng, 3).astype("float32")
     weights = np.ones([3, 17], "float32")
@@ -350,7 +364,7 @@ def test_invalid_pose_is_nan_and_alone(tiny_prior, rng, case, jit_compile):
     else:
         bad_weights[1, 3] = np.nan if case == "weight" else -1.0
 
-    @tf.function(jit_compile=jit_compile)
+    @tf.function
     def lift(landmarks, weights):
         with tf.GradientTape() as tape:
             tape.watch(landmarks)

@@ -12,21 +12,6 @@ from tf_lift.prior import build_tables
 WEIGHTS = np.array([[1, 0, 1, 1, 1, 0, 1], [1, 1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 1, 1, 1.0]])
 
 
-@pytest.mark.parametrize("compiled", [False, True])
-@pytest.mark.parametrize(("number", "sides"), [(2, 1), (6, 2), (12, 3)])
-def test_sweep_inverts(rng, number, sides, compiled):
-    factor = rng.standard_normal([4, 5, number, number])
-    block = factor @ factor.swapaxes(-1, -2) + 0.1 * np.eye(number)
-    side = rng.standard_normal([4, 5, number, sides])
-    last = [tf.constant(np.moveaxis(values, [2, 3], [0, 1])) for values in (block, side)]
-    sweep = tf.function(completion.sweep, jit_compile=compiled)
-    inverse, solved, log_determinant = sweep(*last)
-    expected = np.linalg.inv(block)
-    np.testing.assert_allclose(np.moveaxis(inverse, [0, 1], [2, 3]), expected, atol=1e-9)
-    np.testing.assert_allclose(np.moveaxis(solved, [0, 1], [2, 3]), expected @ side, atol=1e-9)
-    np.testing.assert_allclose(log_determinant, np.linalg.slogdet(block)[1], atol=1e-9)
-
-
 @pytest.mark.parametrize(("rotations", "pitches"), [(6, (0.0,)), (5, (0.0, 0.3))])
 @pytest.mark.parametrize("free_scale", [True, False])
 def test_completed_landmarks_make_the_energy_least(small_prior, free_scale, rotations, pitches):

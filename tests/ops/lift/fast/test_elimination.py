@@ -1,5 +1,7 @@
 """Elimination of many small systems against NumPy's solvers."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -34,11 +36,14 @@ MODES = pytest.mark.parametrize("mode", ["eager", "graph", "xla"])
 SIZES = pytest.mark.parametrize(("size", "sides"), [(1, 1), (2, 3), (5, 2), (8, 5)])
 
 
-@MODES
+@pytest.mark.parametrize("mode", ["eager", "graph", "xla", "loop"])
 @SIZES
 def test_eliminate_gives_the_gram_matrix_and_the_determinant(rng, size, sides, mode):
     block, right = make_systems(rng, size, sides)
-    gram, log_determinant = in_mode(elimination.eliminate, mode)(last(block), last(right))
+    eliminate = elimination.eliminate
+    if mode == "loop":
+        mode, eliminate = "xla", functools.partial(eliminate, in_loop=True)
+    gram, log_determinant = in_mode(eliminate, mode)(last(block), last(right))
     assert gram.shape == (sides, sides, LANES) and log_determinant.shape == (LANES,)
     expected = right.swapaxes(1, 2) @ np.linalg.solve(block, right)
     np.testing.assert_allclose(gram, np.moveaxis(expected, 0, -1), rtol=1e-9, atol=1e-9)

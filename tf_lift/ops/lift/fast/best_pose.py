@@ -123,7 +123,7 @@ def best_pose(landmarks, tables, indices, estimator, compiled, weights=None, row
         docs/method.md, M10, M13b, M14b, M16 and M16a.
     """
     store = functools.partial(materialize, compiled=compiled)
-    product_of = functools.partial(gathered_products.multiply, unrolled=compiled)
+    product_of = functools.partial(gathered_products.multiply, compiled=compiled)
     fixed = tf.stop_gradient(landmarks)
     indices = store(indices)
     noise_variance = tf.gather(tables.noise_stddev, indices) ** 2
@@ -133,11 +133,12 @@ def best_pose(landmarks, tables, indices, estimator, compiled, weights=None, row
     normaliser = tf.gather(tables.search.normaliser, indices)
 
     def multiply_both(vectors, table):
-        """Returns products of two vectors, whose matrices XLA would store if it saw them shared."""
-        first, second = vectors
-        return (
-            store(product_of(first, table, halves, signs=signs)),
-            store(product_of(second, table, store(halves), signs=signs)),
+        vectors = tf.stack(vectors)
+        signs_of_both = None if signs is None else tf.stack([signs] * 2)
+        return tf.unstack(
+            product_of(
+                vectors, table, halves, signs=signs_of_both, terms_at_a_time=completion.TERMS
+            )
         )
 
     completed = None
@@ -161,11 +162,14 @@ def best_pose(landmarks, tables, indices, estimator, compiled, weights=None, row
     if estimator != "min_energy":
         costs = scale_estimation.cost(energy, inverse_scale, noise_variance, normaliser, dimensions)
 
+    # Stored, or XLA would write the costs into every reader of a result.
+    swap = store(tf.cast(costs[-1] < costs[0], tf.int32)) > 0
+
     def best_first(values):
         if indices.shape[0] == 1:
             return values
-        swap = tf.reshape(costs[1] < costs[0], [-1] + [1] * (len(values.shape) - 2))
-        return tf.where(swap, tf.reverse(values, [0]), values)
+        first = tf.reshape(swap, [-1] + [1] * (len(values.shape) - 2))
+        return tf.where(first, tf.reverse(values, [0]), values)
 
     # From here on the best is the first, so that no pose need be chosen.
     indices, halves, scales = (best_first(part) for part in (indices, halves, inverse_scale))
@@ -212,12 +216,7 @@ def best_pose(landmarks, tables, indices, estimator, compiled, weights=None, row
     variance = tf.gather(tables.poses.variance[:, 1:], indices)
     if completed is not None:
         inverse = best_first(tf.transpose(completed.inverse, [2, 3, 0, 1]))
-        variance += tf.stack(
-            [
-                _missing_variance(inverse[n], rows, tables, indices[n])
-                for n in range(indices.shape[0])
-            ]
-        )
+        variance += _missing_variance(inverse, rows, tables, indices)
     if tables.free_scale:
         # The scale's variance is 1 / (A / noise^2 + d / u^2).
         of_scale = 1 / (scales**2 * best_first(square) + dimensions)
@@ -240,16 +239,16 @@ def _squared_joints(poses, tables):
     return pose_layout.sum_coordinates(pose_layout.rooted(poses, tables) ** 2)
 
 
-def _missing_variance(inverse, rows, tables, index):
-    """Returns the variance of each joint, `[B, L - 1]`, that missing landmarks add.
+def _missing_variance(inverse, rows, tables, indices):
+    """Returns the variance of each joint, `[N, B, L - 1]`, that missing landmarks add.
 
     The pose follows these landmarks, whose covariance is noise^2 times the inverse of their
-    rows of M, `[B, R, R]`.
+    rows of M, `[N, B, R, R]`.
     """
     table = completion.rows_to_pose(tables, rows.shape[1])
-    half, _ = tables.fold_half_turn(index)
-    start = half[:, tf.newaxis] * (2 * tables.num_joints + rows.shape[1])
+    halves, _ = tables.fold_half_turn(indices)
+    start = halves[..., tf.newaxis] * (2 * tables.num_joints + rows.shape[1])
     moved = tf.gather(table, start + rows)
-    spread = tf.reduce_sum(tf.matmul(inverse, moved) * moved, 1)
-    noise_variance = tf.gather(tables.noise_stddev, index)[:, tf.newaxis] ** 2
+    spread = tf.reduce_sum(tf.matmul(inverse, moved) * moved, 2)
+    noise_variance = tf.gather(tables.noise_stddev, indices)[..., tf.newaxis] ** 2
     return noise_variance * pose_layout.sum_coordinates(spread)

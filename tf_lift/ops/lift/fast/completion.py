@@ -7,10 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops.lift import pose_layout
+from tf_lift.ops.lift.fast import elimination
 from tf_lift.ops.lift.fast.xla import gathered_products
 from tf_lift.ops.lift.fast.xla.materialize import materialize
 
-__all__ = ["Completion", "complete", "image_axes", "rows_to_pose", "spare_form", "sweep"]
+__all__ = ["TERMS", "Completion", "complete", "image_axes", "rows_to_pose", "spare_form"]
+
+# Terms of products that one step adds here, where the search before takes most of the time.
+TERMS = 4
 
 
 class Completion(NamedTuple):
@@ -61,19 +65,26 @@ def complete(landmarks, tables, indices, rows):
         tf.reshape(form, [-1]), (start + columns)[:, tf.newaxis] * size + columns[tf.newaxis]
     )
     mean = tf.gather(tf.reshape(linear, [-1]), start + columns)
-    pushed = gathered_products.multiply(landmarks, tables.axes_form, halves, True, signs)
+    pushed = gathered_products.multiply(landmarks, tables.axes_form, halves, True, signs, TERMS)
     pushed = tf.matmul(pushed, image_axes(tables, number), transpose_b=True)
     pair = tf.reshape(tf.range(tf.size(indices)), tf.shape(indices))
     pushed = tf.gather(tf.reshape(pushed, [-1]), pair * size + columns)
-    inverse, solved, log_determinant = sweep(block, tf.stack([-pushed, mean], 1))
-    slope, offset = (tables.turn_landmarks(_place(solved[:, i], places), signs) for i in range(2))
-    return Completion(slope, offset, log_determinant, inverse)
-
-
-def _place(values, places):
-    """Returns coordinates `[N, B, 2n]` of values `[R, N, B]` of the rows `[B, R, 2n]`."""
-    # XLA is faster at a sum than at small products.
-    return tf.add_n([values[r, ..., tf.newaxis] * places[:, r] for r in range(values.shape[0])])
+    lanes = tf.shape(indices)
+    inverse, log_determinant = elimination.invert(
+        tf.reshape(block, [number, number, tf.reduce_prod(lanes)]), True
+    )
+    inverse = tf.reshape(inverse, tf.concat([[number, number], lanes], 0))
+    # XLA is faster at sums than at small products.
+    sides = tf.stack([-pushed, mean], 1)
+    solved = materialize(tf.reduce_sum(inverse[:, :, tf.newaxis] * sides[:, tf.newaxis], 0))
+    by_row = tf.transpose(solved, [1, 2, 3, 0])[..., tf.newaxis]
+    slope, offset = tf.unstack(tf.reduce_sum(by_row * places, 3))
+    return Completion(
+        tables.turn_landmarks(slope, signs),
+        tables.turn_landmarks(offset, signs),
+        tf.reshape(log_determinant, lanes),
+        inverse,
+    )
 
 
 def image_axes(tables, number):
@@ -115,50 +126,3 @@ def rows_to_pose(tables, number):
         moved = tf.einsum("la,maq->mlq", axes, tables.poses.landmarks_to_pose)
         moved = pose_layout.rooted(moved, tables)
         return tf.reshape(moved, [-1, moved.shape[2]])
-
-
-def sweep(block, sides):
-    """Inverts positive definite matrices by Gauss and Jordan, without pivoting.
-
-    Two rows at a time: a step reads and writes all of the matrices.
-
-    Args:
-        block: `[R, R, ...]`, R even.
-        sides: `[R, S, ...]`.
-
-    Returns:
-        The inverse `[R, R, ...]`, the inverse times `sides`, and the log-determinant.
-    """
-    number, rank = block.shape[0], len(block.shape)
-
-    def on_axis(flags, axis):
-        return tf.reshape(flags, [1] * axis + [-1] + [1] * (rank - 1 - axis))
-
-    def step(k, block, sides, log_determinant):
-        first, second = block[:, k, tf.newaxis], block[:, k + 1, tf.newaxis]
-        # The inverse of the pivots [[a, b], [b, c]].
-        a, b, c = first[k], first[k + 1], second[k + 1]
-        determinant = a * c - b * b
-        inverse = [[c / determinant, -b / determinant], [-b / determinant, a / determinant]]
-
-        def changed(values):
-            """Returns values with the pivots' rows solved and taken from the others."""
-            rows = [row[0] * values[k] + row[1] * values[k + 1] for row in inverse]
-            others = values - first * rows[0] - second * rows[1]
-            return tf.where(is_first, rows[0], tf.where(is_second, rows[1], others))
-
-        places = tf.range(number)
-        is_first, is_second = on_axis(places == k, 0), on_axis(places == k + 1, 0)
-        # The pivots' columns are those of a unit matrix, to become those of the inverse.
-        units = tf.cast(is_first, block.dtype), tf.cast(is_second, block.dtype)
-        block = tf.where(on_axis(places == k, 1), units[0], block)
-        block = tf.where(on_axis(places == k + 1, 1), units[1], block)
-        return k + 2, changed(block), changed(sides), log_determinant + tf.math.log(determinant)[0]
-
-    _, block, sides, log_determinant = tf.while_loop(
-        lambda k, *_: k < number,
-        step,
-        (0, block, sides, tf.zeros_like(sides[0, 0])),
-        maximum_iterations=number // 2,
-    )
-    return block, sides, log_determinant

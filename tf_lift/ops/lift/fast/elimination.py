@@ -20,7 +20,7 @@ _STEP = 2
 _FEW = 16
 
 
-def eliminate(block, sides, compiled=False):
+def eliminate(block, sides, compiled=False, in_loop=False):
     """Solves systems as far as quadratic forms of their right-hand sides need it.
 
     Factors B = L D L' without pivoting and returns `sides' B^-1 sides`, a sum over pivots
@@ -30,6 +30,8 @@ def eliminate(block, sides, compiled=False):
         block: `[R, R, N]`, symmetric positive definite in the first two axes.
         sides: `[R, S, N]`.
         compiled: Whether XLA compiles it.
+        in_loop: Whether one loop does all steps, which compiles in a tenth of the time, and
+            takes three times as long.
 
     Returns:
         `sides' B^-1 sides`, `[S, S, N]`, and the log-determinants `[N]`.
@@ -39,6 +41,9 @@ def eliminate(block, sides, compiled=False):
     (1.0, 1.386)
     """
     size = block.shape[0]
+    if in_loop:
+        solved, log_determinant = _solve_in_loop(block, sides)
+        return multiply(sides, solved, compiled), log_determinant
     state = materialize(tf.concat([block, sides], 1), compiled)
     rows, scaled, pivots = [], [], []
     for start in range(0, size, _STEP):
@@ -59,6 +64,29 @@ def eliminate(block, sides, compiled=False):
             state = materialize(state, compiled)
     log_determinant = tf.add_n([tf.math.log(pivot) for pivot in pivots])
     return multiply(tf.stack(rows), tf.stack(scaled), compiled), log_determinant
+
+
+def _solve_in_loop(block, sides):
+    """Returns `B^-1 sides` by Gauss and Jordan, and the log-determinants."""
+    size = block.shape[0]
+    units = tf.constant(np.eye(size)[..., np.newaxis], block.dtype)
+
+    def step(k, state, log_determinant):
+        unit, row = tf.gather(units, k), tf.gather(state, k)
+        pivot = tf.reduce_sum(unit * row[:size], 0)
+        scaled = row / pivot
+        column = tf.reduce_sum(unit * state[:, :size], 1)[:, tf.newaxis]
+        others = (1 - unit)[:, tf.newaxis] * (state - column * scaled)
+        state = others + unit[:, tf.newaxis] * scaled
+        return k + 1, state, log_determinant + tf.math.log(pivot)
+
+    _, state, log_determinant = tf.while_loop(
+        lambda k, *_: k < size,
+        step,
+        (0, tf.concat([block, sides], 1), tf.zeros_like(block[0, 0])),
+        maximum_iterations=size,
+    )
+    return state[:, size:], log_determinant
 
 
 def invert(block, compiled=False):

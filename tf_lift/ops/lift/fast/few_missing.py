@@ -120,14 +120,16 @@ def _eliminate(points, weights, rows, tables):
 
     missing = tf.unstack(tf.cast(rows < size, points.dtype)[..., tf.newaxis], axis=1)
     clipped = tf.unstack(tf.minimum(rows, size - 1), axis=1)
+    first = tf.range(tf.shape(points)[0]) * size
+    images_of_poses = [tf.reshape(image, [-1, image.shape[2]]) for image in images]
     form, linear = completion.spare_form(tables, number)
     pairs = tf.reshape(form, [(size + number) ** 2, -1])
     places = tf.unstack(rows, axis=1)
     starts = tf.unstack(rows * (size + number), axis=1)
     block = [[tf.gather(pairs, starts[i] + places[j]) for j in range(i + 1)] for i in range(number)]
     sides = [
-        [tf.gather(image, clipped[i], batch_dims=1) * missing[i] for i in range(number)]
-        for image in images
+        [tf.gather(image, first + clipped[i]) * missing[i] for i in range(number)]
+        for image in images_of_poses
     ]
     means = [tf.gather(linear, place) for place in places]
     gram, log_determinant = written_out.eliminate(block, [*sides, means], start=2.0**100)

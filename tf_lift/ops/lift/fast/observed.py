@@ -5,8 +5,9 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tf_lift.ops.lift import component
+from tf_lift.ops.lift.fast.xla.materialize import materialize
 
-__all__ = ["Observed", "observe"]
+__all__ = ["Observed", "centre_covariances", "observe"]
 
 
 class Observed(NamedTuple):
@@ -45,6 +46,28 @@ class Observed(NamedTuple):
         return Observed(
             *(None if part is None else tf.concat([part] * number, -1) for part in self)
         )
+
+
+def centre_covariances(blocks, root, mean, compiled):
+    """Returns the covariances of coordinates that are scaled and centred.
+
+    Args:
+        blocks: `[F, s, s, ..., N]`.
+        root: As of `Observed`, `[s, ..., N]`.
+        mean: `[s, ..., N]`.
+        compiled: Whether XLA compiles it.
+    """
+    blocks = materialize(blocks, compiled)
+    left = materialize(tf.reduce_sum(blocks * mean, 2), compiled)
+    right = materialize(tf.reduce_sum(blocks * mean[:, tf.newaxis], 1), compiled)
+    both = materialize(tf.reduce_sum(mean * left, 1), compiled)
+    blocks = (
+        blocks
+        - left[:, :, tf.newaxis]
+        - right[:, tf.newaxis]
+        + tf.reshape(both, tf.concat([tf.shape(both)[:1], [1, 1], tf.shape(both)[1:]], 0))
+    )
+    return materialize(root[:, tf.newaxis] * root * blocks, compiled)
 
 
 def observe(landmarks, weights, free_scale, size=None):

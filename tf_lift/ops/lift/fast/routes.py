@@ -15,7 +15,7 @@ import functools
 
 import tensorflow as tf
 
-from tf_lift.ops import chunks
+from tf_lift.ops import accelerator, chunks
 from tf_lift.ops.lift import inputs, outputs
 from tf_lift.ops.lift.fast import directions, few_missing
 from tf_lift.ops.lift.fast.batch_lift import MAX_VISIBLE, lift_batch
@@ -117,10 +117,8 @@ def _lift_sorted(tables, read_out, batch, specs):
         routes = ["few", "many"]
     batch, kinds = _choose(tables, read_out, batch, routes)
     # One more row takes the results of places that no pose has.
-    results = [
-        tf.zeros(tf.concat([[total + 1], spec.shape[1:]], 0), spec.dtype)
-        for spec in tf.nest.flatten(specs)
-    ]
+    width = sum(spec.shape[1:].num_elements() for spec in tf.nest.flatten(specs))
+    results = tf.zeros([total + 1, width], tables.dtype)
 
     def lift_visible():
         lift = functools.partial(lift_batch, tables, read_out, "visible")
@@ -128,11 +126,7 @@ def _lift_sorted(tables, read_out, batch, specs):
             found = chunks.map_chunks(lift, batch, specs, _size(tables, read_out, "visible"))
         else:
             found = lift(batch)
-        paddings = [[[0, 1]] + [[0, 0]] * (spec.shape.rank - 1) for spec in tf.nest.flatten(specs)]
-        return [
-            tf.pad(part, padding)
-            for part, padding in zip(tf.nest.flatten(found), paddings, strict=True)
-        ]
+        return tf.pad(_pack(found, tables.dtype), [[0, 1], [0, 0]])
 
     is_visible = kinds == 0
     results = tf.cond(tf.reduce_any(is_visible), lift_visible, lambda: results)
@@ -140,11 +134,35 @@ def _lift_sorted(tables, read_out, batch, specs):
     start = tf.reduce_sum(tf.cast(is_visible, tf.int32))
     for kind, route in enumerate(routes, 1):
         count = tf.reduce_sum(tf.cast(kinds == kind, tf.int32))
-        lift = functools.partial(lift_batch, tables, read_out, route)
-        size = min(_size(tables, read_out, route), kinds.shape[0] or _MAX_STRAIGHT)
+        most = kinds.shape[0] or accelerator.scaled(_MAX_STRAIGHT)
+        size = min(accelerator.scaled(_size(tables, read_out, route)), most)
+
+        def lift(part, route=route):
+            return _pack(lift_batch(tables, read_out, route, part), tables.dtype)
+
         results = _lift_some(lift, batch, order, start, count, size, results)
         start += count
-    return tf.nest.pack_sequence_as(specs, [part[:total] for part in results])
+    return _unpack(results[:total], specs)
+
+
+def _pack(results, dtype):
+    """Returns results as the columns of one tensor: XLA compiles each one's scatter anew.
+
+    Integers are indices of candidates and components, which floating numbers hold exactly.
+    """
+    parts = [tf.cast(part, dtype) for part in tf.nest.flatten(results)]
+    return tf.concat([tf.reshape(part, [-1, part.shape[1:].num_elements()]) for part in parts], 1)
+
+
+def _unpack(packed, specs):
+    """Returns results of some signature from what `_pack` made of them."""
+    flat = tf.nest.flatten(specs)
+    parts = tf.split(packed, [spec.shape[1:].num_elements() for spec in flat], 1)
+    parts = [
+        tf.cast(tf.reshape(part, [-1, *spec.shape[1:]]), spec.dtype)
+        for part, spec in zip(parts, flat, strict=True)
+    ]
+    return tf.nest.pack_sequence_as(specs, parts)
 
 
 def _choose(tables, read_out, batch, routes):
@@ -173,7 +191,7 @@ def _choose(tables, read_out, batch, routes):
 
 
 def _lift_some(lift, batch, order, start, count, size, results):
-    """Lifts `count` poses from `start` of an order into results `[B + 1, ...]`."""
+    """Lifts `count` poses from `start` of an order into packed results `[B + 1, F]`."""
     total = tf.shape(order)[0]
     padded = tf.pad(order, [[0, size]])
     places = tf.range(size)
@@ -183,20 +201,14 @@ def _lift_some(lift, batch, order, start, count, size, results):
         rows = tf.gather(padded, start + index + places)
         is_used = places + index < count
         part = {name: tf.gather(values, rows) for name, values in batch.items()}
-        found = tf.nest.flatten(lift(part))
         rows = tf.where(is_used, rows, total)[:, tf.newaxis]
-        results = [
-            tf.tensor_scatter_nd_update(result, rows, part)
-            for result, part in zip(results, found, strict=True)
-        ]
-        return index + size, results
+        return index + size, tf.tensor_scatter_nd_update(results, rows, lift(part))
 
-    shapes = [tf.TensorShape([None, *result.shape[1:]]) for result in results]
     return tf.while_loop(
         lambda index, _: index < count,
         step,
         [tf.constant(0), results],
-        shape_invariants=[tf.TensorShape([]), shapes],
+        shape_invariants=[tf.TensorShape([]), tf.TensorShape([None, results.shape[1]])],
     )[1]
 
 

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tf_lift.ops.lift import component
 from tf_lift.ops.lift.fast import elimination
-from tf_lift.ops.lift.fast.observed import Observed, observe
+from tf_lift.ops.lift.fast.observed import Observed, centre_covariances, observe
 from tf_lift.ops.lift.fast.xla.materialize import materialize
 from tf_lift.ops.lift.scale_estimation import most_likely_inverse_scale
 
@@ -76,14 +76,13 @@ def fit(landmarks, weights, tables, indices, compiled, size=None):
     kinds = flat // tables.per_component
     view = tf.transpose(tf.gather(tables.components.view, flat), [1, 2, 0])
     noise = tf.gather(tables.noise_stddev, flat) ** 2
-    covariance, mean = _of_camera(observed, tables, kinds, view)
+    covariances, mean = _of_camera(observed, tables, kinds, view)
+    covariances = centre_covariances(covariances, observed.root, observed.mean, compiled)
+    horizontal, both, vertical = tf.unstack(covariances)
     identity = tf.eye(observed.root.shape[0], dtype=noise.dtype)[..., tf.newaxis]
-    vertical = _centred(covariance[1, 1], observed, compiled) + noise * identity
-    inverse_v, log_v = elimination.invert(vertical, compiled)
-    both = materialize(_centred(covariance[1, 0], observed, compiled), compiled)
+    inverse_v, log_v = elimination.invert(vertical + noise * identity, compiled)
     transfer = elimination.multiply(inverse_v, both, compiled)
-    horizontal = _centred(covariance[0, 0], observed, compiled) + noise * identity
-    horizontal -= elimination.multiply(both, transfer, compiled)
+    horizontal += noise * identity - elimination.multiply(both, transfer, compiled)
     inverse_h, log_h = elimination.invert(horizontal, compiled)
     normaliser = log_v + log_h - observed.unused * tf.math.log(noise)
     normaliser += tf.gather(tables.mixture_cost, flat)
@@ -104,7 +103,8 @@ def _of_camera(observed, tables, kinds, view):
     """Returns covariances and means of the candidates' landmarks at the places.
 
     Returns:
-        Dict of pairs of image axes, `[s, s, N]`, and `[2, s, N]`.
+        `[3, s, s, N]`, of horizontal coordinates, of vertical with horizontal ones, and of
+        vertical ones; and `[2, s, N]`.
     """
     num_joints = tables.num_joints
     if observed.joints is None:
@@ -116,21 +116,20 @@ def _of_camera(observed, tables, kinds, view):
     size = tables.num_components
     world_axes = _world_axes(tables)
 
-    def of_world(first, second):
-        table = tf.reshape(tables.components.covariance[first, :, second], [-1])
-        return tf.gather(table, places * size + kinds)
-
-    turned = {}
+    # Of all nine pairs of axes; level cameras need seven.
+    table = tf.transpose(tables.components.covariance, [0, 2, 1, 3, 4])
+    of_world = tf.gather(tf.reshape(table, [3, 3, -1]), places * size + kinds, axis=2)
+    turned = []
     for first, second in ((0, 0), (1, 0), (1, 1)):
         terms = [
-            view[first, p] * view[second, q] * of_world(p, q)
+            view[first, p] * view[second, q] * of_world[p, q]
             for p in world_axes[first]
             for q in world_axes[second]
         ]
-        turned[first, second] = tf.add_n(terms)
+        turned.append(tf.add_n(terms))
     means = tf.gather(tf.reshape(tables.components.mean, [3, -1]), joints * size + kinds, axis=1)
     mean = tf.stack([tf.add_n([view[a, p] * means[p] for p in world_axes[a]]) for a in range(2)])
-    return turned, mean
+    return tf.stack(turned), mean
 
 
 def _world_axes(tables):
@@ -138,16 +137,6 @@ def _world_axes(tables):
     if tables.pitches == (0.0,):
         return (0, 1), (2,)
     return (0, 1, 2), (0, 1, 2)
-
-
-def _centred(block, observed, compiled):
-    """Returns a covariance `[s, s, N]` of coordinates that are scaled and centred."""
-    block = materialize(block, compiled)
-    left = materialize(tf.reduce_sum(block * observed.mean, 1), compiled)
-    right = materialize(tf.reduce_sum(block * observed.mean[:, tf.newaxis], 0), compiled)
-    both = materialize(tf.reduce_sum(observed.mean * left, 0), compiled)
-    block = block - left[:, tf.newaxis] - right + both
-    return observed.root[:, tf.newaxis] * observed.root * block
 
 
 def _explain(solved, residuals, tables):
@@ -278,17 +267,19 @@ def variance(solved, tables, compiled):
     else:
         joints = observed.joints
     world_axes = _world_axes(tables)
-    # Covariances of landmarks and joints: [s, 3 L, N].
-    of_world = [
-        tf.transpose(tf.gather(rooted[axis], joints * size + solved.kinds), [0, 2, 1])
-        for axis in range(3)
-    ]
-    crossed = []
-    for axis in range(2):
-        turned = tf.add_n([solved.view[axis, q] * of_world[q] for q in world_axes[axis]])
-        turned = materialize(turned, compiled)
-        mean = materialize(tf.reduce_sum(observed.mean[:, tf.newaxis] * turned, 0), compiled)
-        crossed.append(materialize(observed.root[:, tf.newaxis] * (turned - mean), compiled))
+    # Covariances of landmarks and joints: [..., s, 3 L, N].
+    of_world = tf.gather(rooted, joints * size + solved.kinds, axis=1)
+    of_world = tf.transpose(of_world, [0, 1, 3, 2])
+    turned = tf.stack(
+        [
+            tf.add_n([solved.view[axis, q] * of_world[q] for q in world_axes[axis]])
+            for axis in range(2)
+        ]
+    )
+    turned = materialize(turned, compiled)
+    mean = tf.reduce_sum(observed.mean[:, tf.newaxis] * turned, 1, keepdims=True)
+    crossed = observed.root[:, tf.newaxis] * (turned - materialize(mean, compiled))
+    crossed = materialize(crossed, compiled)
     left = crossed[0] - elimination.multiply(solved.transfer, crossed[1], compiled)
     left = materialize(left, compiled)
     known = left * elimination.multiply(solved.inverse_h, left, compiled)

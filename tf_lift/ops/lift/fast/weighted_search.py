@@ -17,7 +17,7 @@ from tf_lift.ops import chunks
 from tf_lift.ops.lift.fast import candidates, elimination, visible_forms, weighted_fit
 from tf_lift.ops.lift.fast import costs as candidate_costs
 from tf_lift.ops.lift.fast.interpolation import Forms, interpolate
-from tf_lift.ops.lift.fast.observed import observe
+from tf_lift.ops.lift.fast.observed import centre_covariances, observe
 from tf_lift.ops.lift.fast.xla import k_lowest, written_out
 from tf_lift.ops.lift.fast.xla.materialize import materialize
 
@@ -42,27 +42,19 @@ class _Conditional(NamedTuple):
     At an angle with cosine c and sine s they are `c a - s b`, with world axes a and b.
 
     Attributes:
-        aa, ab, bb: `[s, s, K, B]`; covariances of coordinates along the two axes, noise not
-            included.
+        covariances: `[3, s, s, K, B]`; covariances of coordinates along the two axes, noise
+            not included: of a with a, of a with b and of b with a together, of b with b.
         landmarks: `[s, 1, B]`; the horizontal landmarks.
-        expected_a, expected_b: `[s, K, B]`; the parts that the vertical landmarks predict.
-        mean_a, mean_b: `[s, K, B]`; the mean pose less the part that its own vertical
-            coordinates predict.
-        square, product, constant: `[K, B]`; y'My, p'My and p'Mp of the vertical ones.
+        means: `[4, s, K, B]`; along a and b, the parts that the vertical landmarks predict,
+            then the mean pose less the parts that its own vertical coordinates predict.
+        forms: `[3, K, B]`; y'My, p'My and p'Mp of the vertical landmarks.
         log_determinant: `[K, B]`; of their covariance.
     """
 
-    aa: tf.Tensor
-    ab: tf.Tensor
-    bb: tf.Tensor
+    covariances: tf.Tensor
     landmarks: tf.Tensor
-    expected_a: tf.Tensor
-    expected_b: tf.Tensor
-    mean_a: tf.Tensor
-    mean_b: tf.Tensor
-    square: tf.Tensor
-    product: tf.Tensor
-    constant: tf.Tensor
+    means: tf.Tensor
+    forms: tf.Tensor
     log_determinant: tf.Tensor
 
 
@@ -103,7 +95,8 @@ def shortlist(landmarks, weights, tables, number, estimator, compiled, size=None
     angle = tf.cast(near % tables.num_rotations, noise.dtype) * (2 * np.pi / tables.num_rotations)
     cos, sin = (materialize(part, compiled) for part in (tf.cos(angle), tf.sin(angle)))
     chosen = _of_components(conditional, kinds, compiled)
-    forms = _forms(chosen, cos, sin, tf.gather(noise, kinds), compiled)
+    noise = tf.gather(noise, kinds)
+    forms = _forms(chosen, cos, sin, noise, compiled, in_loop=compiled)
     costs = candidate_costs.at(forms, near, observed, tables, estimator, compiled)
     places = tf.transpose(k_lowest.find(costs, number, compiled))
     return tf.gather(tf.transpose(near), places, batch_dims=1)
@@ -208,39 +201,34 @@ def _condition(observed, tables, compiled):
     """Returns the `_Conditional` of all components."""
     size = observed.root.shape[0]
     blocks, mean = _of_joints(observed, tables)
-    blocks = {axes: _centred(block, observed, compiled) for axes, block in blocks.items()}
-    a, b, v = (
-        observed.root[:, tf.newaxis]
-        * (part - tf.reduce_sum(observed.mean[:, tf.newaxis] * part, 0))
-        for part in mean
-    )
-    lanes = tf.shape(v)[1:]
+    root, weights = (part[:, tf.newaxis] for part in (observed.root, observed.mean))
+    blocks = centre_covariances(blocks, root, weights, compiled)
+    vertical, to_a, to_b = tf.unstack(blocks[:3])
+    mean = root * (mean - tf.reduce_sum(weights * mean, 1, keepdims=True))
+    lanes = tf.shape(mean)[2:]
 
     def flat(values):
         return tf.reshape(values, [*values.shape[:-2], tf.reduce_prod(lanes)])
 
-    identity = tf.constant(np.eye(size)[..., np.newaxis, np.newaxis], v.dtype)
+    identity = tf.constant(np.eye(size)[..., np.newaxis, np.newaxis], mean.dtype)
     noise = tf.reshape(tables.components.noise_variance, [-1, 1])
-    vertical = tf.broadcast_to(observed.landmarks[1][:, tf.newaxis], tf.shape(v))
-    sides = [blocks["va"], blocks["vb"], vertical[:, tf.newaxis], v[:, tf.newaxis]]
+    landmarks = tf.broadcast_to(observed.landmarks[1][:, tf.newaxis], tf.shape(mean[2]))
+    sides = tf.concat([to_a, to_b, landmarks[:, tf.newaxis], mean[2][:, tf.newaxis]], 1)
     gram, log_determinant = elimination.eliminate(
-        flat(blocks["vv"] + noise * identity), flat(tf.concat(sides, 1)), compiled
+        flat(vertical + noise * identity), flat(sides), compiled, in_loop=compiled
     )
     gram = tf.reshape(gram, tf.concat([gram.shape[:2], lanes], 0))
     of_a, of_b = slice(0, size), slice(size, 2 * size)
+    both = blocks[4] - gram[of_a, of_b]
+    both += tf.transpose(both, [1, 0, 2, 3])
+    covariances = tf.stack([blocks[3] - gram[of_a, of_a], both, blocks[5] - gram[of_b, of_b]])
+    means = [gram[of_a, -2], gram[of_b, -2], mean[0] - gram[of_a, -1], mean[1] - gram[of_b, -1]]
     return _Conditional(
-        aa=blocks["aa"] - gram[of_a, of_a],
-        ab=blocks["ab"] - gram[of_a, of_b],
-        bb=blocks["bb"] - gram[of_b, of_b],
-        landmarks=observed.landmarks[0][:, tf.newaxis],
-        expected_a=gram[of_a, -2],
-        expected_b=gram[of_b, -2],
-        mean_a=a - gram[of_a, -1],
-        mean_b=b - gram[of_b, -1],
-        square=gram[-2, -2],
-        product=gram[-2, -1],
-        constant=gram[-1, -1],
-        log_determinant=tf.reshape(log_determinant, lanes),
+        covariances,
+        observed.landmarks[0][:, tf.newaxis],
+        tf.stack(means),
+        tf.stack([gram[-2, -2], gram[-2, -1], gram[-1, -1]]),
+        tf.reshape(log_determinant, lanes),
     )
 
 
@@ -249,9 +237,8 @@ def _all_costs(conditional, observed, tables, estimator):
     num_angles = tables.num_rotations // 2
     angles = np.arange(num_angles) * np.pi / num_angles
     cos, sin = (tf.constant(part, tables.dtype) for part in (np.cos(angles), np.sin(angles)))
-    squared_cos, squared_sin, product = cos**2, sin**2, cos * sin
     noise = tables.components.noise_variance[:, tf.newaxis]
-    size = conditional.aa.shape[0]
+    size = conditional.covariances.shape[1]
 
     def angles_last(values):
         """Returns `[..., B, K, 1]` of `[..., K, B]`."""
@@ -261,28 +248,21 @@ def _all_costs(conditional, observed, tables, estimator):
 
     part = _Conditional(*map(angles_last, conditional))
     # In units of the noise every pivot is at least 1.
-    unit = 1 / noise
-    aa, bb = unit * part.aa, unit * part.bb
-    ab = unit * (part.ab + tf.transpose(part.ab, [1, 0, 2, 3, 4]))
-    aa, ab, bb = (materialize(values) for values in (aa, ab, bb))
-    both = squared_cos * aa - product * ab + squared_sin * bb
-    block = [tf.unstack(row) for row in tf.unstack(both)]
+    aa, both, bb = tf.unstack(materialize(part.covariances / noise))
+    turned = cos**2 * aa - cos * sin * both + sin**2 * bb
+    block = [tf.unstack(row) for row in tf.unstack(turned)]
     for i in range(size):
         block[i][i] += 1
-    sides = [
-        part.landmarks + tf.zeros_like(cos),
-        cos * part.expected_a - sin * part.expected_b,
-        cos * part.mean_a - sin * part.mean_b,
-    ]
+    sides = [part.landmarks + tf.zeros_like(cos), *_turn(part.means, cos, sin)]
     sides = [tf.unstack(side) for side in sides]
     gram, log_determinant = written_out.eliminate(block, sides, start=2.0**-100)
     # M is the inverse covariance times noise^2.
     forms = Forms(
-        even=noise * part.square + gram[0, 0] + gram[1, 1],
+        even=noise * part.forms[0] + gram[0, 0] + gram[1, 1],
         odd=-2 * gram[0, 1],
-        mean_even=noise * part.product - gram[1, 2],
+        mean_even=noise * part.forms[1] - gram[1, 2],
         mean_odd=gram[0, 2],
-        constant=noise * part.constant + gram[2, 2],
+        constant=noise * part.forms[2] + gram[2, 2],
         log_determinant=part.log_determinant + log_determinant + size * tf.math.log(noise),
     )
     halves = candidate_costs.of_halves(
@@ -304,44 +284,27 @@ def _of_joints(observed, tables):
     """Returns covariances and means of world axes at the joints of the places.
 
     Returns:
-        Dict of pairs of axes, `[s, s, K, B or 1]`, and three of `[s, K, B or 1]`.
+        `[6, s, s, K, B or 1]` of vertical coordinates, of these with a and with b, of a, of a
+        with b and of b; and `[3, s, K, B or 1]`, along a, b and the vertical.
     """
-    pairs = {"vv": (2, 2), "va": (2, 0), "vb": (2, 1), "aa": (0, 0), "ab": (0, 1), "bb": (1, 1)}
     covariance, mean = tables.components.covariance, tables.components.mean
-    if observed.joints is None:
-        blocks = {
-            name: covariance[first, :, second][..., tf.newaxis]
-            for name, (first, second) in pairs.items()
-        }
-        return blocks, [mean[axis][..., tf.newaxis] for axis in range(3)]
     num_joints = mean.shape[1]
+    pairs = [(2, 2), (2, 0), (2, 1), (0, 0), (0, 1), (1, 1)]
+    blocks = tf.stack([covariance[first, :, second] for first, second in pairs])
+    if observed.joints is None:
+        return blocks[..., tf.newaxis], mean[..., tf.newaxis]
     places = observed.joints[:, tf.newaxis] * num_joints + observed.joints
-    blocks = {}
-    for name, (first, second) in pairs.items():
-        table = tf.transpose(tf.reshape(covariance[first, :, second], [num_joints**2, -1]))
-        blocks[name] = tf.transpose(tf.gather(table, places, axis=1), [1, 2, 0, 3])
-    means = [
-        tf.transpose(tf.gather(tf.transpose(mean[axis]), observed.joints, axis=1), [1, 0, 2])
-        for axis in range(3)
-    ]
-    return blocks, means
-
-
-def _centred(block, observed, compiled):
-    """Returns a covariance `[s, s, K, B]` of coordinates that are scaled and centred."""
-    root, mean = (tf.expand_dims(part, 1) for part in (observed.root, observed.mean))
-    left = materialize(tf.reduce_sum(block * mean, 1), compiled)
-    right = materialize(tf.reduce_sum(block * mean[:, tf.newaxis], 0), compiled)
-    both = materialize(tf.reduce_sum(mean * left, 0), compiled)
-    block = block - left[:, tf.newaxis] - right + both
-    return materialize(root[:, tf.newaxis] * root * block, compiled)
+    table = tf.transpose(tf.reshape(blocks, [6, num_joints**2, -1]), [0, 2, 1])
+    blocks = tf.transpose(tf.gather(table, places, axis=2), [0, 2, 3, 1, 4])
+    mean = tf.gather(tf.transpose(mean, [0, 2, 1]), observed.joints, axis=2)
+    return blocks, tf.transpose(mean, [0, 2, 1, 3])
 
 
 def _of_components(conditional, kinds, compiled):
     """Returns a `_Conditional` of the components `[N, B]` of some candidates."""
-    size = conditional.square.shape[0]
-    is_kind = [tf.cast(kinds == k, conditional.square.dtype) for k in range(size)]
-    is_kind = [materialize(part, compiled) for part in is_kind]
+    size = conditional.log_determinant.shape[0]
+    is_kind = tf.one_hot(kinds, size, axis=0, dtype=conditional.log_determinant.dtype)
+    is_kind = tf.unstack(materialize(is_kind, compiled))
 
     def choose(values):
         if values.shape[-2] == 1:
@@ -352,37 +315,38 @@ def _of_components(conditional, kinds, compiled):
     return _Conditional(*map(choose, conditional))
 
 
-def _forms(conditional, cos, sin, noise_variance, compiled):
+def _turn(means, cos, sin):
+    """Returns what vertical landmarks predict at an angle, and the mean pose less that."""
+    expected_a, expected_b, mean_a, mean_b = tf.unstack(means)
+    return cos * expected_a - sin * expected_b, cos * mean_a - sin * mean_b
+
+
+def _forms(conditional, cos, sin, noise_variance, compiled, in_loop=False):
     """Returns `Forms` of angles whose cosines and sines broadcast with the lanes."""
-    dtype, size = cos.dtype, conditional.aa.shape[0]
-    lanes = tf.shape(cos * conditional.square)
-    rank = conditional.square.shape.rank
+    dtype, size = cos.dtype, conditional.covariances.shape[1]
+    lanes = tf.shape(cos * conditional.log_determinant)
+    rank = conditional.log_determinant.shape.rank
 
     def flat(values):
         rows = values.shape[: values.shape.rank - rank]
         values = tf.broadcast_to(values, tf.concat([rows, lanes], 0))
         return tf.reshape(values, [*rows, tf.reduce_prod(lanes)])
 
-    transposed = [1, 0, *range(2, conditional.ab.shape.rank)]
-    both = conditional.ab + tf.transpose(conditional.ab, transposed)
+    aa, both, bb = tf.unstack(conditional.covariances)
     identity = tf.constant(np.eye(size).reshape([size, size] + [1] * rank), dtype)
-    block = cos**2 * conditional.aa - cos * sin * both + sin**2 * conditional.bb
-    block += noise_variance * identity
-    sides = [
-        conditional.landmarks,
-        cos * conditional.expected_a - sin * conditional.expected_b,
-        cos * conditional.mean_a - sin * conditional.mean_b,
-    ]
+    block = cos**2 * aa - cos * sin * both + sin**2 * bb + noise_variance * identity
+    sides = [conditional.landmarks, *_turn(conditional.means, cos, sin)]
     sides = tf.stack([flat(side) for side in sides], 1)
-    gram, log_determinant = elimination.eliminate(flat(block), sides, compiled)
+    gram, log_determinant = elimination.eliminate(flat(block), sides, compiled, in_loop)
     gram = tf.reshape(gram, tf.concat([[3, 3], lanes], 0))
     log_determinant = tf.reshape(log_determinant, lanes)
+    square, product, constant = tf.unstack(conditional.forms)
     # M is the inverse covariance times noise^2.
     return Forms(
-        even=noise_variance * (conditional.square + gram[0, 0] + gram[1, 1]),
+        even=noise_variance * (square + gram[0, 0] + gram[1, 1]),
         odd=-2 * noise_variance * gram[0, 1],
-        mean_even=noise_variance * (conditional.product - gram[1, 2]),
+        mean_even=noise_variance * (product - gram[1, 2]),
         mean_odd=noise_variance * gram[0, 2],
-        constant=noise_variance * (conditional.constant + gram[2, 2]),
+        constant=noise_variance * (constant + gram[2, 2]),
         log_determinant=conditional.log_determinant + log_determinant,
     )
