@@ -4,7 +4,10 @@ import dataclasses
 import functools
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
+
+from tf_lift.ops.lift import pose_layout
 
 __all__ = ["ComponentTables", "LiftTables", "PoseTables", "SearchTables"]
 
@@ -257,6 +260,44 @@ class LiftTables:
         return _constant(make, self.noise_stddev)
 
     @functools.cached_property
+    def mean_matrices(self):
+        """Factors of `landmarks_to_pose`, which compress weights of its sum over candidates.
+
+        Of the even and of the odd part, see `fast.visible_mean`: `[3 n q, r]` and `[r, H]`, for
+        each axis of a pose and coordinate of the landmarks.
+        """
+
+        def make():
+            by_axis = tf.reshape(
+                self.poses.landmarks_to_pose, [-1, 2, self.num_axes, 3, self.width]
+            )
+            horizontal, vertical = tf.unstack(tf.transpose(by_axis, [1, 3, 2, 4, 0]))
+            factors = []
+            for first, second in ((horizontal, vertical), (vertical, horizontal)):
+                matrix = tf.stack([first[0], second[1], first[2]])
+                matrix = tf.reshape(matrix, [3 * self.num_axes * self.width, -1])
+                factors.append(_factor(matrix))
+            return factors
+
+        return _constant(make, self.noise_stddev)
+
+    @functools.cached_property
+    def added_by_axis(self):
+        """`landmarks_to_pose` of horizontal and of vertical landmarks, rooted, `[H 3 q, n]`."""
+
+        def make():
+            rooted = pose_layout.rooted(self.poses.landmarks_to_pose, self)
+            parts = tf.split(tf.transpose(rooted, [0, 2, 1]), 2, -1)
+            return [tf.reshape(part, [-1, self.num_axes]) for part in parts]
+
+        return _constant(make, self.noise_stddev)
+
+    @property
+    def width(self) -> int:
+        """Number of joints of a pose in the large tables, q: L - 1 at a free scale, L else."""
+        return self.poses.pose_offset.shape[-1] // 3
+
+    @functools.cached_property
     def rooted_covariance(self):
         """`[3, L K, 3 L]`, mm^2: landmarks along each world axis with joints less joint 0."""
 
@@ -324,6 +365,14 @@ class LiftTables:
         by_axis = tf.reshape(table, [-1, 2, self.num_axes, table.shape[2]])
         by_axis = tf.einsum("ln,mcnr->mclr", self.search.axes, by_axis)
         return tf.reshape(by_axis, [-1, 2 * self.num_joints, table.shape[2]])
+
+
+def _factor(matrix):
+    """Returns two factors of a matrix, of its singular value decomposition to seven digits."""
+    left, values, right = np.linalg.svd(np.asarray(matrix, np.float64), full_matrices=False)
+    rank = np.count_nonzero(values > 1e-7 * values[0])
+    factors = left[:, :rank] * values[:rank], right[:rank]
+    return [tf.constant(factor, matrix.dtype) for factor in factors]
 
 
 def _constant(make, table):

@@ -12,6 +12,7 @@ from tf_lift.ops.lift.fast import (
     candidates,
     few_missing,
     visible_forms,
+    visible_mean,
     visible_search,
     weighted_fit,
     weighted_search,
@@ -87,20 +88,21 @@ def _lift_candidates(tables, read_out, route, batch, frame, weights, winner):
         angle += tf.where(frame.usable, turn, 0)
 
     # The result is a mean over candidates: over the best alone, unless all are wanted.
-    averaged, probability = best, tf.ones_like(best.energy)
+    averaged = best, tf.ones_like(best.energy)
     if ensemble is not None:
         ensemble_probability = posterior.probabilities(ensemble.costs, read_out.temperature)
     takes_mean = read_out.estimator == "mean"
-    if takes_mean:
-        averaged, probability = ensemble.poses, ensemble_probability
+    if takes_mean and ensemble is not None:
+        averaged = ensemble.poses, ensemble_probability
+    whole = found.mean
+    if whole is None:
+        whole = _average(*averaged)
 
-    def read(poses, probability):
+    def read(mean, inverse_scale):
         """Returns the mean pose, the same with all that is known, and its size factor."""
-        mean = posterior.expectation(poses.joints_3d, probability)
         mean = tf.where(tf.reshape(frame.usable, [-1, 1, 1]), mean, best.joints_3d[:, 0])
         joints_3d, size_factor = mean, tf.ones_like(frame.unit)
         if read_out.add_residuals:
-            inverse_scale = posterior.expectation(poses.inverse_scale, probability)
             target = tf.reshape(inverse_scale, [-1, 1, 1]) * frame.landmarks
             trusted = tf.where(frame.usable[:, tf.newaxis], visible, 0)
             joints_3d = noise.add_residuals(mean, target, trusted, tables.free_scale)
@@ -108,8 +110,10 @@ def _lift_candidates(tables, read_out, route, batch, frame, weights, winner):
             joints_3d, size_factor = bones.apply(joints_3d, batch["bone_lengths"], read_out.parents)
         return mean - mean[:, :1], joints_3d - joints_3d[:, :1], size_factor
 
-    mean, joints_3d, size_factor = read(averaged, probability)
-    if takes_mean:
+    mean, joints_3d, size_factor = read(whole.joints_3d, whole.inverse_scale)
+    if whole.variance is not None:
+        stddev = posterior.CALIBRATION * tf.sqrt(whole.variance)
+    elif takes_mean:
         is_rooted = weights is None and tables.free_scale
         stddev = posterior.stddev(ensemble, ensemble_probability, mean, is_rooted)
         stddev *= posterior.CALIBRATION
@@ -124,7 +128,7 @@ def _lift_candidates(tables, read_out, route, batch, frame, weights, winner):
     stddev *= tf.cast(tf.range(tables.num_joints) > 0, stddev.dtype)
     stddev = tf.where(frame.usable[:, tf.newaxis], stddev, tables.mean_pose_stddev)
     scale = frame.unit / best.inverse_scale[:, 0]
-    projected = _project(averaged, probability, frame, visible, tables.free_scale)
+    projected = _project(whole.projected, frame, visible, tables.free_scale)
     result = {
         "joints_3d": joints_3d,
         "landmarks": frame.centre + projected,
@@ -140,9 +144,10 @@ def _lift_candidates(tables, read_out, route, batch, frame, weights, winner):
         rooted = ensemble.poses.joints_3d - ensemble.poses.joints_3d[:, :, :1]
         masses, shares = posterior.find_hypotheses(rooted, ensemble_probability, number)
         certain = tf.one_hot(tf.zeros_like(winner), number, dtype=scale.dtype)
+        means = [_average(ensemble.poses, shares[:, n]) for n in range(number)]
         result["hypotheses"] = {
             "joints_3d": tf.stack(
-                [read(ensemble.poses, shares[:, n])[1] for n in range(number)], 1
+                [read(each.joints_3d, each.inverse_scale)[1] for each in means], 1
             ),
             "probability": tf.where(frame.usable[:, tf.newaxis], masses, certain),
         }
@@ -153,7 +158,8 @@ class _Found(NamedTuple):
     """Candidates that results are read out of.
 
     Attributes:
-        ensemble: `Candidates` that the mean is over, or `None` where it is not asked for.
+        ensemble: `Candidates` that the mean is over, or `None` where nothing needs each.
+        mean: `VisibleMean` where it is known without the ensemble.
         near: `Candidates`, the two best, without gradient; `None` where `stddev` is known.
         stddev: `[B, L]`; deviations of the best, of the spread of the two best.
         best: `PPCAPose` of the best, N = 1.
@@ -161,6 +167,7 @@ class _Found(NamedTuple):
     """
 
     ensemble: candidates.Candidates | None
+    mean: visible_mean.VisibleMean | None
     near: candidates.Candidates | None
     stddev: tf.Tensor | None
     best: component.PPCAPose
@@ -218,20 +225,25 @@ def _find_candidates(tables, read_out, route, frame, weights, winner):
     best = component.PPCAPose(*(tf.gather(part, place, batch_dims=1) for part in near.poses))
     near = tf.nest.map_structure(tf.stop_gradient, near)
     winner = tf.gather(near_indices, place, batch_dims=1)[:, 0]
-    return _Found(ensemble, near, None, best, winner)
+    return _Found(ensemble, None, near, None, best, winner)
 
 
 def _find_visible(tables, read_out, frame, winner):
     """Returns `_Found` where all landmarks are visible."""
     compiled, estimator = read_out.compiled, read_out.estimator
     fixed = tf.stop_gradient(frame.landmarks)
-    ensemble = None
-    if read_out.uses_all_candidates:
+    ensemble, mean, costs = None, None, None
+    if read_out.num_hypotheses is not None:
         ensemble = candidates.all_visible(frame.landmarks, tables, estimator)
+        costs = tf.transpose(ensemble.costs)
+    elif read_out.uses_all_candidates:
+        costs, *scale, _ = candidates.scales(frame.landmarks, tables, estimator)
+        probability = tf.nn.softmax(-costs / (2 * read_out.temperature), 0)
+        mean = visible_mean.mean_pose(frame.landmarks, tables, probability, *scale, compiled)
     if winner is not None:
         indices = winner[:, tf.newaxis]
-    elif ensemble is not None:
-        costs = tf.transpose(tf.stop_gradient(ensemble.costs))
+    elif costs is not None:
+        costs = tf.stop_gradient(costs)
         indices = tf.transpose(k_lowest.find(costs, best_pose.NUM_NEAR, compiled))
     else:
         indices = visible_search.shortlist(fixed, tables, best_pose.NUM_NEAR, estimator, compiled)
@@ -250,7 +262,7 @@ def _find_visible(tables, read_out, frame, winner):
         tf.zeros_like(best.energy)[:, tf.newaxis],
         best.energy[:, tf.newaxis],
     )
-    return _Found(ensemble, None, best.stddev, poses, best.index)
+    return _Found(ensemble, mean, None, best.stddev, poses, best.index)
 
 
 def _where_usable(usable, poses, others):
@@ -263,10 +275,19 @@ def _where_usable(usable, poses, others):
     )
 
 
-def _project(poses, probability, frame, weights, free_scale):
+def _average(poses, probability):
+    """Returns the `VisibleMean` of fitted candidates, without variance."""
+    joints_3d, projected = (
+        posterior.expectation(poses.joints_3d, share)
+        for share in (probability, probability / poses.inverse_scale)
+    )
+    inverse_scale = posterior.expectation(poses.inverse_scale, probability)
+    return visible_mean.VisibleMean(joints_3d, projected[..., :2], inverse_scale, None)
+
+
+def _project(projected, frame, weights, free_scale):
     """Returns the mean of the candidates' projections, pixels, less the centre."""
     unit = tf.where(frame.usable, frame.unit, 0)
-    share = probability * unit[:, tf.newaxis] / poses.inverse_scale
-    flat = posterior.expectation(poses.joints_3d, share)[..., :2]
+    flat = tf.reshape(unit, [-1, 1, 1]) * projected
     mean = component.mean_weights(weights, free_scale)
     return flat - tf.expand_dims(tf.einsum("bl,blc->bc", mean, flat), 1)

@@ -7,7 +7,7 @@ import tensorflow as tf
 from tf_lift.ops.lift import component, scale_estimation
 from tf_lift.ops.lift.fast import visible_forms, weighted_fit
 
-__all__ = ["Candidates", "all_visible", "chosen"]
+__all__ = ["Candidates", "all_visible", "chosen", "scales"]
 
 
 class Candidates(NamedTuple):
@@ -61,26 +61,9 @@ def all_visible(landmarks, tables, estimator):
     References:
         docs/method.md, section 10.
     """
-    parts = visible_forms.evaluate(landmarks, tables)
-    square, product = (
-        tf.transpose(visible_forms.join(forms, tables)) for forms in zip(*parts, strict=True)
+    costs, inverse_scale, inverse_scale_variance, energy = (
+        tf.transpose(part) for part in scales(landmarks, tables, estimator)
     )
-    dimensions = tf.constant(2.0 * tables.num_axes, square.dtype)
-    noise_variance = tables.noise_stddev**2
-    inverse_scale, inverse_scale_variance = tf.ones_like(square), tf.zeros_like(square)
-    if tables.free_scale:
-        # Rounding may leave nothing of y'My, which is positive, of landmarks of size 1.
-        square = tf.maximum(square, square.dtype.as_numpy_dtype(1e-7))
-        inverse_scale = scale_estimation.most_likely_inverse_scale(
-            square, product, noise_variance, dimensions
-        )
-        inverse_scale_variance = 1 / (square / noise_variance + dimensions / inverse_scale**2)
-    energy = inverse_scale * (inverse_scale * square - 2 * product) + tables.search.constant
-    costs = energy
-    if estimator != "min_energy":
-        costs = scale_estimation.cost(
-            energy, inverse_scale, noise_variance, tables.search.normaliser, dimensions
-        )
     offset, steps = _linear_poses(landmarks, tables)
     joints_3d = offset + inverse_scale[..., tf.newaxis] * steps
     shape = [-1, tables.num_candidates, tables.num_joints, 3]
@@ -92,6 +75,39 @@ def all_visible(landmarks, tables, estimator):
         energy,
     )
     return Candidates(costs, poses, tables.poses.variance[tf.newaxis])
+
+
+def scales(landmarks, tables, estimator):
+    """Returns costs, inverse scales and their variances, and energies of all candidates.
+
+    Args:
+        landmarks: See `all_visible`, as for the next two.
+        tables: `LiftTables`.
+        estimator: "min_energy" to compare energies.
+
+    Returns:
+        Four of `[M, B]`, all landmarks visible.
+    """
+    parts = visible_forms.evaluate(landmarks, tables)
+    square, product = (visible_forms.join(forms, tables) for forms in zip(*parts, strict=True))
+    dimensions = tf.constant(2.0 * tables.num_axes, square.dtype)
+    noise_variance, normaliser, constant = (
+        table[:, tf.newaxis]
+        for table in (tables.noise_stddev**2, tables.search.normaliser, tables.search.constant)
+    )
+    inverse_scale, inverse_scale_variance = tf.ones_like(square), tf.zeros_like(square)
+    if tables.free_scale:
+        # Rounding may leave nothing of y'My, which is positive, of landmarks of size 1.
+        square = tf.maximum(square, square.dtype.as_numpy_dtype(1e-7))
+        inverse_scale = scale_estimation.most_likely_inverse_scale(
+            square, product, noise_variance, dimensions
+        )
+        inverse_scale_variance = 1 / (square / noise_variance + dimensions / inverse_scale**2)
+    energy = inverse_scale * (inverse_scale * square - 2 * product) + constant
+    costs = energy
+    if estimator != "min_energy":
+        costs = scale_estimation.cost(energy, inverse_scale, noise_variance, normaliser, dimensions)
+    return costs, inverse_scale, inverse_scale_variance, energy
 
 
 def _linear_poses(landmarks, tables):

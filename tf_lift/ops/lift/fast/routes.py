@@ -33,8 +33,11 @@ _SIZES = {"few": 256, "many": 64, "any": 64}
 # The same in the backward pass, which fits one candidate of each pose.
 _BACKWARD_SIZE = 512
 
-# Elements of one intermediate tensor where all candidates of each pose are used, 8 MB.
+# Elements of one intermediate tensor where all candidates of each pose are used, 8 MB; where
+# XLA compiles it, what the cache holds, but for this many poses at least.
 _MAX_ELEMENTS = 1 << 21
+_CACHED_ELEMENTS = 3 << 18
+_LEAST_SIZE = 32
 
 
 def lift_rows(tables, read_out, batch):
@@ -102,6 +105,9 @@ def _size(tables, read_out, route):
     if not read_out.uses_all_candidates:
         return _SIZES[route]
     if route == "visible":
+        if read_out.compiled and read_out.num_hypotheses is None:
+            size = tables.poses.pose_offset.shape.num_elements()
+            return max(_LEAST_SIZE, _CACHED_ELEMENTS // size)
         return max(1, _MAX_ELEMENTS // (3 * tables.num_joints * tables.num_candidates))
     return 16
 
