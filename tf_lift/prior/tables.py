@@ -9,7 +9,8 @@ import tensorflow as tf
 from tf_lift.ops.geometry import rotations
 from tf_lift.ops.lift import component as ppca
 from tf_lift.ops.lift.fast import interpolation, visible_forms
-from tf_lift.ops.lift.tables import ComponentTables, LiftTables, PoseTables, SearchTables
+from tf_lift.ops.lift.table_parts import ComponentTables, PoseTables, SearchTables
+from tf_lift.ops.lift.tables import LiftTables
 
 __all__ = ["build_tables"]
 

@@ -8,110 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops.lift import pose_layout
+from tf_lift.ops.lift.table_parts import ComponentTables, PoseTables, SearchTables, constant
 
-__all__ = ["ComponentTables", "LiftTables", "PoseTables", "SearchTables"]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class SearchTables:
-    """Constants that compare candidates where all landmarks are visible.
-
-    Landmarks stand in the 2n coordinates of `axes`, first all horizontal, then all vertical.
-    A quadratic form needs their n (n + 1) products on the same image axis and their n^2
-    products across the two axes.
-
-    Attributes:
-        axes: `[L, n]`, orthonormal: the coordinates that no translation changes, n = L - 1,
-            at a free scale; n = L otherwise.
-        encode_same_axis: `[r, n (n + 1)]`: compresses products on one axis to r numbers;
-            `None` where that saves no work, with r = n (n + 1).
-        encode_cross_axis: `[s, n^2]`; the same for products across the axes.
-        decode_same_axis: `[H, r]`; takes these numbers to their part of y'My.
-        decode_cross_axis: `[H, s]`.
-        linear_same_axis: `[H, n]`; p'My is the sum of this times the vertical coordinates
-        linear_cross_axis: `[H, n]` and of this times the horizontal ones.
-        constant: `[M]`; p'Mp, mm^2.
-        normaliser: `[M]`; log-determinant less twice the log of the mixture weight.
-    """
-
-    axes: Any
-    encode_same_axis: Any
-    encode_cross_axis: Any
-    decode_same_axis: Any
-    decode_cross_axis: Any
-    linear_same_axis: Any
-    linear_cross_axis: Any
-    constant: Any
-    normaliser: Any
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class PoseTables:
-    """Constants that read poses out of candidates where all landmarks are visible.
-
-    Attributes:
-        whitening: `[H, 2n, 2n]`; landmarks times this have y'My / noise^2 as their square.
-        whitened_mean: `[H, 2n]`; the projected mean pose times that.
-        landmarks_to_pose: `[H, 2n, 3 (L - 1)]`; takes landmarks in mm to what they add to
-            `pose_offset`.
-        pose_offset: `[H, 3 (L - 1)]`; the pose for landmarks of zero, camera frame, first all
-            x, then all y and all depths, relative to joint 0, which is left out. At a given
-            scale of all L joints, as the prior has them.
-        variance: `[M, L]`, mm^2, see `component.PPCAFit`.
-    """
-
-    whitening: Any
-    whitened_mean: Any
-    landmarks_to_pose: Any
-    pose_offset: Any
-    variance: Any
-
-    @functools.cached_property
-    def gradient(self):
-        """`[H, 2n + 3 (L - 1), 2n]`; `whitening` and `landmarks_to_pose` transposed."""
-
-        def make():
-            both = tf.concat([self.whitening, self.landmarks_to_pose], -1)
-            return tf.linalg.matrix_transpose(both)
-
-        return _constant(make, self.whitening)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class ComponentTables:
-    """The mixture's components, seen from no side in particular, for landmarks with weights.
-
-    World axes are those of a level camera at angle 0: 0 to the right, 1 away from the
-    camera, 2 down. A candidate sees them turned by its `view`.
-
-    Attributes:
-        covariance: `[3, L, 3, L, K]`, mm^2; of the joints, noise not included.
-        mean: `[3, L, K]`, mm.
-        loadings: `[3 L, K J]`, mm.
-        noise_variance: `[K]`, mm^2.
-        mixture_cost: `[K]`; -2 log of the mixture weight.
-        view: `[M, 3, 3]`; from these axes to the camera frame.
-    """
-
-    covariance: Any
-    mean: Any
-    loadings: Any
-    noise_variance: Any
-    mixture_cost: Any
-    view: Any
-
-    def directions(self, indices, per_component):
-        """Returns `[..., L, 3, J + 1]`: loadings and mean pose in the camera frame.
-
-        Args:
-            indices: Candidates, `[...]`.
-            per_component: Number of candidates of one component.
-        """
-        num_joints, size = self.mean.shape[1:]
-        loadings = tf.reshape(self.loadings, [3, num_joints, size, -1])
-        both = tf.concat([loadings, self.mean[..., tf.newaxis]], -1)
-        chosen = tf.gather(tf.transpose(both, [2, 1, 0, 3]), indices // per_component)
-        return tf.einsum("...cd,...ldj->...lcj", tf.gather(self.view, indices), chosen)
+__all__ = ["LiftTables"]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -218,7 +117,7 @@ class LiftTables:
     def heaviest(self):
         """Index of the candidate at angle zero of the component of the largest weight, int32."""
         cost = self.mixture_cost
-        return _constant(lambda: tf.argmin(cost, output_type=tf.int32), cost)
+        return constant(lambda: tf.argmin(cost, output_type=tf.int32), cost)
 
     @functools.cached_property
     def mean_pose(self):
@@ -229,7 +128,7 @@ class LiftTables:
             view = self.components.view[self.heaviest]
             return tf.matmul(mean - mean[:, :1], view, transpose_a=True, transpose_b=True)
 
-        return _constant(make, self.noise_stddev)
+        return constant(make, self.noise_stddev)
 
     @functools.cached_property
     def mean_pose_stddev(self):
@@ -240,7 +139,7 @@ class LiftTables:
             variance = variance[1:] + 3 * tf.gather(self.noise_stddev, self.heaviest) ** 2
             return tf.pad(tf.sqrt(variance), [[1, 0]])
 
-        return _constant(make, self.noise_stddev)
+        return constant(make, self.noise_stddev)
 
     @functools.cached_property
     def joint_by_joint(self):
@@ -257,7 +156,7 @@ class LiftTables:
                 tables.append(tf.reshape(by_joint, [*leading, -1]))
             return tf.transpose(tables[0], [1, 0, 2]), tables[1]
 
-        return _constant(make, self.noise_stddev)
+        return constant(make, self.noise_stddev)
 
     @functools.cached_property
     def mean_matrices(self):
@@ -279,7 +178,7 @@ class LiftTables:
                 factors.append(_factor(matrix))
             return factors
 
-        return _constant(make, self.noise_stddev)
+        return constant(make, self.noise_stddev)
 
     @functools.cached_property
     def added_by_axis(self):
@@ -290,7 +189,7 @@ class LiftTables:
             parts = tf.split(tf.transpose(rooted, [0, 2, 1]), 2, -1)
             return [tf.reshape(part, [-1, self.num_axes]) for part in parts]
 
-        return _constant(make, self.noise_stddev)
+        return constant(make, self.noise_stddev)
 
     @property
     def width(self) -> int:
@@ -307,7 +206,7 @@ class LiftTables:
             rows = self.num_joints * self.num_components
             return tf.reshape(rooted, [3, rows, 3 * self.num_joints])
 
-        return _constant(make, self.noise_stddev)
+        return constant(make, self.noise_stddev)
 
     @functools.cached_property
     def rooted_variance(self):
@@ -320,7 +219,7 @@ class LiftTables:
             rooted = tf.transpose(rooted, [4, 0, 2, 1, 3])
             return tf.add_n([tf.linalg.diag_part(rooted[:, axis, axis]) for axis in range(3)])
 
-        return _constant(make, self.noise_stddev)
+        return constant(make, self.noise_stddev)
 
     @functools.cached_property
     def axes_form(self):
@@ -330,7 +229,7 @@ class LiftTables:
             factor = self._noise_stddev_of_halves() * self.poses.whitening
             return tf.matmul(factor, factor, transpose_b=True)
 
-        return _constant(make, self.noise_stddev)
+        return constant(make, self.noise_stddev)
 
     @functools.cached_property
     def form(self):
@@ -340,7 +239,7 @@ class LiftTables:
             factor = self._of_all_landmarks(self._noise_stddev_of_halves() * self.poses.whitening)
             return tf.transpose(tf.matmul(factor, factor, transpose_b=True), [2, 1, 0])
 
-        return _constant(make, self.noise_stddev)
+        return constant(make, self.noise_stddev)
 
     @functools.cached_property
     def linear(self):
@@ -351,7 +250,7 @@ class LiftTables:
             linear = tf.linalg.matvec(factor, self.poses.whitened_mean)
             return tf.transpose(self._of_all_landmarks(linear[..., tf.newaxis])[..., 0])
 
-        return _constant(make, self.noise_stddev)
+        return constant(make, self.noise_stddev)
 
     def _noise_stddev_of_halves(self):
         """Returns `noise_stddev` of the first half of the angles, `[H, 1, 1]`."""
@@ -373,11 +272,3 @@ def _factor(matrix):
     rank = np.count_nonzero(values > 1e-7 * values[0])
     factors = left[:, :rank] * values[:rank], right[:rank]
     return [tf.constant(factor, matrix.dtype) for factor in factors]
-
-
-def _constant(make, table):
-    """Returns a constant of every graph to come, also where a graph asks for it first."""
-    if tf.is_symbolic_tensor(table):
-        return make()
-    with tf.init_scope():
-        return make()

@@ -34,6 +34,7 @@ def small_limits(monkeypatch):
     """Batches of four are large; routes take two poses at a time."""
     monkeypatch.setattr(routes, "_MAX_STRAIGHT", 3)
     monkeypatch.setattr(routes, "_SIZES", {"few": 2, "many": 2, "any": 2})
+    monkeypatch.setattr(routes, "_PLAIN_SIZE", 2)
     monkeypatch.setattr(routes, "_BACKWARD_SIZE", 4)
     monkeypatch.setattr(few_missing, "MAX_MISSING", 2)
     for module in (routes, batch_lift):

@@ -26,9 +26,12 @@ __all__ = ["lift_rows"]
 # a graph without loops and branches, which converts to other runtimes.
 _MAX_STRAIGHT = 64
 
-# Poses that a route takes at a time: enough to keep two cores busy, few enough that a single
-# one does not cost a large batch much.
+# Poses that a route takes at a time where XLA compiles it, which needs their number: enough to
+# keep two cores busy, few enough that a single one does not cost a large batch much.
 _SIZES = {"few": 256, "many": 64, "any": 64}
+
+# The same, at most, where each operation runs on its own.
+_PLAIN_SIZE = 256
 
 # The same in the backward pass, which fits one candidate of each pose.
 _BACKWARD_SIZE = 512
@@ -103,7 +106,7 @@ def _forward(tables, read_out, batch):
 def _size(tables, read_out, route):
     """Returns how many poses a route takes at a time."""
     if not read_out.uses_all_candidates:
-        return _SIZES[route]
+        return _SIZES[route] if read_out.compiled else _PLAIN_SIZE
     if route == "visible":
         if read_out.compiled and read_out.num_hypotheses is None:
             size = tables.poses.pose_offset.shape.num_elements()
@@ -140,8 +143,11 @@ def _lift_sorted(tables, read_out, batch, specs):
     start = tf.reduce_sum(tf.cast(is_visible, tf.int32))
     for kind, route in enumerate(routes, 1):
         count = tf.reduce_sum(tf.cast(kinds == kind, tf.int32))
-        most = kinds.shape[0] or accelerator.scaled(_MAX_STRAIGHT)
-        size = min(accelerator.scaled(_size(tables, read_out, route)), most)
+        if read_out.compiled:
+            most = kinds.shape[0] or accelerator.scaled(_MAX_STRAIGHT)
+            size = min(accelerator.scaled(_size(tables, read_out, route)), most)
+        else:
+            size = tf.clip_by_value(count, 1, _size(tables, read_out, route))
 
         def lift(part, route=route):
             return _pack(lift_batch(tables, read_out, route, part), tables.dtype)
