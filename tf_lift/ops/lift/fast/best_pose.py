@@ -135,11 +135,7 @@ def best_pose(landmarks, tables, indices, estimator, compiled, weights=None, row
     def multiply_both(vectors, table):
         vectors = tf.stack(vectors)
         signs_of_both = None if signs is None else tf.stack([signs] * 2)
-        return tf.unstack(
-            product_of(
-                vectors, table, halves, signs=signs_of_both, terms_at_a_time=completion.TERMS
-            )
-        )
+        return tf.unstack(product_of(vectors, table, halves, signs=signs_of_both))
 
     completed = None
     if rows is None:

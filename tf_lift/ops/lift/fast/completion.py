@@ -11,10 +11,7 @@ from tf_lift.ops.lift.fast import elimination
 from tf_lift.ops.lift.fast.xla import gathered_products
 from tf_lift.ops.lift.fast.xla.materialize import materialize
 
-__all__ = ["TERMS", "Completion", "complete", "image_axes", "rows_to_pose", "spare_form"]
-
-# Terms of products that one step adds here, where the search before takes most of the time.
-TERMS = 4
+__all__ = ["Completion", "complete", "image_axes", "rows_to_pose", "spare_form"]
 
 
 class Completion(NamedTuple):
@@ -65,7 +62,7 @@ def complete(landmarks, tables, indices, rows):
         tf.reshape(form, [-1]), (start + columns)[:, tf.newaxis] * size + columns[tf.newaxis]
     )
     mean = tf.gather(tf.reshape(linear, [-1]), start + columns)
-    pushed = gathered_products.multiply(landmarks, tables.axes_form, halves, True, signs, TERMS)
+    pushed = gathered_products.multiply(landmarks, tables.axes_form, halves, True, signs)
     pushed = tf.matmul(pushed, image_axes(tables, number), transpose_b=True)
     pair = tf.reshape(tf.range(tf.size(indices)), tf.shape(indices))
     pushed = tf.gather(tf.reshape(pushed, [-1]), pair * size + columns)

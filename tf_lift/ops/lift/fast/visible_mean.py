@@ -48,7 +48,7 @@ def mean_pose(landmarks, tables, probability, inverse_scale, inverse_scale_varia
         compiled: Whether XLA compiles it.
 
     References:
-        docs/method.md, section 10.
+        docs/method.md, M20a and M20b.
     """
     points = tf.transpose(visible_forms.coordinates(landmarks, tables))
     horizontal, vertical = tf.unstack(tf.reshape(points, [2, tables.num_axes, 1, -1]))

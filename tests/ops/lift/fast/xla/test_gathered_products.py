@@ -7,12 +7,12 @@ import tensorflow as tf
 from tf_lift.ops.lift.fast.xla import gathered_products
 
 
-@pytest.mark.parametrize(("compiled", "at_a_time"), [(False, None), (True, None), (True, 4)])
+@pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("signed", [False, True])
 @pytest.mark.parametrize("max_terms", [6, 5])
 @pytest.mark.parametrize("leading", [(4,), (2, 1), (2, 4)])
-def test_products(rng, monkeypatch, leading, max_terms, signed, compiled, at_a_time):
-    """A sum of rows, at once or four at a time, or matrices gathered for three vectors."""
+def test_products(rng, monkeypatch, leading, max_terms, signed, compiled):
+    """A sum of four rows at a time, or matrices gathered for three vectors."""
     monkeypatch.setattr(gathered_products, "_MAX_TERMS", max_terms)
     monkeypatch.setattr(gathered_products, "_MAX_NUMBERS", 3 * 6 * 5)
     table = rng.standard_normal([7, 6, 5])
@@ -25,7 +25,7 @@ def test_products(rng, monkeypatch, leading, max_terms, signed, compiled, at_a_t
 
     @tf.function(jit_compile=compiled)
     def multiply(vectors, indices):
-        return gathered_products.multiply(vectors, table, indices, compiled, signs, at_a_time)
+        return gathered_products.multiply(vectors, table, indices, compiled, signs)
 
     table = tf.constant(table)
     signs = None if signs is None else tf.constant(signs)

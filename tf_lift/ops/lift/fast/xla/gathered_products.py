@@ -2,24 +2,26 @@
 
 import tensorflow as tf
 
-from tf_lift.ops import chunks
+from tf_lift.ops import accelerator, chunks
 
 __all__ = ["multiply"]
 
-# XLA's time to compile grows with the number of terms.
-_MAX_TERMS = 160
+# Terms that one step of a compiled loop adds. All at once are no faster and take longer to
+# compile; an accelerator takes more.
+_TERMS = 4
 
-# Numbers of gathered matrices with more terms than that: 64 MB of float32.
+# Matrices of more terms are gathered in parts of as many numbers: 64 MB of float32.
+_MAX_TERMS = 160
 _MAX_NUMBERS = 1 << 24
 
 
-def multiply(vectors, table, indices, compiled, signs=None, terms_at_a_time=None):
+def multiply(vectors, table, indices, compiled, signs=None):
     """Returns `vectors @ table[indices]`, each vector with its own matrix.
 
-    Compiled, it is a sum of rows, each read from the table where it is added: XLA makes
-    one loop of that, which copies no matrix, and takes a fifth of the time. Otherwise it is
-    a gather and a batched product, the faster where every operation runs on its own;
-    large matrices are gathered for some vectors at a time.
+    Compiled, it is a loop over rows, each read from the table where it is added, which copies
+    no matrix, and takes a fifth of the time. Otherwise it is a gather and a batched product,
+    the faster where every operation runs on its own; large matrices are gathered for some
+    vectors at a time.
 
     Args:
         vectors: `[..., C]`.
@@ -27,8 +29,6 @@ def multiply(vectors, table, indices, compiled, signs=None, terms_at_a_time=None
         indices: Integers, broadcasting with the leading dimensions of `vectors`.
         compiled: Whether XLA compiles it.
         signs: The shape of `indices`: what the first half of each vector is multiplied by.
-        terms_at_a_time: Number of rows that a compiled step adds; `None` for all at once, which
-            is the fastest and takes the longest to compile.
 
     Returns:
         `[..., R]`.
@@ -39,14 +39,13 @@ def multiply(vectors, table, indices, compiled, signs=None, terms_at_a_time=None
            [7.]], dtype=float32)
     """
     num_terms, size = table.shape[1:]
-    if compiled and num_terms <= _MAX_TERMS and terms_at_a_time is None:
-        return _sum_rows(vectors, table, indices, signs)
     if signs is not None:
         first, second = tf.split(vectors, 2, -1)
         second = tf.broadcast_to(second, tf.shape(signs[..., tf.newaxis] * first))
         vectors = tf.concat([signs[..., tf.newaxis] * first, second], -1)
-    if compiled and num_terms <= _MAX_TERMS:
-        return _sum_rows_in_turns(vectors, table, indices, terms_at_a_time)
+    leading = tf.broadcast_dynamic_shape(tf.shape(indices), tf.shape(vectors)[:-1])
+    if compiled:
+        return _sum_rows(vectors, table, indices, leading)
 
     def multiply_some(batch):
         matrices = tf.gather(table, batch["indices"])
@@ -55,7 +54,6 @@ def multiply(vectors, table, indices, compiled, signs=None, terms_at_a_time=None
     batch = {"vectors": vectors, "indices": indices}
     if num_terms <= _MAX_TERMS:
         return multiply_some(batch)
-    leading = tf.broadcast_dynamic_shape(tf.shape(indices), tf.shape(vectors)[:-1])
     vectors = tf.broadcast_to(vectors, tf.concat([leading, [num_terms]], 0))
     batch = {
         "vectors": tf.reshape(vectors, [-1, num_terms]),
@@ -67,30 +65,15 @@ def multiply(vectors, table, indices, compiled, signs=None, terms_at_a_time=None
     return tf.reshape(products, tf.concat([leading, [size]], 0))
 
 
-def _sum_rows(vectors, table, indices, signs):
-    """`multiply` as a sum."""
-
-    def terms(start, end):
-        return sum(
-            tf.gather(table[:, c], indices) * vectors[..., c : c + 1] for c in range(start, end)
-        )
-
-    num_terms = table.shape[1]
-    if signs is None:
-        return terms(0, num_terms)
-    half = num_terms // 2
-    return signs[..., tf.newaxis] * terms(0, half) + terms(half, num_terms)
-
-
-def _sum_rows_in_turns(vectors, table, indices, number):
-    """`multiply` as a sum of `number` rows in each step of a loop."""
+def _sum_rows(vectors, table, indices, leading):
+    """`multiply` as a sum of rows, some in each step of a loop."""
     num_tables, num_terms, size = table.shape
+    number = min(accelerator.scaled(_TERMS), num_terms)
     steps = -(-num_terms // number)
     missing = steps * number - num_terms
     table = tf.pad(table, [[0, 0], [0, missing], [0, 0]])
     rows = tf.reshape(table, [num_tables * steps * number, size])
     vectors = tf.pad(vectors, [[0, 0]] * (vectors.shape.rank - 1) + [[0, missing]])
-    leading = tf.broadcast_dynamic_shape(tf.shape(indices), tf.shape(vectors)[:-1])
     start = (indices * (steps * number))[..., tf.newaxis]
     places = tf.range(number, dtype=indices.dtype)
 
@@ -99,10 +82,10 @@ def _sum_rows_in_turns(vectors, table, indices, number):
         total += tf.reduce_sum(tf.gather(rows, start + k + places) * factors, -2)
         return k + number, total
 
+    first = tf.zeros([], indices.dtype)
     total = tf.zeros(tf.concat([leading, [size]], 0), table.dtype)
+    if steps == 1:
+        return step(first, total)[1]
     return tf.while_loop(
-        lambda k, _: k < steps * number,
-        step,
-        (tf.zeros([], indices.dtype), total),
-        maximum_iterations=steps,
+        lambda k, _: k < steps * number, step, (first, total), maximum_iterations=steps
     )[1]
