@@ -8,7 +8,7 @@ __all__ = ["multiply"]
 
 # Terms that one step of a compiled loop adds. All at once are no faster and take longer to
 # compile; an accelerator takes more.
-_TERMS = 4
+_TERMS = 8
 
 # Matrices of more terms are gathered in parts of as many numbers: 64 MB of float32.
 _MAX_TERMS = 160
@@ -69,6 +69,11 @@ def _sum_rows(vectors, table, indices, leading):
     """`multiply` as a sum of rows, some in each step of a loop."""
     num_tables, num_terms, size = table.shape
     number = min(accelerator.scaled(_TERMS), num_terms)
+    if number == num_terms:
+        # One step, written out: a gather of several rows would copy them.
+        return tf.add_n(
+            [tf.gather(table[:, c], indices) * vectors[..., c : c + 1] for c in range(num_terms)]
+        )
     steps = -(-num_terms // number)
     missing = steps * number - num_terms
     table = tf.pad(table, [[0, 0], [0, missing], [0, 0]])
@@ -84,8 +89,6 @@ def _sum_rows(vectors, table, indices, leading):
 
     first = tf.zeros([], indices.dtype)
     total = tf.zeros(tf.concat([leading, [size]], 0), table.dtype)
-    if steps == 1:
-        return step(first, total)[1]
     return tf.while_loop(
         lambda k, _: k < steps * number, step, (first, total), maximum_iterations=steps
     )[1]
