@@ -113,8 +113,8 @@ def _variance(tables, points, joints, probability, scaled, squared, of_scale, co
     vertical = tf.reshape(tf.matmul(of_vertical, points[tables.num_axes :]), shape)
 
     def of_candidates(weights):
-        even, odd = _parities(weights, tables, compiled)
-        return even[:, tf.newaxis, tf.newaxis], odd[:, tf.newaxis, tf.newaxis]
+        parts = _parities(weights, tables, compiled)
+        return [tf.reshape(part, [offset.shape[0], 1, 1, -1]) for part in parts]
 
     even, odd = of_candidates(squared + of_scale)
     scaled_even, scaled_odd = of_candidates(scaled)
