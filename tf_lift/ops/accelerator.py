@@ -33,7 +33,7 @@ def scaled(size: int) -> int:
 
 @contextlib.contextmanager
 def assume(has_accelerator: bool):
-    """Makes what is traced inside fit a machine with an accelerator, or one without."""
+    """Within this context, traces as for a machine with an accelerator, or as for one without."""
     token = _assumed.set(has_accelerator)
     try:
         yield

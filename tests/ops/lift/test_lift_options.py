@@ -102,7 +102,7 @@ def test_gradient_equals_finite_differences(tiny_prior, rng, options, masked):
 
     def value(landmarks):
         result = helpers.lift(landmarks, tables, visible, **options)
-        # All outputs in numbers of a size, of which each has an upstream gradient of its own.
+        # Scaled to similar sizes; each output has random upstream gradients of its own.
         outputs = [result["joints_3d"], result["landmarks"], 1000 * result["scale"]]
         return tf.concat([tf.reshape(each, [2, -1]) for each in outputs], 1)
 

@@ -25,8 +25,8 @@ BONES_CALIBRATION = 0.9
 MIN_DISTANCE = 100.0
 
 
-def probabilities(costs, temperature):
-    """Returns the probabilities `[B, N]` of candidates: softmax(-costs / (2 temperature)).
+def probabilities(costs, temperature, axis=-1):
+    """Returns the probabilities of candidates along an axis: softmax(-costs / (2 temperature)).
 
     A temperature above 1 allows for differences between people: the prior's Gaussians are
     too narrow for people whom it was not learnt from.
@@ -37,7 +37,7 @@ def probabilities(costs, temperature):
     >>> probabilities(tf.constant([[0.0, 2.0]]), 1.0).numpy().round(3)
     array([[0.731, 0.269]], dtype=float32)
     """
-    return tf.nn.softmax(-costs / (2 * temperature))
+    return tf.nn.softmax(-costs / (2 * temperature), axis)
 
 
 def expectation(values, probability):

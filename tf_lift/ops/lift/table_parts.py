@@ -49,8 +49,8 @@ class PoseTables:
     Attributes:
         whitening: `[H, 2n, 2n]`; landmarks times this have y'My / noise^2 as their square.
         whitened_mean: `[H, 2n]`; the projected mean pose times that.
-        landmarks_to_pose: `[H, 2n, 3 (L - 1)]`; takes landmarks in mm to what they add to
-            `pose_offset`.
+        landmarks_to_pose: `[H, 2n, 3 (L - 1)]`; landmarks in mm times this, plus
+            `pose_offset`, are the pose.
         pose_offset: `[H, 3 (L - 1)]`; the pose for landmarks of zero, camera frame, first all
             x, then all y and all depths, relative to joint 0, which is left out. At a given
             scale of all L joints, as the prior has them.

@@ -238,7 +238,7 @@ def _find_visible(tables, read_out, frame, winner):
         costs = tf.transpose(ensemble.costs)
     elif read_out.uses_all_candidates:
         costs, *scale, _ = candidates.scales(frame.landmarks, tables, estimator)
-        probability = tf.nn.softmax(-costs / (2 * read_out.temperature), 0)
+        probability = posterior.probabilities(costs, read_out.temperature, axis=0)
         mean = visible_mean.mean_pose(frame.landmarks, tables, probability, *scale, compiled)
     if winner is not None:
         indices = winner[:, tf.newaxis]

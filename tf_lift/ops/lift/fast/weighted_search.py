@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops import chunks
+from tf_lift.ops.lift import posterior
 from tf_lift.ops.lift.fast import candidates, elimination, visible_forms, weighted_fit
 from tf_lift.ops.lift.fast import costs as candidate_costs
 from tf_lift.ops.lift.fast.interpolation import Forms, interpolate
@@ -155,7 +156,7 @@ def _groups(costs, number, size, temperature, compiled):
     lowest = tf.reduce_min(grouped, 1)
     ratios = tf.exp((lowest[:, tf.newaxis] - grouped) / (2 * temperature))
     change = -2 * temperature * tf.math.log(tf.reduce_sum(ratios, 1))
-    probability = tf.nn.softmax(-(lowest + change) / (2 * temperature), 0)
+    probability = posterior.probabilities(lowest + change, temperature, axis=0)
     groups = materialize(k_lowest.find(lowest + change, number, compiled), compiled)
     members = tf.argmin(grouped, 1, output_type=tf.int32)
 
