@@ -13,6 +13,8 @@ from tf_lift.ops.lift.fast.xla import gathered_products
 @pytest.mark.parametrize("leading", [(4,), (2, 1), (2, 4)])
 def test_products(rng, monkeypatch, leading, max_terms, signed, compiled):
     """A sum of rows in turns, or matrices gathered for three vectors."""
+    # Two steps, the second of them with rows of padding.
+    monkeypatch.setattr(gathered_products, "_TERMS", 4)
     monkeypatch.setattr(gathered_products, "_MAX_TERMS", max_terms)
     monkeypatch.setattr(gathered_products, "_MAX_NUMBERS", 3 * 6 * 5)
     table = rng.standard_normal([7, 6, 5])
