@@ -95,7 +95,8 @@ def test_search_keeps_half_where_half_a_turn_changes_signs(
     assert tables.uses_half_turn_symmetry == halved
     kept = tables.search.decode_cross_axis.shape[0]
     assert kept * (2 if halved else 1) == tables.num_candidates
-    assert tables.num_coarse == num_rotations // 2 if halved else num_rotations
+    count = num_rotations // 2 if halved else num_rotations
+    assert tables.num_coarse == tables.num_coarse_mean == count
 
 
 @pytest.mark.parametrize("free_scale", [True, False])
@@ -121,13 +122,17 @@ def test_half_a_turn_before_a_level_camera_is_a_matter_of_signs(tiny_prior, free
     assert compared == len(large) + 5
 
 
-@pytest.mark.parametrize(("noise", "num_coarse"), [(1.0, 10), (4.0, 10), (0.25, 40)])
-def test_the_less_noise_the_more_angles_are_evaluated(noise, num_coarse):
+@pytest.mark.parametrize(
+    ("noise", "count", "count_mean"), [(1.0, 10, 10), (4.0, 10, 10), (0.25, 20, 40)]
+)
+def test_the_less_noise_the_more_angles_are_evaluated(noise, count, count_mean):
     """Of 40 over half a turn, for the prior that ships: the bases against the noise decide."""
     prior = tf_lift.PosePrior.load("cmu")
     prior = dataclasses.replace(prior, noise_stddev=noise * prior.noise_stddev)
-    assert build_tables(prior).num_coarse == num_coarse
-    assert build_tables(prior, 14).num_coarse == 7
+    tables = build_tables(prior)
+    assert (tables.num_coarse, tables.num_coarse_mean) == (count, count_mean)
+    tables = build_tables(prior, 14)
+    assert tables.num_coarse == tables.num_coarse_mean == 7
 
 
 def test_typical_landmarks_are_those_of_all_angles(tiny_prior):

@@ -28,9 +28,11 @@ _OF_HALVES = {
 }
 
 # Landmarks on which the interpolation between angles is tried, and the largest number of
-# candidates that may then seem better than the best.
+# candidates that may then seem better than the best: for a shortlist, half of those that are
+# evaluated again, and for probabilities.
 _NUM_TRIALS = 256
-_MAX_RANK = 3
+_MAX_RANK = 7
+_MAX_RANK_MEAN = 3
 
 # Fewest angles to interpolate from. All landmarks are visible in the trials; with 3 to 5 of them,
 # the best of 8 candidates was not the winner of a third of the poses at 8 angles, of 1 % at 10.
@@ -81,9 +83,10 @@ def _build(prior, num_rotations, pitches, free_scale, dtype):
     # A level camera sees the pose half a turn later as it is, but for signs.
     is_halved = num_rotations % 2 == 0 and pitches == (0.0,)
     tables, forms, moments = _candidates(prior, rotation, axes, free_scale, is_halved, dtype)
-    num_coarse = num_rotations
+    num_coarse = [num_rotations, num_rotations]
     if is_halved:
-        num_coarse = _num_coarse(prior, axes, forms, tables, num_rotations // 2)
+        ranks = _MAX_RANK, _MAX_RANK_MEAN
+        num_coarse = _num_coarse(prior, axes, forms, tables, num_rotations // 2, ranks)
     # What rounding leaves of the cost is all that the search has to resolve.
     tolerance = (3e-3 if dtype == "float32" else 1e-10) * prior.noise_stddev.min() ** 2
     for name, (features, scale) in _features(forms, moments).items():
@@ -107,7 +110,8 @@ def _build(prior, num_rotations, pitches, free_scale, dtype):
         noise_stddev=tensors.pop("candidate_noise_stddev"),
         mixture_cost=tensors.pop("candidate_mixture_cost"),
         num_rotations=num_rotations,
-        num_coarse=num_coarse,
+        num_coarse=num_coarse[0],
+        num_coarse_mean=num_coarse[1],
         pitches=pitches,
         free_scale=free_scale,
     )
@@ -131,15 +135,16 @@ def _components(prior, rotation):
     }
 
 
-def _num_coarse(prior, axes, forms, tables, num_angles):
-    """Returns the number of angles over half a turn that the others can be interpolated from.
+def _num_coarse(prior, axes, forms, tables, num_angles, max_ranks):
+    """Returns the numbers of angles over half a turn that the others can be interpolated from.
 
-    The fewest for which the best candidate stays among the first few on landmarks of the
-    prior's own people: noise and bases decide how fast costs change with the angle.
+    The fewest for which no more than each of `max_ranks` candidates seem better than the best
+    on landmarks of the prior's own people: noise and bases decide how fast costs change with
+    the angle.
     """
     divisors = [count for count in range(_MIN_COARSE, num_angles) if num_angles % count == 0]
     if not divisors:
-        return num_angles
+        return [num_angles] * len(max_ranks)
     num_axes = axes.shape[1]
     generator = np.random.default_rng(0)
     poses = prior.sample(_NUM_TRIALS, seed=0)
@@ -189,6 +194,7 @@ def _num_coarse(prior, axes, forms, tables, num_angles):
         return np.stack(both, 1).reshape(_NUM_TRIALS, -1)
 
     best = np.argmin(costs(exact), 1)[:, np.newaxis]
+    ranks = {num_angles: 0}
     for count in divisors:
         kernels = [interpolation.matrix(count, num_angles, sign) for sign in (1, -1)]
         parts = [
@@ -196,9 +202,8 @@ def _num_coarse(prior, axes, forms, tables, num_angles):
             for part, kind in zip(exact, (0, 1, 0, 1, 0, 0), strict=True)
         ]
         tried = costs(parts)
-        if np.max(np.sum(tried < np.take_along_axis(tried, best, 1), 1)) <= _MAX_RANK:
-            return count
-    return num_angles
+        ranks[count] = np.max(np.sum(tried < np.take_along_axis(tried, best, 1), 1))
+    return [min(count for count, rank in ranks.items() if rank <= most) for most in max_ranks]
 
 
 def _axes(num_joints, free_scale):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 
 import helpers
 import lift_contract
@@ -10,8 +11,12 @@ import pytest
 import tensorflow as tf
 
 import tf_lift
-from tf_lift.ops.lift.fast import few_missing, visible_search, weighted_search
-from tf_lift.ops.lift.fast.batch_lift import MAX_VISIBLE
+from tf_lift.ops.lift.fast import (
+    few_missing,
+    few_missing_coarse,
+    visible_search,
+    weighted_search,
+)
 from tf_lift.prior import build_tables
 
 PRIORS = ("small", "tiny", "cmu")
@@ -23,8 +28,9 @@ NUM_MISSING = tuple(range(15))
 
 @pytest.fixture(scope="module")
 def priors(small_prior, tiny_prior):
-    """The priors by name: two random ones and the one of 240 candidates."""
-    return {"small": small_prior, "tiny": tiny_prior, "cmu": tf_lift.PosePrior.load("cmu")}
+    """The priors by name: two random ones and those of 240 and of 1,280 candidates."""
+    loaded = {name: tf_lift.PosePrior.load(name) for name in ("cmu", "cmu-tuned")}
+    return {"small": small_prior, "tiny": tiny_prior, **loaded}
 
 
 def shortlists(tables, estimator, free_scale):
@@ -39,20 +45,27 @@ def shortlists(tables, estimator, free_scale):
         points, _ = to_search(landmarks, weights)
         return visible_search.shortlist(points, tables, 2, estimator, False)
 
-    def few(landmarks, weights):
-        return few_missing.shortlist(*to_search(landmarks, weights), tables, 2, estimator)
+    def few(module, most_missing, landmarks, weights):
+        batch = to_search(landmarks, weights)
+        return module.shortlist(*batch, tables, 2, estimator, most_missing)
 
     def weighted(landmarks, weights, size=None):
         batch = to_search(landmarks, weights)
         return weighted_search.shortlist(*batch, tables, 2, estimator, False, size)
 
     num_joints = tables.num_joints
-    return {
+    searches = {
         "visible": (visible, num_joints, num_joints),
-        "few": (few, max(num_joints - few_missing.MAX_MISSING, 2), num_joints),
-        "many": (functools.partial(weighted, size=MAX_VISIBLE), 2, MAX_VISIBLE),
         "any": (weighted, 2, num_joints),
     }
+    for most in (3, 6):
+        for module in (few_missing, few_missing_coarse)[most == 3 :]:
+            name = f"few {most} {module.__name__}"
+            least = max(num_joints - most, 2)
+            searches[name] = functools.partial(few, module, most), least, num_joints
+    for size in (7, 10):
+        searches[f"many {size}"] = functools.partial(weighted, size=size), 2, size
+    return searches
 
 
 def choose(cases, rows):
@@ -61,9 +74,13 @@ def choose(cases, rows):
     return lift_contract.Cases(*parts)
 
 
-@pytest.mark.parametrize("estimator", ["map", "min_energy"])
-@FREE
-@pytest.mark.parametrize("name", PRIORS)
+@pytest.mark.parametrize(
+    ("name", "free_scale", "estimator"),
+    [
+        *itertools.product(PRIORS, (True, False), ("map", "min_energy")),
+        ("cmu-tuned", True, "map"),
+    ],
+)
 def test_shortlists_hold_the_winner(priors, name, free_scale, estimator):
     """For masks and weights, each search by the poses that its route takes; in float32."""
     tables = build_tables(priors[name], free_scale=free_scale)
@@ -75,7 +92,7 @@ def test_shortlists_hold_the_winner(priors, name, free_scale, estimator):
         cases = lift_contract.make_cases(priors[name], kind, free_scale, estimator=estimator)
         visible = np.sum(cases.weights > 0, 1)
         for route, (search, least, most) in shortlists(tables, estimator, free_scale).items():
-            if kind == "float" and route in ("visible", "few"):
+            if kind == "float" and route.startswith(("visible", "few")):
                 continue
             rows = (visible >= least) & (visible <= most)
             assert np.any(rows)

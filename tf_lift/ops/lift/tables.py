@@ -33,7 +33,8 @@ class LiftTables:
         mixture_cost: `[M]`; -2 log of the mixture weight.
         num_rotations: Number of angles about the vertical, evenly spaced from 0.
         num_coarse: Number of angles over half a turn from which the costs at all others
-            follow by interpolation, see `fast.interpolation`.
+            follow by interpolation, see `fast.interpolation`, for a shortlist.
+        num_coarse_mean: The same where the costs become probabilities.
         pitches: Camera pitches, rad.
         free_scale: Whether scale and position are free (weak perspective) or given.
     """
@@ -45,6 +46,7 @@ class LiftTables:
     mixture_cost: Any
     num_rotations: int
     num_coarse: int
+    num_coarse_mean: int
     pitches: tuple[float, ...]
     free_scale: bool
 

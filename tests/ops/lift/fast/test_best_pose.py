@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_lift.ops.lift.fast import best_pose, few_missing, visible_forms
+from tf_lift.ops.lift.fast import best_pose, missing_rows, visible_forms
 from tf_lift.prior import build_tables
 
 WEIGHTS = np.array([[1, 0, 1, 1, 1, 0, 1], [1, 1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 1, 1, 1.0]])
@@ -23,13 +23,11 @@ CASES = pytest.mark.parametrize(
 )
 
 
-def find(tables, landmarks, indices, estimator, weights=None):
-    """Returns the `BestPose` of candidates `[N, B]`; of landmarks missing as XLA has it."""
-    points, compiled = visible_forms.coordinates(tf.constant(landmarks), tables), False
-    rows = None
+def find(tables, landmarks, indices, estimator, weights=None, compiled=False):
+    """Returns the `BestPose` of candidates `[N, B]`."""
+    points, rows = visible_forms.coordinates(tf.constant(landmarks), tables), None
     if weights is not None:
-        rows, compiled = few_missing.missing_rows(tf.constant(weights), 3), True
-        weights = tf.constant(weights)
+        rows, weights = missing_rows.find(tf.constant(weights), 3), tf.constant(weights)
     return best_pose.best_pose(
         points, tables, tf.constant(indices), estimator, compiled, weights, rows
     )
@@ -50,10 +48,12 @@ def test_the_better_of_two(small_prior, missing, scale, estimator, rotations, pi
     indices = np.argsort(compared, 1)[:, 2:0:-1].T.astype(np.int32)
     found = find(tables, landmarks, indices, estimator, weights)
     np.testing.assert_array_equal(found.index, indices[1])
-    again = find(tables, landmarks, indices[::-1], estimator, weights)
-    tf.nest.map_structure(
-        lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-9), again, found
-    )
+    # In the other order, and in the form that XLA compiles.
+    for compiled in (False, True):
+        again = find(tables, landmarks, indices[::-1], estimator, weights, compiled)
+        tf.nest.map_structure(
+            lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-9), again, found
+        )
     every = np.arange(3), indices[1]
     pose = np.reshape(found.pose, [3, 3, -1]).swapaxes(1, 2)
     if scale is None:
@@ -83,9 +83,10 @@ def test_deviation_of_one_candidate_is_exact(small_prior, scale, missing):
     options = {"scale": scale, "num_rotations": 6}
     (variances,) = lift_ranking.every(landmarks, small_prior, ["variance"], weights, **options)
     for indices in ([0, 4, 8], [11, 1, 7]):
-        found = find(tables, landmarks, np.int32([indices]), "map", weights)
         expected = np.sqrt(variances[np.arange(3), indices])
-        np.testing.assert_allclose(found.stddev[:, 1:], expected[:, 1:], rtol=1e-8)
+        for compiled in (False, True):
+            found = find(tables, landmarks, np.int32([indices]), "map", weights, compiled)
+            np.testing.assert_allclose(found.stddev[:, 1:], expected[:, 1:], rtol=1e-8)
 
 
 @pytest.mark.parametrize("scale", [None, 1.0])
@@ -122,7 +123,7 @@ def test_read_out_is_relative_to_joint_and_centre(small_prior, scale):
         tf.constant(landmarks), weights, None if scale is None else tf.ones([3], tf.float64)
     )
     frame = frame._replace(usable=tf.constant([True, True, False]))
-    found = best_pose.lift(tables, "map", frame, None, True, weights)
+    found = best_pose.lift(tables, "map", frame, None, True, weights, 3)
     options = {"scale": scale, "num_rotations": 6}
     names = "cost", "joints_3d", "landmarks", "scale", "energy"
     costs, *expected = lift_ranking.every(landmarks, small_prior, names, WEIGHTS, **options)
@@ -134,6 +135,6 @@ def test_read_out_is_relative_to_joint_and_centre(small_prior, scale):
     np.testing.assert_allclose(found["rotation_angle"][:2], best[:2] % 6 * np.pi / 3)
     np.testing.assert_array_equal(found["joints_3d"][2], tables.mean_pose)
     assert found["scale"][2] == 0 and found["energy"][2] == np.inf
-    known = best_pose.lift(tables, "map", frame, found["winner"], True, weights)
+    known = best_pose.lift(tables, "map", frame, found["winner"], True, weights, 3)
     for name in ("joints_3d", "landmarks", "scale", "energy"):
         np.testing.assert_allclose(known[name], found[name], rtol=1e-9, atol=1e-9)

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tf_lift.ops.lift import component
-from tf_lift.ops.lift.fast import completion, few_missing, visible_forms
+from tf_lift.ops.lift.fast import completion, missing_rows, visible_forms
 from tf_lift.prior import build_tables
 
 WEIGHTS = np.array([[1, 0, 1, 1, 1, 0, 1], [1, 1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 1, 1, 1.0]])
@@ -14,15 +14,18 @@ WEIGHTS = np.array([[1, 0, 1, 1, 1, 0, 1], [1, 1, 1, 1, 1, 1, 0], [1, 1, 1, 1, 1
 
 @pytest.mark.parametrize(("rotations", "pitches"), [(6, (0.0,)), (5, (0.0, 0.3))])
 @pytest.mark.parametrize("free_scale", [True, False])
-def test_completed_landmarks_make_the_energy_least(small_prior, free_scale, rotations, pitches):
+@pytest.mark.parametrize("compiled", [True, False])
+def test_completed_landmarks_make_the_energy_least(
+    small_prior, free_scale, rotations, pitches, compiled
+):
     """For u y completed to x, x'Mx - 2 p'Mx is least over the missing rows of x."""
     tables = build_tables(small_prior, rotations, pitches, free_scale, "float64")
     landmarks = lift_ranking.make_landmarks(small_prior, 3, WEIGHTS, None if free_scale else 1.0)
-    rows = few_missing.missing_rows(tf.constant(WEIGHTS), 3)
+    rows = missing_rows.find(tf.constant(WEIGHTS), 3)
     # One of each half of the angles, where there are halves, and of each component.
     indices = np.int32([[0, 8, 4], [11, 3, 7]])
     points = visible_forms.coordinates(tf.constant(landmarks), tables)
-    found = completion.complete(points, tables, tf.constant(indices), rows)
+    found = completion.complete(points, tables, tf.constant(indices), rows, compiled)
     halves, signs = tables.fold_half_turn(indices)
     signs = np.ones([2, 3]) if signs is None else signs.numpy()
     axes = np.kron(np.eye(2), tables.search.axes.numpy())
@@ -52,19 +55,6 @@ def test_completed_landmarks_make_the_energy_least(small_prior, free_scale, rota
         np.testing.assert_allclose(
             block[np.ix_(~used, ~used)], np.eye(6 - len(missing)), atol=1e-12
         )
-
-
-def test_spare_rows_are_those_of_a_unit_matrix(small_prior):
-    tables = build_tables(small_prior, 6, dtype="float64")
-    form, linear = completion.spare_form(tables, 4)
-    expected = np.zeros([18, 18, 6])
-    expected[:14, :14] = tables.form
-    expected[14:, 14:] = np.eye(4)[..., None]
-    np.testing.assert_array_equal(form, expected)
-    np.testing.assert_array_equal(linear, np.concatenate([tables.linear, np.zeros([4, 6])]))
-    first = completion.spare_form(tables, 4, candidates_first=True)
-    np.testing.assert_array_equal(first[0], np.moveaxis(expected, 2, 0))
-    np.testing.assert_array_equal(first[1], np.transpose(linear))
 
 
 @pytest.mark.parametrize("free_scale", [True, False])

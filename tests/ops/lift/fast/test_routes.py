@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tf_lift.ops.lift.fast import batch_lift, few_missing, routes
+from tf_lift.ops.lift.fast import routes
+from tf_lift.ops.lift.fast.batch_lift import Route
 from tf_lift.prior import build_tables
 
-# Of seven landmarks, by the limits below: the routes that a compiled lift takes.
+# Of seven landmarks, by the limits below: the routes that they take, compiled.
 WEIGHTS = np.array(
     [
         [1, 1, 1, 1, 1, 1, 1],  # visible
@@ -36,9 +37,9 @@ def small_limits(monkeypatch):
     monkeypatch.setattr(routes, "_SIZES", {"few": 2, "many": 2, "any": 2})
     monkeypatch.setattr(routes, "_PLAIN_SIZE", 2)
     monkeypatch.setattr(routes, "_BACKWARD_SIZE", 4)
-    monkeypatch.setattr(few_missing, "MAX_MISSING", 2)
-    for module in (routes, batch_lift):
-        monkeypatch.setattr(module, "MAX_VISIBLE", 3)
+    many_and_any = Route("many", 3), Route("any")
+    monkeypatch.setattr(routes, "_COMPILED", (Route("few", 2), *many_and_any))
+    monkeypatch.setattr(routes, "_PLAIN", (Route("few", 1), Route("few", 2), *many_and_any))
 
 
 def make(prior, free_scale, rotations=6):
@@ -69,7 +70,14 @@ def run(tables, landmarks, weights, estimator, jit_compile, **options):
 
 @pytest.mark.parametrize(
     ("free_scale", "jit_compile", "estimator"),
-    [(True, "form", "map"), (False, "form", "map"), (True, "form", "mean"), (False, False, "mean")],
+    [
+        (True, "form", "map"),
+        (False, "form", "map"),
+        (True, "form", "mean"),
+        (False, False, "mean"),
+        (True, False, "map"),
+        (False, False, "map"),
+    ],
 )
 @pytest.mark.usefixtures("small_limits")
 def test_sorted_poses_are_lifted_as_alone(small_prior, free_scale, jit_compile, estimator):
@@ -109,28 +117,40 @@ def test_sorted_poses_are_lifted_as_alone(small_prior, free_scale, jit_compile, 
 def test_each_pose_takes_its_route(small_prior, monkeypatch, free_scale):
     tables, landmarks = make(small_prior, free_scale)
     landmarks = landmarks + np.arange(len(WEIGHTS))[:, None, None]
-    taken, lift = {}, routes.lift_batch
+    taken, lift, lift_prepared = {}, routes.lift_batch, routes.lift_prepared
 
     def record(tables, read_out, route, batch, winner=None):
         if winner is None:
             taken.setdefault(route, []).append(np.asarray(batch["weights"]))
         return lift(tables, read_out, route, batch, winner)
 
+    def record_prepared(tables, read_out, route, **prepared):
+        taken.setdefault(route, []).append(np.asarray(prepared["weights"]))
+        return lift_prepared(tables, read_out, route, **prepared)
+
     monkeypatch.setattr(routes, "lift_batch", record)
+    monkeypatch.setattr(routes, "lift_prepared", record_prepared)
     scale = None if free_scale else 1.0
-    helpers.lift(landmarks, tables, WEIGHTS, scale, jit_compile="form")
-    expected = {"few": [1, 2, 8], "many": [3, 9] if free_scale else [3, 6, 9], "any": [4, 5]}
-    for route, rows in expected.items():
-        seen = {tuple(row) for row in np.concatenate(taken[route])}
-        assert {tuple(row) for row in WEIGHTS[rows]} <= seen, route
-        assert len(taken[route]) == -(-len(rows) // 2)
-    assert "visible" in taken
+    many = [3, 9] if free_scale else [3, 6, 9]
+    expected = {
+        "form": {("few", 2): [1, 2, 8], ("many", 3): many, ("any", None): [4, 5]},
+        False: {("few", 1): [1, 8], ("few", 2): [2], ("many", 3): many, ("any", None): [4, 5]},
+    }
+    for jit_compile, rows_of_routes in expected.items():
+        taken.clear()
+        helpers.lift(landmarks, tables, WEIGHTS, scale, jit_compile=jit_compile)
+        assert set(taken) == {("visible", None), *rows_of_routes}
+        for route, rows in rows_of_routes.items():
+            seen = {tuple(row) for row in np.concatenate(taken[route])}
+            assert {tuple(row) for row in WEIGHTS[rows]} <= seen, route
+            assert len(taken[route]) == -(-len(rows) // 2)
     taken.clear()
     helpers.lift(landmarks[:3], tables, WEIGHTS[:3], scale)
-    assert set(taken) == {"any"}
+    assert set(taken) == {("any", None)}
+    # Without candidates half a turn apart there is no such search.
     taken.clear()
-    helpers.lift(landmarks[[0, 1, 2, 5]], tables, WEIGHTS[[0, 1, 2, 5]], scale)
-    assert set(taken) == {"visible", "any"}
+    helpers.lift(landmarks, make(small_prior, free_scale, 5)[0], WEIGHTS, scale)
+    assert set(taken) == {("visible", None), ("many", 3), ("any", None)}
 
 
 @pytest.mark.usefixtures("small_limits")

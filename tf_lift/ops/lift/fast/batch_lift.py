@@ -11,6 +11,8 @@ from tf_lift.ops.lift.fast import (
     best_pose,
     candidates,
     few_missing,
+    few_missing_coarse,
+    representatives,
     visible_forms,
     visible_mean,
     visible_search,
@@ -19,14 +21,24 @@ from tf_lift.ops.lift.fast import (
 )
 from tf_lift.ops.lift.fast.xla import k_lowest
 
-__all__ = ["MAX_VISIBLE", "lift_batch"]
-
-# Largest number of visible landmarks on the route of many missing ones.
-MAX_VISIBLE = 10
+__all__ = ["Route", "lift_batch", "lift_prepared"]
 
 # Candidates, or groups of them, that stand for all where each must be fitted: at temperature 3
 # and with up to 10 of 17 landmarks missing, their mean is within 5 mm of that over all.
 NUM_MEAN = 48
+
+
+class Route(NamedTuple):
+    """Which poses are lifted together, see `routes`.
+
+    Attributes:
+        kind: "visible": weights are not read, all landmarks count; "few" or "many" are missing,
+            weights are 0 or 1; "any".
+        size: Most landmarks of a pose that are missing, of "few", or visible, of "many".
+    """
+
+    kind: str
+    size: int | None = None
 
 
 def lift_batch(tables, read_out, route, batch, winner=None):
@@ -35,9 +47,7 @@ def lift_batch(tables, read_out, route, batch, winner=None):
     Args:
         tables: `LiftTables`.
         read_out: `ReadOut`.
-        route: "visible": weights are not read, all landmarks count; "few": at most
-            `few_missing.MAX_MISSING` are missing, weights are 0 or 1; "many": at most
-            `MAX_VISIBLE` are visible; "any".
+        route: `Route`.
         batch: Dict of the arguments that there are, see `inputs.without_invalid`.
         winner: The candidates `[B]` where they are known: then nothing is searched, and only
             results that have a gradient are right.
@@ -45,27 +55,43 @@ def lift_batch(tables, read_out, route, batch, winner=None):
     Returns:
         Dict of results as that of `lift.lift`, and `winner` `[B]`.
     """
-    if route == "visible":
+    if route.kind == "visible":
         batch = {name: batch[name] for name in batch if name != "weights"}
     landmarks, weights, valid = inputs.without_invalid(batch)
     if "noise" in batch:
         weights = noise.trust_landmarks(landmarks, weights, batch, tables)
     frame = inputs.find_frame(landmarks, weights, batch.get("scale"))
     frame = frame._replace(usable=frame.usable & valid)
-    is_plain = read_out.is_plain and "bone_lengths" not in batch
-    if is_plain and (weights is None or route == "few"):
-        result = best_pose.lift(
-            tables, read_out.estimator, frame, winner, read_out.compiled, weights
-        )
-    else:
-        result = _lift_candidates(tables, read_out, route, batch, frame, weights, winner)
+    bone_lengths = batch.get("bone_lengths")
+    result = lift_prepared(tables, read_out, route, frame, weights, bone_lengths, winner)
     winner = result.pop("winner")
+    mixture_index = tf.where(valid, result.pop("mixture_index"), -1)
     result = tf.nest.map_structure(lambda value: inputs.where_valid(valid, value), result)
-    mixture_index = tf.where(valid, winner // tables.per_component, -1)
     return result | {"mixture_index": mixture_index, "winner": winner}
 
 
-def _lift_candidates(tables, read_out, route, batch, frame, weights, winner):
+def lift_prepared(tables, read_out, route, frame, weights, bone_lengths=None, winner=None):
+    """Lifts poses that are all valid by one route.
+
+    Args:
+        tables: `LiftTables`.
+        read_out: `ReadOut`.
+        route: `Route`.
+        frame: `inputs.Frame`.
+        weights: `[B, L]`, >= 0, or `None` for all visible.
+        bone_lengths: `[B, L - 1]`, mm, or `None`.
+        winner: See `lift_batch`, as for the results.
+    """
+    if read_out.is_plain and bone_lengths is None and (weights is None or route.kind == "few"):
+        result = best_pose.lift(
+            tables, read_out.estimator, frame, winner, read_out.compiled, weights, route.size
+        )
+    else:
+        result = _lift_candidates(tables, read_out, route, frame, weights, bone_lengths, winner)
+    return result | {"mixture_index": result["winner"] // tables.per_component}
+
+
+def _lift_candidates(tables, read_out, route, frame, weights, bone_lengths, winner):
     """Lifts a batch by fitted candidates, as every option can be read out of them."""
     found = _find_candidates(tables, read_out, route, frame, weights, winner)
     ensemble, best, winner = found.ensemble, found.best, found.winner
@@ -106,8 +132,8 @@ def _lift_candidates(tables, read_out, route, batch, frame, weights, winner):
             target = tf.reshape(inverse_scale, [-1, 1, 1]) * frame.landmarks
             trusted = tf.where(frame.usable[:, tf.newaxis], visible, 0)
             joints_3d = noise.add_residuals(mean, target, trusted, tables.free_scale)
-        if "bone_lengths" in batch:
-            joints_3d, size_factor = bones.apply(joints_3d, batch["bone_lengths"], read_out.parents)
+        if bone_lengths is not None:
+            joints_3d, size_factor = bones.apply(joints_3d, bone_lengths, read_out.parents)
         return mean - mean[:, :1], joints_3d - joints_3d[:, :1], size_factor
 
     mean, joints_3d, size_factor = read(whole.joints_3d, whole.inverse_scale)
@@ -122,7 +148,7 @@ def _lift_candidates(tables, read_out, route, batch, frame, weights, winner):
     else:
         near_probability = posterior.probabilities(found.near.costs, 1.0)
         stddev = posterior.stddev(found.near, near_probability, mean)
-    if "bone_lengths" in batch:
+    if bone_lengths is not None:
         stddev *= posterior.BONES_CALIBRATION
     # Joint 0 is the origin by definition.
     stddev *= tf.cast(tf.range(tables.num_joints) > 0, stddev.dtype)
@@ -178,7 +204,7 @@ def _find_candidates(tables, read_out, route, frame, weights, winner):
     """Searches and fits candidates; returns `_Found`."""
     if weights is None and not read_out.refine:
         return _find_visible(tables, read_out, frame, winner)
-    size = MAX_VISIBLE if route == "many" else None
+    size = route.size if route.kind == "many" else None
     compiled, estimator = read_out.compiled, read_out.estimator
     fixed = tf.stop_gradient(frame.landmarks)
     seen = tf.ones_like(fixed[..., 0]) if weights is None else weights
@@ -190,8 +216,9 @@ def _find_candidates(tables, read_out, route, frame, weights, winner):
     def search(number):
         if weights is None:
             found = visible_search.shortlist(fixed, tables, number, estimator, compiled)
-        elif route == "few":
-            found = few_missing.shortlist(fixed, fitted, tables, number, estimator)
+        elif route.kind == "few":
+            few = few_missing if compiled else few_missing_coarse
+            found = few.shortlist(fixed, fitted, tables, number, estimator, route.size)
         else:
             found = weighted_search.shortlist(
                 fixed, fitted, tables, number, estimator, compiled, size
@@ -203,7 +230,7 @@ def _find_candidates(tables, read_out, route, frame, weights, winner):
 
     ensemble = None
     if read_out.uses_all_candidates:
-        indices, change = weighted_search.representatives(
+        indices, change = representatives.find(
             fixed, fitted, tables, NUM_MEAN, estimator, compiled, read_out.temperature
         )
         indices = tf.where(usable, indices, tables.heaviest)

@@ -7,7 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops.lift import component, pose_layout, scale_estimation
-from tf_lift.ops.lift.fast import completion, few_missing, visible_forms, visible_search
+from tf_lift.ops.lift.fast import (
+    completion,
+    few_missing,
+    few_missing_coarse,
+    missing_rows,
+    visible_forms,
+    visible_search,
+)
 from tf_lift.ops.lift.fast.xla import gathered_products
 from tf_lift.ops.lift.fast.xla.materialize import materialize
 
@@ -38,7 +45,7 @@ class BestPose(NamedTuple):
     stddev: tf.Tensor
 
 
-def lift(tables, estimator, frame, winner, compiled, weights=None):
+def lift(tables, estimator, frame, winner, compiled, weights=None, most_missing=None):
     """Lifts landmarks, few of them missing, to the pose of the best candidate.
 
     Args:
@@ -47,16 +54,15 @@ def lift(tables, estimator, frame, winner, compiled, weights=None):
         frame: `inputs.Frame`.
         winner: The candidates `[B]` where they are known; `None` to search.
         compiled: Whether XLA compiles it.
-        weights: `[B, L]`, 0 or 1, at most `few_missing.MAX_MISSING` of a pose 0, where XLA
-            compiles it; results then have no gradient. `None` for all visible.
+        weights: `[B, L]`, 0 or 1; results then have no gradient. `None` for all visible.
+        most_missing: Most landmarks of a pose that are missing, see `missing_rows.MAX_MISSING`.
 
     Returns:
         Dict of results, and `winner` `[B]`.
     """
     rows = None
     if weights is not None:
-        number = min(few_missing.MAX_MISSING, tables.num_joints)
-        rows = few_missing.missing_rows(weights, number)
+        rows = missing_rows.find(weights, most_missing)
     if winner is not None:
         indices = winner[:, tf.newaxis]
     else:
@@ -64,7 +70,8 @@ def lift(tables, estimator, frame, winner, compiled, weights=None):
         if weights is None:
             indices = visible_search.shortlist(fixed, tables, NUM_NEAR, estimator, compiled)
         else:
-            indices = few_missing.shortlist(fixed, weights, tables, NUM_NEAR, estimator)
+            search = few_missing if compiled else few_missing_coarse
+            indices = search.shortlist(fixed, weights, tables, NUM_NEAR, estimator, most_missing)
     indices = tf.transpose(tf.where(frame.usable[:, tf.newaxis], indices, tables.heaviest))
     points = visible_forms.coordinates(frame.landmarks, tables)
     best = best_pose(points, tables, indices, estimator, compiled, weights, rows)
@@ -112,7 +119,7 @@ def best_pose(landmarks, tables, indices, estimator, compiled, weights=None, row
         estimator: "map" or "min_energy".
         compiled: Whether XLA compiles it.
         weights: `[B, L]`, 0 or 1; `None` for all visible.
-        rows: `few_missing.missing_rows` of them.
+        rows: `missing_rows.find` of them.
 
     Returns:
         A `BestPose`. Gradient, where all are visible: the winner is held fixed, its scale is
@@ -142,10 +149,10 @@ def best_pose(landmarks, tables, indices, estimator, compiled, weights=None, row
         whitened = store(product_of(fixed, tables.poses.whitening, halves, signs=signs))
     else:
         dimensions = component.dimensions(weights, tables.free_scale)
-        completed = completion.complete(fixed, tables, indices, rows)
+        completed = completion.complete(fixed, tables, indices, rows, compiled)
         fixed = fixed + completed.slope
         normaliser += completed.log_determinant
-        normaliser += few_missing.log_determinant_of_others(weights, noise_variance, tables)
+        normaliser += missing_rows.log_determinant_of_others(weights, noise_variance, tables)
         whitened, offset = multiply_both((fixed, completed.offset), tables.poses.whitening)
         mean = store(mean - offset)
     square, product = _sum(whitened**2), _sum(whitened * mean)

@@ -3,15 +3,14 @@
 import functools
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops.lift import pose_layout
-from tf_lift.ops.lift.fast import elimination
+from tf_lift.ops.lift.fast import elimination, missing_rows
 from tf_lift.ops.lift.fast.xla import gathered_products
 from tf_lift.ops.lift.fast.xla.materialize import materialize
 
-__all__ = ["Completion", "complete", "image_axes", "rows_to_pose", "spare_form"]
+__all__ = ["Completion", "complete", "image_axes", "rows_to_pose"]
 
 
 class Completion(NamedTuple):
@@ -32,7 +31,7 @@ class Completion(NamedTuple):
     inverse: tf.Tensor
 
 
-def complete(landmarks, tables, indices, rows):
+def complete(landmarks, tables, indices, rows, compiled):
     """Completes landmarks: those missing are what makes the energy least.
 
     With the rows of M split into observed and missing (m), and p the projected mean pose,
@@ -42,7 +41,8 @@ def complete(landmarks, tables, indices, rows):
         landmarks: `[B, 2n]`, see `visible_forms.coordinates`; zero where missing.
         tables: `LiftTables`.
         indices: `[N, B]`.
-        rows: See `few_missing.missing_rows`.
+        rows: See `missing_rows.find`.
+        compiled: Whether XLA compiles it.
 
     Returns:
         A `Completion`.
@@ -52,28 +52,29 @@ def complete(landmarks, tables, indices, rows):
     """
     number = rows.shape[1]
     places = tf.gather(image_axes(tables, number), rows)
-    form, linear = spare_form(tables, number, candidates_first=True)
+    form, linear = missing_rows.spare_form(tables, number, candidates_first=True)
     size = form.shape[1]
     # Solved in the first half-turn; the result is rotated afterwards.
     halves, signs = tables.fold_half_turn(indices)
-    start = materialize(halves * size)
-    columns = materialize(tf.transpose(rows))[:, tf.newaxis]
+    start = materialize(halves * size, compiled)
+    columns = materialize(tf.transpose(rows), compiled)[:, tf.newaxis]
     block = tf.gather(
         tf.reshape(form, [-1]), (start + columns)[:, tf.newaxis] * size + columns[tf.newaxis]
     )
     mean = tf.gather(tf.reshape(linear, [-1]), start + columns)
-    pushed = gathered_products.multiply(landmarks, tables.axes_form, halves, True, signs)
+    pushed = gathered_products.multiply(landmarks, tables.axes_form, halves, compiled, signs)
     pushed = tf.matmul(pushed, image_axes(tables, number), transpose_b=True)
     pair = tf.reshape(tf.range(tf.size(indices)), tf.shape(indices))
     pushed = tf.gather(tf.reshape(pushed, [-1]), pair * size + columns)
     lanes = tf.shape(indices)
     inverse, log_determinant = elimination.invert(
-        tf.reshape(block, [number, number, tf.reduce_prod(lanes)]), True
+        tf.reshape(block, [number, number, tf.reduce_prod(lanes)]), compiled
     )
     inverse = tf.reshape(inverse, tf.concat([[number, number], lanes], 0))
     # XLA is faster at sums than at small products.
     sides = tf.stack([-pushed, mean], 1)
-    solved = materialize(tf.reduce_sum(inverse[:, :, tf.newaxis] * sides[:, tf.newaxis], 0))
+    solved = tf.reduce_sum(inverse[:, :, tf.newaxis] * sides[:, tf.newaxis], 0)
+    solved = materialize(solved, compiled)
     by_row = tf.transpose(solved, [1, 2, 3, 0])[..., tf.newaxis]
     slope, offset = tf.unstack(tf.reduce_sum(by_row * places, 3))
     return Completion(
@@ -90,29 +91,6 @@ def image_axes(tables, number):
     horizontal = tf.pad(axes, [[0, 0], [0, num_axes]])
     vertical = tf.pad(axes, [[0, number], [num_axes, 0]])
     return tf.concat([horizontal, vertical], 0)
-
-
-@functools.lru_cache(maxsize=32)
-def spare_form(tables, number, candidates_first=False):
-    """Returns M with `number` more rows, those of 1, and p'M with as many of 0.
-
-    Args:
-        tables: `LiftTables`.
-        number: R.
-        candidates_first: Whether the candidates stand along the first axis, not the last.
-
-    Returns:
-        `[2L + R, 2L + R, H]` and `[2L + R, H]`, or `[H, ...]` of both; constants.
-    """
-    with tf.init_scope():
-        size = tables.form.shape[0]
-        ones = np.diag(np.repeat([0.0, 1.0], [size, number]))[..., np.newaxis]
-        form = tf.pad(tables.form, [[0, number], [0, number], [0, 0]])
-        form += tf.constant(ones, tables.dtype)
-        linear = tf.pad(tables.linear, [[0, number], [0, 0]])
-        if candidates_first:
-            form, linear = tf.transpose(form, [2, 0, 1]), tf.transpose(linear)
-        return form, linear
 
 
 @functools.lru_cache(maxsize=32)

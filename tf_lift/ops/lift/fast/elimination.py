@@ -5,65 +5,108 @@ elementwise operations on `[rows, columns, lanes]`, which run at the speed of th
 processor, compile within seconds and convert to runtimes that have no factorisations.
 """
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops.lift.fast.xla.materialize import materialize
 
-__all__ = ["eliminate", "invert", "multiply"]
-
-# Pivots per step. Each step reads and writes the remaining systems once, so two take
-# half the time of one; more gain nothing.
-_STEP = 2
+__all__ = ["eliminate", "invert", "multiply", "pack"]
 
 # Elements of a product that is faster as a sum than as a batched product with transpositions.
 _FEW = 16
 
 
-def eliminate(block, sides, compiled=False, in_loop=False):
+def pack(blocks, axis=0):
+    """Returns the upper triangles of symmetric matrices, row after row.
+
+    Args:
+        blocks: `[..., R, R, ...]`.
+        axis: The first of the two axes.
+
+    Returns:
+        `[..., R (R + 1) / 2, ...]`.
+
+    >>> pack(tf.constant([[1, 2], [2, 3]])).numpy()
+    array([1, 2, 3], dtype=int32)
+    """
+    size = blocks.shape[axis]
+    rows, columns = np.triu_indices(size)
+    shape = tf.concat([tf.shape(blocks)[:axis], [size * size], tf.shape(blocks)[axis + 2 :]], 0)
+    return tf.gather(tf.reshape(blocks, shape), rows * size + columns, axis=axis)
+
+
+def eliminate(block, sides, compiled=False):
     """Solves systems as far as quadratic forms of their right-hand sides need it.
 
     Factors B = L D L' without pivoting and returns `sides' B^-1 sides`, a sum over pivots
     of products of the eliminated rows.
 
     Args:
-        block: `[R, R, N]`, symmetric positive definite in the first two axes.
+        block: `[R (R + 1) / 2, N]`, positive definite matrices as of `pack`.
         sides: `[R, S, N]`.
         compiled: Whether XLA compiles it.
-        in_loop: Whether one loop does all steps, which compiles in a tenth of the time, and
-            takes three times as long.
 
     Returns:
         `sides' B^-1 sides`, `[S, S, N]`, and the log-determinants `[N]`.
 
-    >>> gram, log_determinant = eliminate(tf.constant([[[4.0]]]), tf.constant([[[2.0]]]))
+    >>> gram, log_determinant = eliminate(tf.constant([[4.0]]), tf.constant([[[2.0]]]))
     >>> float(gram[0, 0, 0]), round(float(log_determinant[0]), 3)
     (1.0, 1.386)
     """
-    size = block.shape[0]
-    if in_loop:
-        solved, log_determinant = _solve_in_loop(block, sides)
+    size, count = sides.shape[:2]
+    if compiled:
+        # One loop compiles in a tenth of the time of all its steps.
+        solved, log_determinant = _solve_in_loop(_unpack(block, size), sides)
         return multiply(sides, solved, compiled), log_determinant
-    state = materialize(tf.concat([block, sides], 1), compiled)
-    rows, scaled, pivots = [], [], []
-    for start in range(0, size, _STEP):
-        count = min(_STEP, size - start)
-        step = []
-        for row in range(count):
-            values = state[row]
-            for above, factor in step:
-                values -= above[row] * factor
-            pivots.append(values[row])
-            step.append((values, values / values[row]))
-        rows += [values[size - start :] for values, _ in step]
-        scaled += [values[size - start :] for _, values in step]
-        if start + count < size:
-            state = state[count:, count:]
-            for values, factor in step:
-                state -= values[count : size - start, tf.newaxis] * factor[tf.newaxis, count:]
-            state = materialize(state, compiled)
-    log_determinant = tf.add_n([tf.math.log(pivot) for pivot in pivots])
-    return multiply(tf.stack(rows), tf.stack(scaled), compiled), log_determinant
+    if sides.shape[2] is None:
+        return _traced_once(size, count, sides.dtype)(block, sides)
+    return _by_row(block, sides)
+
+
+@functools.lru_cache(maxsize=64)
+def _traced_once(size, count, dtype):
+    """Returns `_by_row` for any number of systems as a function that every graph calls."""
+    signature = [
+        tf.TensorSpec([size * (size + 1) // 2, None], dtype),
+        tf.TensorSpec([size, count, None], dtype),
+    ]
+    return tf.function(_by_row, input_signature=signature, autograph=False)
+
+
+def _by_row(block, sides):
+    """`eliminate` row by row: each is in the cache while it is worked on.
+
+    A row begins on the diagonal and ends with its right-hand sides.
+    """
+    size, count = sides.shape[:2]
+    widths = range(size, 0, -1)
+    upper = tf.split(block, widths)
+    rows = [tf.concat([part, side], 0) for part, side in zip(upper, tf.unstack(sides), strict=True)]
+    # Shared by all slices: graphs of fewer operations are made, converted and started faster.
+    begins, whole = [tf.constant([k, 0]) for k in range(size + 1)], tf.constant([-1, -1])
+    scaled, pivots = [], []
+    for k, row in enumerate(rows):
+        pivots.append(tf.slice(row, begins[0], tf.constant([1, -1])))
+        scaled.append(row / pivots[k])
+        factors = tf.split(scaled[k], [1] * (size - k) + [count])
+        for i in range(k + 1, size):
+            rows[i] -= factors[i - k] * tf.slice(row, begins[i - k], whole)
+    log_determinant = tf.reduce_sum(tf.math.log(tf.concat(pivots, 0)), 0)
+    left, right = (
+        tf.stack([tf.slice(row, begins[size - k], whole) for k, row in enumerate(part)])
+        for part in (rows, scaled)
+    )
+    return multiply(left, right), log_determinant
+
+
+def _unpack(block, size):
+    """Returns `[R, R, N]` of what `pack` makes of it."""
+    place = np.zeros([size, size], np.int32)
+    rows, columns = np.triu_indices(size)
+    place[rows, columns] = place[columns, rows] = np.arange(len(rows))
+    return tf.gather(block, place)
 
 
 def _solve_in_loop(block, sides):
@@ -107,7 +150,7 @@ def invert(block, compiled=False):
     state, log_determinant = block, tf.zeros_like(block[0, 0])
     if not compiled:
         sides = tf.broadcast_to(units, tf.shape(block))
-        return eliminate(block, sides)
+        return eliminate(pack(block), sides)
 
     # A loop compiles much faster, and each step reads and writes all of the state anyway.
     def step(k, state, log_determinant):

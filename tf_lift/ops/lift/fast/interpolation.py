@@ -49,11 +49,16 @@ def interpolate(forms, num_angles):
     size = forms.even.shape[-2]
     if size == num_angles:
         return forms
-    even, odd = (tf.constant(matrix(size, num_angles, sign), forms.even.dtype) for sign in (1, -1))
-    kinds = Forms(even, odd, even, odd, even, even)
-    return Forms(
-        *(tf.einsum("ktb,tn->knb", part, kernel) for part, kernel in zip(forms, kinds, strict=True))
+
+    def to_all(parts, sign):
+        kernel = tf.constant(matrix(size, num_angles, sign), forms.even.dtype)
+        return tf.unstack(tf.einsum("fktb,tn->fknb", tf.stack(parts), kernel))
+
+    even, mean_even, constant, log_determinant = to_all(
+        [forms.even, forms.mean_even, forms.constant, forms.log_determinant], 1
     )
+    odd, mean_odd = to_all([forms.odd, forms.mean_odd], -1)
+    return Forms(even, odd, mean_even, mean_odd, constant, log_determinant)
 
 
 def matrix(size, num_angles, sign):

@@ -3,8 +3,8 @@
 | route | poses | shortlist |
 |---|---|---|
 | "visible" | all landmarks visible, or nothing to lift | `visible_search` |
-| "few" | weights 0 or 1, at most `few_missing.MAX_MISSING` missing; compiled only | `few_missing` |
-| "many" | weights 0 or 1, at most `MAX_VISIBLE` visible | `weighted_search`, compact |
+| "few" | weights 0 or 1, few landmarks missing | `few_missing`, or `few_missing_coarse` |
+| "many" | weights 0 or 1, few landmarks visible | `weighted_search`, compact |
 | "any" | all others: real-valued weights, landmark noise | `weighted_search` |
 
 Poses are sorted by route inside the graph, and each route takes some of its poses at a time:
@@ -17,21 +17,32 @@ import tensorflow as tf
 
 from tf_lift.ops import accelerator, chunks
 from tf_lift.ops.lift import inputs, outputs
-from tf_lift.ops.lift.fast import directions, few_missing
-from tf_lift.ops.lift.fast.batch_lift import MAX_VISIBLE, lift_batch
+from tf_lift.ops.lift.fast import directions, missing_rows
+from tf_lift.ops.lift.fast.batch_lift import Route, lift_batch, lift_prepared
 
 __all__ = ["lift_rows"]
+
+_VISIBLE, _ANY = Route("visible"), Route("any")
+
+# A pose takes the first that it fits. Where each operation runs on its own, systems of half the
+# size pay; where XLA compiles them, each route takes seconds of that.
+_COMPILED = Route("few", missing_rows.MAX_MISSING), Route("many", 10), _ANY
+_PLAIN = Route("few", 3), Route("few", 6), Route("many", 7), Route("many", 10), _ANY
 
 # Batches of a known size up to this take one route for all of their poses, without sorting:
 # a graph without loops and branches, which converts to other runtimes.
 _MAX_STRAIGHT = 64
 
 # Poses that a route takes at a time where XLA compiles it, which needs their number: enough to
-# keep two cores busy, few enough that a single one does not cost a large batch much.
+# keep two cores busy, few enough that a single one does not cost a large batch much; and the
+# systems of "any" that are solved at a time, for the cache.
 _SIZES = {"few": 256, "many": 64, "any": 64}
+_COMPILED_SYSTEMS = 5_000
 
-# The same, at most, where each operation runs on its own.
-_PLAIN_SIZE = 256
+# The same, at most, where each operation runs on its own; and the systems that are solved at a
+# time, of which a few tensors should stay in the cache.
+_PLAIN_SIZE = 1024
+_PLAIN_SYSTEMS = 40_000
 
 # The same in the backward pass, which fits one candidate of each pose.
 _BACKWARD_SIZE = 512
@@ -95,19 +106,24 @@ def _forward(tables, read_out, batch):
         return chunks.map_chunks(apply, batch, results, _size(tables, read_out, route))
 
     if not _is_weighted(batch):
-        return in_turns("visible") if read_out.uses_all_candidates else lift("visible", batch)
+        return in_turns(_VISIBLE) if read_out.uses_all_candidates else lift(_VISIBLE, batch)
     if _is_straight(batch):
-        return lift("any", batch)
+        return lift(_ANY, batch)
     if "noise" in batch:
-        return in_turns("any")
+        return in_turns(_ANY)
     return _lift_sorted(tables, read_out, batch, results)
 
 
 def _size(tables, read_out, route):
     """Returns how many poses a route takes at a time."""
     if not read_out.uses_all_candidates:
-        return _SIZES[route] if read_out.compiled else _PLAIN_SIZE
-    if route == "visible":
+        systems = tables.num_components * tables.num_coarse
+        if not read_out.compiled:
+            return max(1, min(_PLAIN_SIZE, _PLAIN_SYSTEMS // systems))
+        if route.kind == "any":
+            return max(1, min(_SIZES["any"], _COMPILED_SYSTEMS // systems))
+        return _SIZES[route.kind]
+    if route.kind == "visible":
         if read_out.compiled and read_out.num_hypotheses is None:
             size = tables.poses.pose_offset.shape.num_elements()
             return max(_LEAST_SIZE, _CACHED_ELEMENTS // size)
@@ -118,31 +134,25 @@ def _size(tables, read_out, route):
 def _lift_sorted(tables, read_out, batch, specs):
     """Lifts the poses of each route by themselves."""
     total = tf.shape(batch["landmarks"])[0]
-    routes = ["few", "many", "any"] if read_out.compiled else ["many", "any"]
-    if not read_out.is_plain:
-        routes = ["any"]
-    covered = few_missing.MAX_MISSING + MAX_VISIBLE >= tables.num_joints - 1
-    if read_out.masks and len(routes) == 3 and covered:
-        routes = ["few", "many"]
-    batch, kinds = _choose(tables, read_out, batch, routes)
+    routes = _routes(tables, read_out)
+    batch, prepared, kinds = _choose(tables, batch, routes)
     # One more row takes the results of places that no pose has.
     width = sum(spec.shape[1:].num_elements() for spec in tf.nest.flatten(specs))
     results = tf.zeros([total + 1, width], tables.dtype)
 
     def lift_visible():
-        lift = functools.partial(lift_batch, tables, read_out, "visible")
+        lift = functools.partial(lift_batch, tables, read_out, _VISIBLE)
         if read_out.uses_all_candidates:
-            found = chunks.map_chunks(lift, batch, specs, _size(tables, read_out, "visible"))
+            found = chunks.map_chunks(lift, batch, specs, _size(tables, read_out, _VISIBLE))
         else:
             found = lift(batch)
         return tf.pad(_pack(found, tables.dtype), [[0, 1], [0, 0]])
 
-    is_visible = kinds == 0
-    results = tf.cond(tf.reduce_any(is_visible), lift_visible, lambda: results)
+    is_kind = tf.equal(kinds[:, tf.newaxis], tf.range(len(routes) + 1))
+    start, *counts = tf.unstack(tf.reduce_sum(tf.cast(is_kind, tf.int32), 0))
+    results = tf.cond(start > 0, lift_visible, lambda: results)
     order = tf.argsort(kinds, stable=True)
-    start = tf.reduce_sum(tf.cast(is_visible, tf.int32))
-    for kind, route in enumerate(routes, 1):
-        count = tf.reduce_sum(tf.cast(kinds == kind, tf.int32))
+    for route, count in zip(routes, counts, strict=True):
         if read_out.compiled:
             most = kinds.shape[0] or accelerator.scaled(_MAX_STRAIGHT)
             size = min(accelerator.scaled(_size(tables, read_out, route)), most)
@@ -150,11 +160,24 @@ def _lift_sorted(tables, read_out, batch, specs):
             size = tf.clip_by_value(count, 1, _size(tables, read_out, route))
 
         def lift(part, route=route):
-            return _pack(lift_batch(tables, read_out, route, part), tables.dtype)
+            return _pack(lift_prepared(tables, read_out, route, **part), tables.dtype)
 
-        results = _lift_some(lift, batch, order, start, count, size, results)
+        results = _lift_some(lift, prepared, order, start, count, size, results)
         start += count
     return _unpack(results[:total], specs)
+
+
+def _routes(tables, read_out):
+    """Returns the routes of poses with weights."""
+    if not read_out.is_plain:
+        return [_ANY]
+    routes = _COMPILED if read_out.compiled else _PLAIN
+    if not read_out.compiled and not tables.uses_half_turn_symmetry:
+        routes = [route for route in routes if route.kind != "few"]
+    largest = {route.kind: route.size for route in routes}
+    if read_out.masks and largest.get("few", 0) + largest["many"] >= tables.num_joints - 1:
+        routes = routes[:-1]
+    return routes
 
 
 def _pack(results, dtype):
@@ -177,11 +200,15 @@ def _unpack(packed, specs):
     return tf.nest.pack_sequence_as(specs, parts)
 
 
-def _choose(tables, read_out, batch, routes):
-    """Returns the batch, and `[B]`, 0 for the route "visible" or 1 and more for others.
+def _choose(tables, batch, routes):
+    """Prepares a batch, and chooses the route of each pose.
 
     Poses that are not valid or determine nothing go with the visible ones: their landmarks
     become NaN or all equal, which gives the results documented with `lift.lift`.
+
+    Returns:
+        The batch for the route "visible", what `batch_lift.lift_prepared` takes for all others,
+        and `[B]`, 0 for "visible" or 1 and more for others.
     """
     landmarks, weights, valid = inputs.without_invalid(batch)
     frame = inputs.find_frame(landmarks, weights, batch.get("scale"))
@@ -190,31 +217,33 @@ def _choose(tables, read_out, batch, routes):
     nothing = ~(valid & frame.usable)
     is_visible = (is_binary & (count == tables.num_joints)) | nothing
     kinds = tf.fill(tf.shape(count), len(routes))
-    if "many" in routes:
-        many = is_binary & (count <= MAX_VISIBLE)
-        kinds = tf.where(many, 1 + routes.index("many"), kinds)
-    if "few" in routes:
-        few = count >= tables.num_joints - few_missing.MAX_MISSING
-        kinds = tf.where(is_binary & few, 1, kinds)
+    for kind, route in reversed(list(enumerate(routes, 1))):
+        if route.size is not None:
+            number = count if route.kind == "many" else tables.num_joints - count
+            kinds = tf.where(is_binary & (number <= route.size), kind, kinds)
     kinds = tf.where(is_visible, 0, kinds)
     stand_in = tf.where(valid[:, tf.newaxis, tf.newaxis], frame.centre, float("nan"))
     landmarks = tf.where(nothing[:, tf.newaxis, tf.newaxis], stand_in, batch["landmarks"])
-    return batch | {"landmarks": landmarks}, kinds
+    prepared = {"frame": frame, "weights": weights}
+    if "bone_lengths" in batch:
+        prepared["bone_lengths"] = batch["bone_lengths"]
+    return batch | {"landmarks": landmarks}, prepared, kinds
 
 
-def _lift_some(lift, batch, order, start, count, size, results):
+def _lift_some(lift, prepared, order, start, count, size, results):
     """Lifts `count` poses from `start` of an order into packed results `[B + 1, F]`."""
     total = tf.shape(order)[0]
-    padded = tf.pad(order, [[0, size]])
     places = tf.range(size)
 
     def step(index, results):
-        # Not a slice, whose start XLA must know while it compiles.
-        rows = tf.gather(padded, start + index + places)
+        # Not a slice, whose start XLA must know while it compiles. Places to spare take the last.
+        rows = tf.gather(order, start + tf.minimum(index + places, count - 1))
+        part = tf.nest.map_structure(lambda values: tf.gather(values, rows), prepared)
+        usable = tf.ones([size], tf.bool)
         is_used = places + index < count
-        part = {name: tf.gather(values, rows) for name, values in batch.items()}
         rows = tf.where(is_used, rows, total)[:, tf.newaxis]
-        return index + size, tf.tensor_scatter_nd_update(results, rows, lift(part))
+        found = lift(part | {"frame": part["frame"]._replace(usable=usable)})
+        return index + size, tf.tensor_scatter_nd_update(results, rows, found)
 
     return tf.while_loop(
         lambda index, _: index < count,
@@ -226,7 +255,7 @@ def _lift_some(lift, batch, order, start, count, size, results):
 
 def _backward(tables, read_out, batch, winner, upstream):
     """Returns the gradients of a batch whose winners are known."""
-    route = "any" if _is_weighted(batch) else "visible"
+    route = _ANY if _is_weighted(batch) else _VISIBLE
 
     def gradients(part):
         part_of_batch, part_winner, part_upstream = tf.nest.pack_sequence_as(
@@ -240,7 +269,7 @@ def _backward(tables, read_out, batch, winner, upstream):
 
     structure = batch, winner, upstream
     flat = {f"{index:03}": part for index, part in enumerate(tf.nest.flatten(structure))}
-    if not read_out.uses_all_candidates and route == "visible":
+    if not read_out.uses_all_candidates and route == _VISIBLE:
         return gradients(flat)
     size = _size(tables, read_out, route) if read_out.uses_all_candidates else _BACKWARD_SIZE
     specs = {

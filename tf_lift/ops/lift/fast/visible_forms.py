@@ -14,6 +14,7 @@ __all__ = [
     "join",
     "part",
     "products",
+    "same_and_cross",
 ]
 
 
@@ -31,6 +32,22 @@ def evaluate(landmarks, tables):
     References:
         docs/method.md, M13 and M13a.
     """
+    same, cross, mean_same, mean_cross = same_and_cross(landmarks, tables)
+    signs = (1, -1)[: 1 + tables.uses_half_turn_symmetry]
+    return [(same + sign * cross, mean_same + sign * mean_cross) for sign in signs]
+
+
+def same_and_cross(landmarks, tables):
+    """Returns the parts of y'My and p'My, `[H, B]`, of the same and of both image axes.
+
+    Args:
+        landmarks: See `evaluate`.
+        tables: `LiftTables`.
+
+    Returns:
+        The two parts of y'My, then those of p'My: of vertical and of horizontal landmarks.
+        Half a turn later the second part of each has changed its sign.
+    """
     search = tables.search
     by_axis = tf.matmul(tf.transpose(search.axes), tf.transpose(landmarks, [2, 1, 0]))
     horizontal, vertical = tf.unstack(by_axis)
@@ -43,8 +60,7 @@ def evaluate(landmarks, tables):
     cross = tf.matmul(search.decode_cross_axis, cross)
     mean_same = tf.matmul(search.linear_same_axis, vertical)
     mean_cross = tf.matmul(search.linear_cross_axis, horizontal)
-    signs = (1, -1)[: 1 + tables.uses_half_turn_symmetry]
-    return [(same + sign * cross, mean_same + sign * mean_cross) for sign in signs]
+    return same, cross, mean_same, mean_cross
 
 
 def coordinates(landmarks, tables):

@@ -119,17 +119,24 @@ def _of_camera(observed, tables, kinds, view):
     # Of all nine pairs of axes; level cameras need seven.
     table = tf.transpose(tables.components.covariance, [0, 2, 1, 3, 4])
     of_world = tf.gather(tf.reshape(table, [3, 3, -1]), places * size + kinds, axis=2)
+    of_world, view = _elements(of_world), _elements(view)
     turned = []
     for first, second in ((0, 0), (1, 0), (1, 1)):
         terms = [
-            view[first, p] * view[second, q] * of_world[p, q]
+            view[first][p] * view[second][q] * of_world[p][q]
             for p in world_axes[first]
             for q in world_axes[second]
         ]
         turned.append(tf.add_n(terms))
     means = tf.gather(tf.reshape(tables.components.mean, [3, -1]), joints * size + kinds, axis=1)
-    mean = tf.stack([tf.add_n([view[a, p] * means[p] for p in world_axes[a]]) for a in range(2)])
+    means = tf.unstack(means)
+    mean = tf.stack([tf.add_n([view[a][p] * means[p] for p in world_axes[a]]) for a in range(2)])
     return tf.stack(turned), mean
+
+
+def _elements(matrices):
+    """Returns the elements of `[R, C, ...]` as lists: each slice of a tensor is four operations."""
+    return [tf.unstack(row) for row in tf.unstack(matrices)]
 
 
 def _world_axes(tables):
@@ -139,41 +146,51 @@ def _world_axes(tables):
     return (0, 1, 2), (0, 1, 2)
 
 
-def _explain(solved, residuals, tables):
-    """Returns latents `[N B, K J]` of residuals `[2, s, N B]`, and what they add to a pose.
+def _explain(solved, residuals, places, tables):
+    """Explains several kinds of residuals by latents.
 
-    Latents of other components are zero. What they add are joints `[3, L, N B]`, mm, camera
-    frame.
+    Args:
+        solved: `WeightedFit`.
+        residuals: `[F, 2, s, N B]`.
+        places: `[L, s, N B]`, which joint is at which place; `None` for all in order.
+        tables: `LiftTables`.
+
+    Returns:
+        Latents `[F, N B, K J]`, zero of other components, and what they add to the joints,
+        `[F, 3, L, N B]`, mm, camera frame.
     """
-    horizontal, vertical = tf.unstack(residuals)
+    horizontal, vertical = tf.unstack(residuals, axis=1)
     transposed = tf.transpose(solved.transfer, [1, 0, 2])
     dual_h = _apply(solved.inverse_h, horizontal - _apply(transposed, vertical))
     dual_v = _apply(solved.inverse_v, vertical) - _apply(solved.transfer, dual_h)
-    duals = solved.observed.spread(tf.stack([dual_h, dual_v]))
-    num_joints = tables.num_joints
-    if solved.observed.joints is not None:
-        places = tf.one_hot(solved.observed.joints, num_joints, axis=0, dtype=duals.dtype)
-        duals = tf.reduce_sum(places * duals[:, tf.newaxis], 2)
-    world = [solved.view[0, p] * duals[0] + solved.view[1, p] * duals[1] for p in range(3)]
-    world = tf.reshape(tf.transpose(tf.stack(world), [2, 0, 1]), [-1, 3 * num_joints])
-    num_kinds = tables.num_components
-    latents = tf.reshape(
-        tf.matmul(world, tables.components.loadings), [tf.shape(world)[0], num_kinds, -1]
-    )
+    duals = solved.observed.spread(tf.stack([dual_h, dual_v], 1))
+    if places is not None:
+        duals = tf.reduce_sum(places * duals[:, :, tf.newaxis], 3)
+    (of_x, of_y), view = tf.unstack(duals, axis=1), _elements(solved.view)
+    world = tf.stack([view[0][p] * of_x + view[1][p] * of_y for p in range(3)], 1)
+    number, size, num_kinds = world.shape[0], 3 * tables.num_joints, tables.num_components
+    world = tf.reshape(tf.transpose(world, [0, 3, 1, 2]), [-1, size])
+    loadings = tables.components.loadings
+    latents = tf.matmul(world, loadings)
+    latents = tf.reshape(latents, [number, -1, num_kinds, loadings.shape[1] // num_kinds])
     latents *= tf.one_hot(solved.kinds, num_kinds, dtype=latents.dtype)[..., tf.newaxis]
-    latents = tf.reshape(latents, [-1, tables.components.loadings.shape[1]])
-    added = tf.matmul(latents, tables.components.loadings, transpose_b=True)
-    added = tf.transpose(tf.reshape(added, [-1, 3, num_joints]), [1, 2, 0])
-    return latents, _turn(solved.view, added)
+    latents = tf.reshape(latents, [-1, loadings.shape[1]])
+    added = tf.matmul(latents, loadings, transpose_b=True)
+    added = tf.transpose(tf.reshape(added, [number, -1, 3, tables.num_joints]), [0, 2, 3, 1])
+    return tf.reshape(latents, [number, -1, loadings.shape[1]]), _turn(solved.view, added)
 
 
-def _apply(matrix, vector):
-    return tf.reduce_sum(matrix * vector, 1)
+def _apply(matrix, vectors):
+    """Multiplies `[s, s, N]` by `[..., s, N]`."""
+    return tf.reduce_sum(matrix * tf.expand_dims(vectors, -3), -2)
 
 
 def _turn(view, poses):
-    """Returns poses `[3, L, N]` of the world in the camera frame."""
-    return tf.stack([tf.add_n([view[a, p] * poses[p] for p in range(3)]) for a in range(3)])
+    """Returns poses `[..., 3, L, N]` of the world in the camera frame."""
+    poses = tf.unstack(poses, axis=-3)
+    return tf.stack(
+        [tf.add_n([row[p] * poses[p] for p in range(3)]) for row in _elements(view)], -3
+    )
 
 
 def lift_pose(landmarks, solved, tables):
@@ -196,44 +213,41 @@ def lift_pose(landmarks, solved, tables):
     observed = solved.observed
     number = solved.noise_variance.shape[0]
     values = tf.concat([tf.transpose(landmarks, [2, 1, 0])] * number, -1)
+    places = None
     if observed.joints is not None:
         places = tf.one_hot(observed.joints, tables.num_joints, axis=0, dtype=values.dtype)
         values = tf.reduce_sum(places * values[:, :, tf.newaxis], 1)
     values = observed.centre(values)
     noise = tf.reshape(solved.noise_variance, [-1])
-
-    def seen(added):
-        """Returns what joints `[3, L, N]` add to the landmarks of the places."""
-        flat = added[:2]
-        if observed.joints is not None:
-            flat = tf.reduce_sum(places * flat[:, :, tf.newaxis], 1)
-        return observed.centre(flat)
-
-    latents_p, added_p = _explain(solved, solved.mean, tables)
-    rest_p = solved.mean - seen(added_p)
+    # Landmarks in mm are a scale times the first, where it is free.
+    kinds = [values, solved.mean] if tables.free_scale else [values - solved.mean]
+    kinds = tf.stack(kinds)
+    latents, added = _explain(solved, kinds, places, tables)
+    flat = added[:, :2]
+    if places is not None:
+        flat = tf.reduce_sum(places * flat[:, :, :, tf.newaxis], 2)
+    residuals = kinds - observed.centre(flat)
+    inverse_scale, variance = tf.ones_like(noise), tf.zeros_like(noise)
     if tables.free_scale:
-        latents_y, added_y = _explain(solved, values, tables)
-        rest_y = values - seen(added_y)
-
-        def form(left, right, left_latents, right_latents):
-            return tf.reduce_sum(left * right, [0, 1]) + noise * tf.reduce_sum(
-                left_latents * right_latents, -1
-            )
-
-        square = form(rest_y, rest_y, latents_y, latents_y)
-        product = form(rest_y, rest_p, latents_y, latents_p)
+        forms = tf.reduce_sum(residuals[0] * residuals, [1, 2])
+        forms += noise * tf.reduce_sum(latents[0] * latents, -1)
+        square, product = tf.unstack(forms)
         inverse_scale = most_likely_inverse_scale(square, product, noise, observed.dimensions)
         variance = tf.math.divide_no_nan(
             tf.ones_like(square), square / noise + observed.dimensions / inverse_scale**2
         )
         determined = tf.cast(square > 0, square.dtype)
-        residuals = determined * (inverse_scale * rest_y - rest_p)
-        latents = determined[:, tf.newaxis] * (inverse_scale[:, tf.newaxis] * latents_y - latents_p)
-        added = determined * (inverse_scale * added_y - added_p)
+        per_scale = added[0]
+
+        def at_scale(values, scale):
+            return scale * values[0] - values[1]
+
+        residuals = determined * at_scale(residuals, inverse_scale)
+        latents = determined[:, tf.newaxis] * at_scale(latents, inverse_scale[:, tf.newaxis])
+        added = determined * at_scale(added, inverse_scale)
     else:
-        latents, added = _explain(solved, values - solved.mean, tables)
-        residuals = values - solved.mean - seen(added)
-        inverse_scale, variance, added_y = tf.ones_like(noise), 0 * noise, tf.zeros_like(added)
+        residuals, latents, added = residuals[0], latents[0], added[0]
+        per_scale = tf.zeros_like(added)
     energy = tf.reduce_sum(residuals**2, [0, 1]) + noise * tf.reduce_sum(latents**2, -1)
     mean = _turn(solved.view, tf.gather(tables.components.mean, solved.kinds, axis=-1))
 
@@ -246,7 +260,7 @@ def lift_pose(landmarks, solved, tables):
 
     return component.PPCAPose(
         of_poses(mean + added),
-        of_poses(added_y),
+        of_poses(per_scale),
         of_candidates(inverse_scale),
         of_candidates(variance),
         of_candidates(energy),
@@ -269,12 +283,9 @@ def variance(solved, tables, compiled):
     world_axes = _world_axes(tables)
     # Covariances of landmarks and joints: [..., s, 3 L, N].
     of_world = tf.gather(rooted, joints * size + solved.kinds, axis=1)
-    of_world = tf.transpose(of_world, [0, 1, 3, 2])
+    of_world, view = tf.unstack(tf.transpose(of_world, [0, 1, 3, 2])), _elements(solved.view)
     turned = tf.stack(
-        [
-            tf.add_n([solved.view[axis, q] * of_world[q] for q in world_axes[axis]])
-            for axis in range(2)
-        ]
+        [tf.add_n([view[axis][q] * of_world[q] for q in world_axes[axis]]) for axis in range(2)]
     )
     turned = materialize(turned, compiled)
     mean = tf.reduce_sum(observed.mean[:, tf.newaxis] * turned, 1, keepdims=True)

@@ -15,6 +15,9 @@ __all__ = ["find", "k_lowest"]
 # Of the 24 bits of a float32's fraction; the others tell costs apart to 1e-4.
 _INDEX_BITS = 8
 
+# More are found in a loop, which compiles in the time of one.
+_MAX_WRITTEN_OUT = 3
+
 
 def find(costs, number, compiled=False):
     """Returns the indices of the lowest costs.
@@ -75,30 +78,56 @@ def _by_marks(parts, indices, number, axis, shared):
         bits = tf.bitwise.bitwise_or(bits, tf.cast(index, integer))
         keys.append(tf.bitcast(bits, part.dtype))
     keys = _store(keys, shared)
-    found = []
-    for _ in range(number):
+
+    def find(last):
         left = keys
-        if found:
-            last = tf.expand_dims(found[-1], axis)
+        if last is not None:
+            last = tf.expand_dims(last, axis)
             left = [tf.where(key > last, key, key.dtype.max) for key in keys]
-        found.append(_minimum(left, axis))
-    return tf.cast(tf.bitwise.bitwise_and(tf.bitcast(tf.stack(found), integer), mask), tf.int32)
+        found = _minimum(left, axis)
+        return found, found
+
+    found = _repeat(find, None, number)
+    return tf.cast(tf.bitwise.bitwise_and(tf.bitcast(found, integer), mask), tf.int32)
 
 
 def _by_places(parts, indices, number, axis, shared):
     """Finds the lowest costs, then the first place of each."""
-    parts, found = _store(parts, shared), []
-    for _ in range(number):
+
+    def find(parts):
         places = zip(parts, indices, strict=True)
         lowest = tf.expand_dims(_minimum(parts, axis), axis)
-        places = [tf.where(part <= lowest, index, tf.int32.max) for part, index in places]
-        found.append(_minimum(places, axis))
-        last = tf.expand_dims(found[-1], axis)
-        parts = [
+        found = _minimum(
+            [tf.where(part <= lowest, index, tf.int32.max) for part, index in places], axis
+        )
+        last = tf.expand_dims(found, axis)
+        return found, [
             tf.where(index == last, part.dtype.max, part)
             for part, index in zip(parts, indices, strict=True)
         ]
-    return tf.stack(found)
+
+    return _repeat(find, _store(parts, shared), number)
+
+
+def _repeat(find, state, number):
+    """Returns what `find` finds in one state after the other, stacked."""
+    found, state = find(state)
+    results = [found]
+    if number <= _MAX_WRITTEN_OUT:
+        for _ in range(number - 1):
+            found, state = find(state)
+            results.append(found)
+        return tf.stack(results)
+    numbers = tf.reshape(tf.range(number), [number] + [1] * found.shape.rank)
+
+    def step(k, results, state):
+        found, state = find(state)
+        return k + 1, tf.where(numbers == k, found, results), state
+
+    results = tf.repeat(found[tf.newaxis], number, 0)
+    return tf.while_loop(
+        lambda k, *_: k < number, step, (1, results, state), maximum_iterations=number
+    )[1]
 
 
 def _store(parts, shared):
