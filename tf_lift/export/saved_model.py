@@ -38,9 +38,9 @@ class LiftService(tf.Module):
         self.parents = tf.constant(joints.parents)
         landmarks = tf.TensorSpec([None, joints.num_joints, 2], tf.float32, name="landmarks")
         visibility = tf.TensorSpec([None, joints.num_joints], tf.float32, name="visibility")
-        self.lift = tf.function(self._lift, input_signature=[landmarks])
-        self.lift_visible = tf.function(self._lift, input_signature=[landmarks, visibility])
-        self.skeleton = tf.function(self._skeleton, input_signature=[])
+        self.lift = self._trace(self._lift, landmarks)
+        self.lift_visible = self._trace(self._lift, landmarks, visibility)
+        self.skeleton = self._trace(self._skeleton)
         self.description: dict = {
             "skeleton": joints.name,
             "joint_names": joints.joint_names,
@@ -50,13 +50,26 @@ class LiftService(tf.Module):
 
     @property
     def signatures(self) -> dict:
-        """The functions by the names that they are served under."""
+        """The concrete functions by the names that they are served under."""
         return {
             "serving_default": self.lift,
             "lift": self.lift,
             "lift_visible": self.lift_visible,
             "skeleton": self.skeleton,
         }
+
+    def _trace(self, function, *specs):
+        """Traces a function with the lift as a plain graph, whatever it is in training.
+
+        The result is a concrete function, because saving a `tf.function` would trace it again,
+        with the lift as it is in training.
+        """
+        layer = self._call_lift
+        compiled, layer.jit_compile = layer.jit_compile, False
+        try:
+            return tf.function(function, input_signature=specs).get_concrete_function()
+        finally:
+            layer.jit_compile = compiled
 
     def _lift(self, landmarks, visibility=None):
         arguments = {} if visibility is None else {"visibility": visibility}
@@ -93,12 +106,12 @@ class LiftingService(LiftService):
         size = self._network.image_size
         image = tf.TensorSpec([None, size, size, 3], tf.float32, name="image")
         image_bytes = tf.TensorSpec([None], tf.string, name="image_bytes")
-        self.predict = tf.function(self._predict, input_signature=[image])
-        self.predict_bytes = tf.function(self._predict_bytes, input_signature=[image_bytes])
+        self.predict = self._trace(self._predict, image)
+        self.predict_bytes = self._trace(self._predict_bytes, image_bytes)
 
     @property
     def signatures(self) -> dict:
-        """The functions by the names that they are served under."""
+        """The concrete functions by the names that they are served under."""
         images = {"serving_default": self.predict, "serving_bytes": self.predict_bytes}
         return super().signatures | images
 
@@ -123,7 +136,7 @@ class LiftingService(LiftService):
                 tf.TensorSpec([2], tf.float32),
             ),
         )
-        result = self._predict(image)
+        result = self.predict(image=image)
         # Pixel centres are at whole numbers, so edges are at -0.5.
         landmarks = result["landmarks"] + 0.5 - offset[:, None]
         return {**result, "landmarks": landmarks / scale[:, None] - 0.5}
@@ -167,11 +180,12 @@ def export_saved_model(
     """
     service: LiftService
     if isinstance(model, PPCALifting):
-        layer, service = model, LiftService(model, skeleton)
+        service = LiftService(model, skeleton)
     else:
         service = LiftingService(model, skeleton)
-        layer = model.get_layer("lift")
-    signatures = _trace(service, layer)
+    signatures = service.signatures
+    for key, function in signatures.items():
+        check_servable(function, key)
     root = pathlib.Path(folder) / name
     root.mkdir(parents=True, exist_ok=True)
     # The temporary folder's name is not a number, so no server takes it for a version.
@@ -183,20 +197,6 @@ def export_saved_model(
             json.dumps(service.description, indent=1), encoding="utf-8"
         )
         return atomic.rename_to_next_number(temporary, root)
-
-
-def _trace(service, lift):
-    """Traces the signatures with the lift as a plain graph, whatever it is in training."""
-    compiled, lift.jit_compile = lift.jit_compile, False
-    try:
-        functions = {
-            key: function.get_concrete_function() for key, function in service.signatures.items()
-        }
-    finally:
-        lift.jit_compile = compiled
-    for key, function in functions.items():
-        check_servable(function, key)
-    return functions
 
 
 def check_servable(function, name: str) -> None:
