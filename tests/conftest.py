@@ -1,5 +1,6 @@
 """Fixtures of all tests."""
 
+import dataclasses
 import os
 import pathlib
 
@@ -81,6 +82,17 @@ def small_prior():
         mixture_weights=np.array([0.6, 0.4]),
         skeleton=skeletons.Skeleton("small", names, (-1, 0, 1, 2, 3, 4, 5)),
     )
+
+
+@pytest.fixture(scope="module")
+def small_layer_prior(small_prior):
+    """The prior of seven joints with a skeleton that has a name, as a layer's must.
+
+    The graph of a lift with a mask grows with the number of joints.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(skeletons.SKELETONS, "small", small_prior.skeleton)
+        yield dataclasses.replace(small_prior, skeleton="small")
 
 
 @pytest.fixture(scope="session")

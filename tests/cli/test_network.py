@@ -8,14 +8,14 @@ import tf_lift
 from tf_lift import cli
 
 
-def test_lift_is_exported_with_its_options(tmp_path, tiny_prior):
-    tiny_prior.save(tmp_path / "prior.npz")
+def test_lift_is_exported_with_its_options(tmp_path, small_layer_prior):
+    small_layer_prior.save(tmp_path / "prior.npz")
     options = ["--estimator", "map", "--num-rotations", "6", "--noise-mm", "15"]
     arguments = ["export", "--prior", str(tmp_path / "prior.npz"), "-o", str(tmp_path / "out")]
     assert cli.main([*arguments, *options]) == 0
-    landmarks = np.float32(tiny_prior.sample(2, seed=1)[..., [0, 2]] * [0.3, -0.3])
+    landmarks = np.float32(small_layer_prior.sample(2, seed=1)[..., [0, 2]] * [0.3, -0.3])
     lift = tf.saved_model.load(str(tmp_path / "out" / "lift" / "1")).signatures["lift"]
-    prior = tiny_prior.with_noise(15.0)
+    prior = small_layer_prior.with_noise(15.0)
     expected = tf_lift.lift(landmarks, prior, estimator="map", num_rotations=6)
     found = lift(landmarks=tf.constant(landmarks))
     np.testing.assert_allclose(found["joints_3d"], expected["joints_3d"], rtol=1e-3, atol=0.1)

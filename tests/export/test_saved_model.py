@@ -1,4 +1,3 @@
-import dataclasses
 import json
 
 import numpy as np
@@ -25,20 +24,9 @@ NANO = Preset(
 
 
 @pytest.fixture(scope="module")
-def prior(small_prior):
-    """A prior of seven joints, because the graphs of a lift grow with the number of joints.
-
-    Its skeleton has a name, as a layer's must.
-    """
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(skeletons.SKELETONS, "small", small_prior.skeleton)
-        yield dataclasses.replace(small_prior, skeleton="small")
-
-
-@pytest.fixture(scope="module")
-def model(prior):
+def model(small_layer_prior):
     tf.keras.utils.set_random_seed(0)
-    return models.build_lifting_cpm(NANO, prior, num_rotations=12)
+    return models.build_lifting_cpm(NANO, small_layer_prior, num_rotations=12)
 
 
 @pytest.fixture(scope="module")
@@ -158,8 +146,8 @@ def test_joint_names_and_parents_are_inside(root, exported):
 
 
 @pytest.fixture
-def layer(prior):
-    return tf_lift.layers.PPCALifting(prior, num_rotations=4, estimator="map")
+def layer(small_layer_prior):
+    return tf_lift.layers.PPCALifting(small_layer_prior, num_rotations=4, estimator="map")
 
 
 def test_versions_are_the_next_integer(layer, tmp_path):
@@ -211,7 +199,8 @@ def test_another_skeleton_is_refused(model, tmp_path):
         tf_lift.export_saved_model(model, tmp_path, skeleton="openpose18")
 
 
-def test_lift_alone_keeps_its_options(prior, tmp_path, rng):
+def test_lift_alone_keeps_its_options(small_layer_prior, tmp_path, rng):
+    prior = small_layer_prior
     options = {"num_rotations": 6, "num_hypotheses": 2, "height": 1700.0}
     layer = tf_lift.layers.PPCALifting(prior, jit_compile=True, **options)
     path = tf_lift.export_saved_model(layer, tmp_path, "lift")

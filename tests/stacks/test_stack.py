@@ -43,10 +43,14 @@ SIZE = Preset(
 )
 
 
+def build(prior):
+    tf.keras.utils.set_random_seed(0)
+    return tf_lift.build_lifting_cpm(SIZE, prior=prior, num_rotations=16)
+
+
 @pytest.fixture
 def model(tiny_prior):
-    tf.keras.utils.set_random_seed(0)
-    return tf_lift.build_lifting_cpm(SIZE, prior=tiny_prior, num_rotations=16)
+    return build(tiny_prior)
 
 
 @pytest.fixture(scope="module")
@@ -61,15 +65,23 @@ def batches(tiny_prior):
     return data.map(add_scores)
 
 
+@pytest.fixture(scope="module")
+def trained(tiny_prior, batches):
+    """A model after `fit`, its weights before that, and the history."""
+    model = build(tiny_prior)
+    compile_lifting_cpm(model, optimizer=tf.keras.optimizers.Adam(0.01))
+    before = [weight.copy() for weight in model.get_weights()]
+    history = model.fit(batches, epochs=3, shuffle=False, verbose=0).history
+    return model, before, history
+
+
 def test_stack_is_the_one_asked_for():
     assert STACK == os.environ.get("TF_LIFT_STACK", STACK), VERSIONS
     assert STACK is not None, VERSIONS
 
 
-def test_fit_learns_and_reports(model, batches):
-    compile_lifting_cpm(model, optimizer=tf.keras.optimizers.Adam(0.01))
-    before = [weight.copy() for weight in model.get_weights()]
-    history = model.fit(batches, epochs=3, shuffle=False, verbose=0).history
+def test_fit_learns_and_reports(trained):
+    model, before, history = trained
     assert np.isfinite(list(history.values())).all()
     assert history["loss"][-1] < history["loss"][0]
     # Keras 2 puts the name of the layer before it, Keras 3 that of the output.
@@ -90,9 +102,8 @@ def test_gradient_reaches_the_first_layer_through_the_lift(model, batches):
     assert np.abs(gradients[0]).max() > 0
 
 
-def test_saved_model_reloads_where_only_tf_lift_is_imported(model, batches, tmp_path):
-    compile_lifting_cpm(model)
-    model.fit(batches, steps_per_epoch=1, shuffle=False, verbose=0)
+def test_saved_model_reloads_where_only_tf_lift_is_imported(trained, batches, tmp_path):
+    model, *_ = trained
     model.save(tmp_path / "model.keras")
     image = next(iter(batches))[0]["image"].numpy()
     expected = model.predict({"image": image}, verbose=0)
@@ -125,13 +136,14 @@ def test_saved_model_reloads_where_only_tf_lift_is_imported(model, batches, tmp_
             np.testing.assert_allclose(outputs[name], value, rtol=1e-6, atol=1e-6, err_msg=name)
 
 
-def test_export_serves_another_batch_size(model, tmp_path, rng):
+def test_export_serves_another_batch_size(small_layer_prior, tmp_path, rng):
+    model = build(small_layer_prior)
     path = tf_lift.export_saved_model(model, tmp_path, name="lifting")
     assert str(path) == str(tmp_path / "lifting" / "1")
     served = tf.saved_model.load(str(path)).signatures["serving_default"]
     image = rng.integers(0, 256, [3, 64, 64, 3]).astype(np.float32)
     outputs = served(image=tf.constant(image))
-    expected = model.predict({"image": examples.normalise(image)}, verbose=0)
+    expected = model({"image": examples.normalise(image)}, training=False)
     for name in ("joints_3d", "landmarks"):
         np.testing.assert_allclose(outputs[name], expected[name], rtol=1e-4, atol=1e-2)
 
