@@ -143,14 +143,17 @@ def run_python(code):
 
 def test_import_registers_every_keras_class():
     # Keras finds the classes that a `.keras` file names only where they are registered, which
-    # happens when the module that defines them is imported.
-    loaded = run_python("import json, sys, tf_lift; print(json.dumps(sorted(sys.modules)))")
+    # happens when the module that defines them is imported, whatever the program's name is.
+    loaded = run_python(
+        "import json, sys; sys.argv = ['/usr/bin/tf-lift']\n"
+        "import tf_lift; print(json.dumps(sorted(sys.modules)))"
+    )
     registering = {
         name
         for name, path in MODULES.items()
         if "register_keras_serializable" in path.read_text(encoding="utf-8")
     }
-    assert registering
+    assert "tf_lift.layers.ppca_lifting" in registering
     assert registering <= set(loaded)
     assert "tensorflow_addons" not in loaded
 
@@ -177,8 +180,3 @@ def test_command_line_sees_the_public_names():
     code = "import tf_lift; assert 'tensorflow' not in sys.modules\n"
     code += "assert tf_lift.PosePrior.__name__ == 'PosePrior'\nassert tf_lift.layers.__all__"
     assert {"tf_lift.prior", "tf_lift.layers"} <= set(run_command([], code))
-
-
-def test_name_of_the_program_changes_nothing():
-    code = "import json, sys; sys.argv = ['/usr/bin/tf-lift']\nimport tf_lift\n"
-    assert run_python(code + "print(json.dumps('tf_lift.layers' in sys.modules))") is True

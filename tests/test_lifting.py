@@ -126,7 +126,7 @@ def test_form_is_that_of_the_enclosing_function(tiny_prior, monkeypatch, jit_com
     assert forms[-1] == jit_compile
 
 
-def test_large_eager_batch_is_traced_once_for_all_sizes(tiny_prior, monkeypatch):
+def test_large_eager_batch_is_traced_once_for_all_sizes(small_prior, monkeypatch):
     traced, lift_tensors = [], lifting._lift_tensors
 
     def record(tables, read_out, arguments):
@@ -134,16 +134,16 @@ def test_large_eager_batch_is_traced_once_for_all_sizes(tiny_prior, monkeypatch)
         return lift_tensors(tables, read_out, arguments)
 
     monkeypatch.setattr(lifting, "_lift_tensors", record)
-    landmarks = np.float32(make_landmarks(70))
-    visible = np.arange(17) != 3
+    landmarks = np.float32(0.3 * small_prior.sample(70, seed=4)[..., [0, 2]] * [1, -1] + 200)
+    visible = np.arange(7) != 3
     options = {"num_rotations": 6, "height": 1700.0, "landmark_stddev": 2.0}
-    lifted = tf_lift.lift(landmarks, tiny_prior, visible, **options)
-    again = tf_lift.lift(landmarks[:65], tiny_prior, visible, **options)
-    nested = tf_lift.lift(landmarks.reshape(7, 10, 17, 2), tiny_prior, visible, **options)
-    assert traced == [[None, 17, 2], [None, None, 17, 2]]
-    assert nested["joints_3d"].shape == (7, 10, 17, 3)
-    alone = tf_lift.lift(landmarks[:3], tiny_prior, visible, **options)
-    assert traced[2:] == [[3, 17, 2]]
-    for other in (again["joints_3d"], tf.reshape(nested["joints_3d"], [70, 17, 3])[:65]):
+    lifted = tf_lift.lift(landmarks, small_prior, visible, **options)
+    again = tf_lift.lift(landmarks[:65], small_prior, visible, **options)
+    nested = tf_lift.lift(landmarks.reshape(7, 10, 7, 2), small_prior, visible, **options)
+    assert traced == [[None, 7, 2], [None, None, 7, 2]]
+    assert nested["joints_3d"].shape == (7, 10, 7, 3)
+    alone = tf_lift.lift(landmarks[:3], small_prior, visible, **options)
+    assert traced[2:] == [[3, 7, 2]]
+    for other in (again["joints_3d"], tf.reshape(nested["joints_3d"], [70, 7, 3])[:65]):
         np.testing.assert_allclose(other, lifted["joints_3d"][:65], atol=0.1)
     np.testing.assert_allclose(alone["joints_3d"], lifted["joints_3d"][:3], atol=0.1)

@@ -18,6 +18,8 @@ NANO = Preset(
     fusion_weights=(0.7, 0.4, None),
     decoder="subpixel",
 )
+# Two stages are traced in two thirds of the time.
+TWO_STAGES = dataclasses.replace(NANO, fusion_weights=(0.7, None))
 
 
 @pytest.fixture(scope="module")
@@ -213,8 +215,8 @@ def test_one_step_of_fit_trains_every_stage(nano, images, rng):
         assert not np.array_equal(variable.numpy(), old), variable.name
 
 
-def test_without_metrics_the_stages_are_target_enough(nano, images, rng):
-    model = tf.keras.models.clone_model(nano)
+def test_without_metrics_the_stages_are_target_enough(tiny_prior, images, rng):
+    model = models.build_lifting_cpm(TWO_STAGES, tiny_prior, num_rotations=4)
     models.compile_lifting_cpm(model, metrics=False)
     targets = {key: maps for key, maps in targets_of(model, 3, rng).items() if "stage" in key}
     history = model.fit({"image": images}, targets, verbose=0, shuffle=False)
@@ -233,7 +235,7 @@ def test_another_model_is_refused():
 
 
 def test_mixed_precision_keeps_poses_in_float32(tiny_prior, images, rng):
-    preset = dataclasses.replace(NANO, batch_norm=True)
+    preset = dataclasses.replace(TWO_STAGES, batch_norm=True)
     policy = tf.keras.mixed_precision.global_policy()
     tf.keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
