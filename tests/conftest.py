@@ -1,6 +1,7 @@
 """Fixtures of all tests."""
 
 import dataclasses
+import math
 import os
 import pathlib
 
@@ -93,6 +94,16 @@ def small_layer_prior(small_prior):
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(skeletons.SKELETONS, "small", small_prior.skeleton)
         yield dataclasses.replace(small_prior, skeleton="small")
+
+
+@pytest.fixture(scope="module")
+def untraced_lifts():
+    """Keeps eager lifts of few poses untraced: tracing one takes as long as ten calls."""
+    from tf_lift.ops.lift import lift
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lift, "_MAX_UNTRACED", math.inf)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """`lift_with_camera`: where it must agree with the plain lift, with itself and with the truth."""
 
 import dataclasses
-import math
 
 import helpers
 import numpy as np
@@ -12,19 +11,12 @@ from reference import cameras as reference
 import tf_lift
 from tf_lift import Camera
 from tf_lift.camera import lifting as camera_lifting
-from tf_lift.ops.lift import lift as lifting
+
+pytestmark = pytest.mark.usefixtures("untraced_lifts")
 
 LENS = (-0.2, 0.24, -0.0009, -0.0014, -0.002)
 ROTATIONS = 12
 OPTIONS = {"estimator": "map", "num_rotations": ROTATIONS}
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _untraced():
-    """Keeps small lifts untraced: tracing takes as long as ten of them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lifting, "_MAX_UNTRACED", math.inf)
-        yield
 
 
 def make_scene(prior, rng, num_poses, camera, beside=0.3, above=0.15, distance=4000.0):

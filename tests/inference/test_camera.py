@@ -10,6 +10,8 @@ import tf_lift
 from tf_lift import Camera, cli
 from tf_lift.inference import poses
 
+pytestmark = pytest.mark.usefixtures("untraced_lifts")
+
 LENS = [-0.4, 0.0, 0.0, 0.0, 0.0]
 
 
@@ -68,8 +70,7 @@ def test_command_places_the_poses(tiny_prior, prior_path, scene, tmp_path):
 def test_unknown_pitch_is_estimated_from_the_file(prior_path, scene, tmp_path):
     *_, landmarks = scene
     write_camera(tmp_path / "camera.json", pitch_degrees=None)
-    options = ("--num-rotations", "20", "--estimator", "map")
-    assert run(tmp_path, landmarks, prior_path, *options) == 0
+    assert run(tmp_path, landmarks, prior_path, "--num-rotations", "20") == 0
     content = json.loads((tmp_path / "out.json").read_text())
     pitches = {pose["pitch"] for pose in content["poses"]}
     assert len(pitches) == 1 and abs(np.degrees(pitches.pop()) - 20) < 6

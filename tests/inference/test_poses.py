@@ -8,6 +8,8 @@ import tf_lift
 from tf_lift import skeletons
 from tf_lift.inference import poses
 
+pytestmark = pytest.mark.usefixtures("untraced_lifts")
+
 NAMES = skeletons.H36M_17.joint_names
 
 

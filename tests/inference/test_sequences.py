@@ -7,6 +7,8 @@ from PIL import Image
 from tf_lift import cli, skeletons
 from tf_lift.inference import poses
 
+pytestmark = pytest.mark.usefixtures("untraced_lifts")
+
 
 @pytest.fixture
 def landmarks(tiny_prior):
