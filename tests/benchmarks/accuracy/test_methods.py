@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 
 import numpy as np
 import pytest
@@ -102,11 +103,11 @@ def test_the_paper_compares_energies_of_the_most_likely_prior(split, monkeypatch
 
 @pytest.mark.parametrize("condition", ["clean", "missing_2"])
 def test_lifter_takes_poses_in_parts(split, tiny_prior, monkeypatch, condition):
-    prior = tiny_prior
+    lifter = functools.partial(methods.lifter, tiny_prior, estimator="map", num_rotations=8)
     views = split[1].views[condition]
-    whole = methods.lifter(prior)(views.landmarks, views.visibility, views.noise_px)
+    whole = lifter()(views.landmarks, views.visibility, views.noise_px)
     monkeypatch.setattr(methods, "_BATCH_SIZE", 15)
-    parts = methods.lifter(prior)(views.landmarks, views.visibility, views.noise_px)
+    parts = lifter()(views.landmarks, views.visibility, views.noise_px)
     np.testing.assert_allclose(parts, whole, atol=0.5)
 
 

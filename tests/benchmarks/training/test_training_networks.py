@@ -18,6 +18,8 @@ NANO = Preset(
     centre_map=True,
     pitches=(0.0,),
 )
+# Two stages are traced in two thirds of the time.
+TWO_STAGES = dataclasses.replace(NANO, fusion_weights=(0.5, None))
 
 
 @pytest.fixture
@@ -68,11 +70,11 @@ def test_batches_are_fresh_and_fit_the_network(tiny_prior, rng):
 
 @pytest.mark.parametrize("variant", ["whole", "without"])
 def test_a_step_is_that_of_fit(variant, tiny_prior, rng, quick):
-    model = training_networks.build(NANO, variant, tiny_prior)
-    twin = training_networks.build(NANO, variant, tiny_prior)
+    model = training_networks.build(TWO_STAGES, variant, tiny_prior)
+    twin = training_networks.build(TWO_STAGES, variant, tiny_prior)
     training_networks.copy_weights(model, twin)
     optimizer = tf.keras.optimizers.SGD(1e-3, momentum=training_networks.MOMENTUM)
-    stages = models.describe(training_networks.build(NANO, "whole", tiny_prior)).stages
+    stages = models.describe(training_networks.build(TWO_STAGES, "whole", tiny_prior)).stages
     if variant == "whole":
         models.compile_lifting_cpm(twin, optimizer, metrics=False)
     else:
@@ -80,7 +82,7 @@ def test_a_step_is_that_of_fit(variant, tiny_prior, rng, quick):
     trainer = training_networks.Trainer(model)
     before = [variable.numpy() for variable in model.trainable_variables]
     for _ in range(2):
-        batch = training_networks.draw_batch(model, NANO, 3, rng)
+        batch = training_networks.draw_batch(model, TWO_STAGES, 3, rng)
         seconds, loss = trainer(batch)
         targets = {name: batch.targets for name in stages}
         history = twin.fit(batch.inputs, targets, batch_size=3, verbose=0, shuffle=False)
@@ -98,9 +100,9 @@ def _sum_loss(y_true, y_pred):
 
 
 def test_a_step_computes_all_outputs(tiny_prior, rng):
-    model = training_networks.build(NANO, "whole", tiny_prior)
+    model = training_networks.build(TWO_STAGES, "whole", tiny_prior)
     trainer = training_networks.Trainer(model)
-    batch = training_networks.draw_batch(model, NANO, 2, rng)
+    batch = training_networks.draw_batch(model, TWO_STAGES, 2, rng)
     expected = model(batch.inputs)
     inputs = {name: tf.constant(array) for name, array in batch.inputs.items()}
     _, outputs = trainer._step(inputs, tf.constant(batch.targets))
