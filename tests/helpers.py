@@ -51,6 +51,42 @@ def check_gradient(function, inputs, rng, delta=1e-6, rtol=1e-6, atol=1e-7):
         np.testing.assert_allclose(gradient, expected, rtol=rtol, atol=atol)
 
 
+def check_gradient_of_each(
+    function, names, inputs, rng, num_directions, delta, rtol=1e-6, atol=1e-5
+):
+    """Compares gradients of a function's outputs, each by itself, along random directions.
+
+    Args:
+        function: Function of one float64 array that returns a dict.
+        names: Keys of it.
+        inputs: The array.
+        rng: Random generator of the upstream gradients and directions.
+        num_directions: Number of directions.
+        delta: Step of the central differences.
+        rtol: Relative tolerance.
+        atol: Absolute tolerance.
+    """
+    variable = tf.constant(inputs)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(variable)
+        result = function(variable)
+    upstream = {name: rng.standard_normal(result[name].shape) for name in names}
+    gradients = {
+        name: tape.gradient(
+            result[name], variable, tf.constant(each), unconnected_gradients="zero"
+        ).numpy()
+        for name, each in upstream.items()
+    }
+    for _ in range(num_directions):
+        direction = rng.standard_normal(inputs.shape)
+        high, low = (function(inputs + sign * delta * direction) for sign in (1, -1))
+        for name, gradient in gradients.items():
+            expected = np.sum(upstream[name] * (high[name] - low[name]).numpy()) / (2 * delta)
+            np.testing.assert_allclose(
+                np.sum(gradient * direction), expected, rtol=rtol, atol=atol, err_msg=name
+            )
+
+
 def check_modes(function, inputs, rng, rtol=1e-5, atol=1e-5):
     """Compares value and gradient: eager, in a graph of unknown batch size, and under XLA.
 

@@ -135,7 +135,6 @@ MIXED = [
     ("cmu", True, "map", 80),
     ("cmu", False, "min_energy", 80),
     ("tiny", True, "mean", 12),
-    ("tiny", False, "map", 32),
 ]
 
 
@@ -157,6 +156,11 @@ class Mixed:
             "landmarks": rng.standard_normal([79, 17, 2]),
             "scale": 100 * rng.standard_normal(79),
         }
+
+    def with_few_rotations(self):
+        """Returns the same at no more than 16 angles."""
+        number = min(self.num_rotations, 16)
+        return make_batch(self.prior, self.free_scale, self.estimator, number)
 
     def tables(self, dtype="float32"):
         return build_tables(self.prior, self.num_rotations, free_scale=self.free_scale, dtype=dtype)
@@ -217,8 +221,8 @@ def mixed(request, priors):
     return make_batch(priors[name], *arguments)
 
 
-EVERY = pytest.mark.parametrize("mixed", to_parameters({0, 1, 2, 3}), indirect=True)
-PLAIN = pytest.mark.parametrize("mixed", to_parameters({0, 1, 3}), indirect=True)
+EVERY = pytest.mark.parametrize("mixed", to_parameters({0, 1, 2}), indirect=True)
+PLAIN = pytest.mark.parametrize("mixed", to_parameters({0, 1}), indirect=True)
 # Each program has all routes, forward and backward, and keeps a gigabyte; test_lift.py compiles
 # the lift at a given scale.
 COMPILED = pytest.mark.parametrize("mixed", to_parameters({0})[:1], indirect=True)
@@ -278,8 +282,7 @@ def test_a_compiled_batch_equals_the_reference_and_its_gradient_the_plain(mixed)
 @PLAIN
 def test_gradient_of_a_mixed_batch_equals_finite_differences(mixed):
     """Plain, sorted or not, in float64; a random upstream gradient for every output."""
-    if mixed.num_rotations == 80:
-        mixed = Mixed(mixed.prior, mixed.free_scale, mixed.estimator, 16)
+    mixed = mixed.with_few_rotations()
     landmarks = np.nan_to_num(mixed.cases.landmarks)
     two_lowest = np.partition(mixed.cases.result["costs"], 1, axis=1)[:, :2]
     good = np.setdiff1d(np.flatnonzero(two_lowest[:, 1] - two_lowest[:, 0] > 1e-3), mixed.bad)
@@ -305,6 +308,7 @@ def test_gradient_of_a_mixed_batch_equals_finite_differences(mixed):
 @EVERY
 def test_a_pose_does_not_depend_on_its_neighbours(mixed):
     """Alone, in a batch of two and among poses of all kinds: to 1e-3 mm, in float64."""
+    mixed = mixed.with_few_rotations()
     landmarks, weights = mixed.cases.landmarks, mixed.cases.weights
     together = mixed.lift(landmarks, weights, "float64")
     for row in range(0, 79, 9):

@@ -125,11 +125,11 @@ def part(table, number, tables):
 
     Where the tables are not halved there is one part only, of all angles.
     """
-    leading = tf.shape(table)[:-1]
+    leading = table.shape[:-1]
     if tables.uses_half_turn_symmetry:
-        split = tf.concat([leading, [-1, 2, tables.num_rotations // 2]], 0)
-        table = tf.reshape(table, split)[..., number, :]
-    return tf.reshape(table, tf.concat([leading, [-1, 1]], 0))
+        split = tf.reshape(table, [*leading, -1, 2, tables.num_rotations // 2])
+        table = tf.gather(split, number, axis=-2)
+    return tf.reshape(table, [*leading, -1, 1])
 
 
 def join(parts, tables):
