@@ -227,12 +227,14 @@ def test_saved_model_holds_the_tables_once_and_lifts_alike(tiny_prior, tmp_path)
     layer = PPCALifting(tiny_prior, num_rotations=400)
     landmarks = tf.TensorSpec([None, 17, 2])
     module = tf.Module()
-    module.lift = tf.function(lambda points: layer(points), input_signature=[landmarks])
-    module.lift_visible = tf.function(
-        lambda points, seen: layer(points, visibility=seen),
-        input_signature=[landmarks, tf.TensorSpec([None, 17])],
+    lift = tf.function(lambda points: layer(points))
+    module.lift = lift.get_concrete_function(landmarks)
+    lift_visible = tf.function(lambda points, seen: layer(points, visibility=seen))
+    module.lift_visible = lift_visible.get_concrete_function(
+        landmarks, tf.TensorSpec([None, 17], name="seen")
     )
     values = [make_landmarks(tiny_prior, 3), np.float32(np.arange(51).reshape(3, 17) % 4 != 1)]
+    values = [tf.constant(each) for each in values]
     expected = module.lift(values[0]), module.lift_visible(*values)
     tf.saved_model.save(module, tmp_path / "saved")
     saved = saved_model_pb2.SavedModel()

@@ -9,6 +9,7 @@ import tensorflow as tf
 from reference import lifting as reference
 
 from tf_lift.ops.lift import reference as readable_lift
+from tf_lift.ops.lift.fast import routes
 from tf_lift.ops.lift.options import LiftOptions
 from tf_lift.prior import build_tables
 
@@ -121,6 +122,7 @@ def test_float32_eager_and_compiled_equal_float64(tiny_prior, rng, programs, sca
 
 @pytest.mark.parametrize("weights_kind", ["all", "visible", "mask", "real"])
 @pytest.mark.parametrize("scale", [None, 0.4])
+@pytest.mark.usefixtures("untraced_lifts")
 def test_gradient_equals_finite_differences(tiny_prior, rng, scale, weights_kind):
     landmarks = make_landmarks(tiny_prior, rng, 3, scale)
     weights = random_weights(rng, weights_kind, [3, 17])
@@ -513,9 +515,10 @@ def test_bad_input_is_named(tiny_prior, shape, arguments, message):
         helpers.lift(np.zeros(shape), build_tables(tiny_prior, ROTATIONS), **arguments)
 
 
-@pytest.mark.parametrize("num_poses", [pytest.param(None, marks=pytest.mark.slow), 5])
-def test_gradient_of_masks_after_a_reload(small_prior, rng, tmp_path, num_poses):
+@pytest.mark.parametrize("num_poses", [None, 5])
+def test_gradient_of_masks_after_a_reload(small_prior, rng, tmp_path, monkeypatch, num_poses):
     """A SavedModel holds the gradient of the routes that its poses take."""
+    monkeypatch.setattr(routes, "_PLAIN", routes._COMPILED)
     tables = build_tables(small_prior, ROTATIONS)
     landmarks = tf.constant(make_landmarks(small_prior, rng, 5), tf.float32)
     visible = tf.constant(random_weights(rng, "visible", [5, 7]))

@@ -95,6 +95,7 @@ OPTIONS = {
 
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("options", OPTIONS.values(), ids=OPTIONS)
+@pytest.mark.usefixtures("untraced_lifts")
 def test_gradient_equals_finite_differences(tiny_prior, rng, options, masked):
     tables = build_tables(tiny_prior, ROTATIONS, dtype="float64")
     landmarks = make_landmarks(tiny_prior, rng, 2)

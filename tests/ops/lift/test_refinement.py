@@ -58,6 +58,7 @@ def test_angle_is_the_minimum_of_the_cost(tiny_prior, rng, kind, scale):
 
 @pytest.mark.parametrize("scale", [None, 0.4])
 @pytest.mark.parametrize("kind", ["all", "weights"])
+@pytest.mark.usefixtures("untraced_lifts")
 def test_gradient_equals_finite_differences(tiny_prior, rng, kind, scale):
     landmarks = make_landmarks(tiny_prior, rng, 2)
     weights = make_weights(rng, kind, 2)
