@@ -124,9 +124,9 @@ def test_each_pose_takes_its_route(small_prior, monkeypatch, free_scale):
             taken.setdefault(route, []).append(np.asarray(batch["weights"]))
         return lift(tables, read_out, route, batch, winner)
 
-    def record_prepared(tables, read_out, route, **prepared):
-        taken.setdefault(route, []).append(np.asarray(prepared["weights"]))
-        return lift_prepared(tables, read_out, route, **prepared)
+    def record_prepared(tables, read_out, route, frame, **prepared):
+        taken.setdefault(route, []).append(np.asarray(prepared.get("weights", frame.usable)))
+        return lift_prepared(tables, read_out, route, frame, **prepared)
 
     monkeypatch.setattr(routes, "lift_batch", record)
     monkeypatch.setattr(routes, "lift_prepared", record_prepared)

@@ -21,7 +21,7 @@ from tf_lift.ops.lift.fast import (
 )
 from tf_lift.ops.lift.fast.xla import k_lowest
 
-__all__ = ["Route", "lift_batch", "lift_prepared"]
+__all__ = ["Route", "lift_batch", "lift_prepared", "mark_invalid"]
 
 # Candidates, or groups of them, that stand for all where each must be fitted: at temperature 3
 # and with up to 10 of 17 landmarks missing, their mean is within 5 mm of that over all.
@@ -64,14 +64,19 @@ def lift_batch(tables, read_out, route, batch, winner=None):
     frame = frame._replace(usable=frame.usable & valid)
     bone_lengths = batch.get("bone_lengths")
     result = lift_prepared(tables, read_out, route, frame, weights, bone_lengths, winner)
+    return mark_invalid(result, valid)
+
+
+def mark_invalid(result, valid):
+    """Returns results of `lift_prepared` with NaN, or index -1, where poses `[B]` are not valid."""
     winner = result.pop("winner")
     mixture_index = tf.where(valid, result.pop("mixture_index"), -1)
     result = tf.nest.map_structure(lambda value: inputs.where_valid(valid, value), result)
     return result | {"mixture_index": mixture_index, "winner": winner}
 
 
-def lift_prepared(tables, read_out, route, frame, weights, bone_lengths=None, winner=None):
-    """Lifts poses that are all valid by one route.
+def lift_prepared(tables, read_out, route, frame, weights=None, bone_lengths=None, winner=None):
+    """Lifts poses by one route, whether they are valid or not.
 
     Args:
         tables: `LiftTables`.

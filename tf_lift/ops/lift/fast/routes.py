@@ -18,7 +18,7 @@ import tensorflow as tf
 from tf_lift.ops import accelerator, chunks
 from tf_lift.ops.lift import inputs, outputs
 from tf_lift.ops.lift.fast import directions, missing_rows
-from tf_lift.ops.lift.fast.batch_lift import Route, lift_batch, lift_prepared
+from tf_lift.ops.lift.fast.batch_lift import Route, lift_batch, lift_prepared, mark_invalid
 
 __all__ = ["lift_rows"]
 
@@ -135,23 +135,37 @@ def _lift_sorted(tables, read_out, batch, specs):
     """Lifts the poses of each route by themselves."""
     total = tf.shape(batch["landmarks"])[0]
     routes = _routes(tables, read_out)
-    batch, prepared, kinds = _choose(tables, batch, routes)
+    prepared, valid, kinds = _choose(tables, batch, routes)
     # One more row takes the results of places that no pose has.
     width = sum(spec.shape[1:].num_elements() for spec in tf.nest.flatten(specs))
     results = tf.zeros([total + 1, width], tables.dtype)
 
+    def lift(route, part):
+        part = dict(part)
+        frame = inputs.Frame(*(part.pop(name) for name in inputs.Frame._fields))
+        return lift_prepared(tables, read_out, route, frame, **part)
+
     def lift_visible():
-        lift = functools.partial(lift_batch, tables, read_out, _VISIBLE)
+        parts = {name: part for name, part in prepared.items() if name != "weights"}
+        parts["valid"] = valid
+
+        def apply(part):
+            part = dict(part)
+            valid = part.pop("valid")
+            return mark_invalid(lift(_VISIBLE, part), valid)
+
         if read_out.uses_all_candidates:
-            found = chunks.map_chunks(lift, batch, specs, _size(tables, read_out, _VISIBLE))
+            found = chunks.map_chunks(apply, parts, specs, _size(tables, read_out, _VISIBLE))
         else:
-            found = lift(batch)
+            found = apply(parts)
         return tf.pad(_pack(found, tables.dtype), [[0, 1], [0, 0]])
 
     is_kind = tf.equal(kinds[:, tf.newaxis], tf.range(len(routes) + 1))
     start, *counts = tf.unstack(tf.reduce_sum(tf.cast(is_kind, tf.int32), 0))
     results = tf.cond(start > 0, lift_visible, lambda: results)
-    order = tf.argsort(kinds, stable=True)
+    order = tf.cond(
+        start < total, lambda: tf.argsort(kinds, stable=True), lambda: tf.zeros_like(kinds)
+    )
     for route, count in zip(routes, counts, strict=True):
         if read_out.compiled:
             most = kinds.shape[0] or accelerator.scaled(_MAX_STRAIGHT)
@@ -159,10 +173,10 @@ def _lift_sorted(tables, read_out, batch, specs):
         else:
             size = tf.clip_by_value(count, 1, _size(tables, read_out, route))
 
-        def lift(part, route=route):
-            return _pack(lift_prepared(tables, read_out, route, **part), tables.dtype)
+        def lift_some(part, route=route):
+            return _pack(lift(route, part), tables.dtype)
 
-        results = _lift_some(lift, prepared, order, start, count, size, results)
+        results = _lift_some(lift_some, prepared, order, start, count, size, results)
         start += count
     return _unpack(results[:total], specs)
 
@@ -203,12 +217,11 @@ def _unpack(packed, specs):
 def _choose(tables, batch, routes):
     """Prepares a batch, and chooses the route of each pose.
 
-    Poses that are not valid or determine nothing go with the visible ones: their landmarks
-    become NaN or all equal, which gives the results documented with `lift.lift`.
+    Poses that are not valid or determine nothing go with the visible ones.
 
     Returns:
-        The batch for the route "visible", what `batch_lift.lift_prepared` takes for all others,
-        and `[B]`, 0 for "visible" or 1 and more for others.
+        Dict of what `batch_lift.lift_prepared` takes, the frame by its fields; which poses `[B]`
+        are valid; and `[B]`, 0 for "visible" or 1 and more for others.
     """
     landmarks, weights, valid = inputs.without_invalid(batch)
     frame = inputs.find_frame(landmarks, weights, batch.get("scale"))
@@ -222,12 +235,10 @@ def _choose(tables, batch, routes):
             number = count if route.kind == "many" else tables.num_joints - count
             kinds = tf.where(is_binary & (number <= route.size), kind, kinds)
     kinds = tf.where(is_visible, 0, kinds)
-    stand_in = tf.where(valid[:, tf.newaxis, tf.newaxis], frame.centre, float("nan"))
-    landmarks = tf.where(nothing[:, tf.newaxis, tf.newaxis], stand_in, batch["landmarks"])
-    prepared = {"frame": frame, "weights": weights}
+    prepared = frame._replace(usable=frame.usable & valid)._asdict() | {"weights": weights}
     if "bone_lengths" in batch:
         prepared["bone_lengths"] = batch["bone_lengths"]
-    return batch | {"landmarks": landmarks}, prepared, kinds
+    return prepared, valid, kinds
 
 
 def _lift_some(lift, prepared, order, start, count, size, results):
@@ -238,12 +249,11 @@ def _lift_some(lift, prepared, order, start, count, size, results):
     def step(index, results):
         # Not a slice, whose start XLA must know while it compiles. Places to spare take the last.
         rows = tf.gather(order, start + tf.minimum(index + places, count - 1))
-        part = tf.nest.map_structure(lambda values: tf.gather(values, rows), prepared)
-        usable = tf.ones([size], tf.bool)
+        part = {name: tf.gather(values, rows) for name, values in prepared.items()}
+        part["usable"] = tf.ones([size], tf.bool)
         is_used = places + index < count
         rows = tf.where(is_used, rows, total)[:, tf.newaxis]
-        found = lift(part | {"frame": part["frame"]._replace(usable=usable)})
-        return index + size, tf.tensor_scatter_nd_update(results, rows, found)
+        return index + size, tf.tensor_scatter_nd_update(results, rows, lift(part))
 
     return tf.while_loop(
         lambda index, _: index < count,
