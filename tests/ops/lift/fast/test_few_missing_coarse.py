@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 
 from tf_lift.ops.lift.fast import few_missing_coarse
-from tf_lift.ops.lift.fast.xla import k_lowest
 from tf_lift.prior import build_tables
 
 WEIGHTS = np.array(
@@ -19,19 +18,6 @@ WEIGHTS = np.array(
         [0, 0, 1, 0, 0, 1, 0.0],
     ]
 )
-
-
-@pytest.fixture
-def recorded(monkeypatch):
-    """Costs `[B, M]`, as candidates are compared by them."""
-    calls, search = [], k_lowest.find
-
-    def record(costs, *arguments):
-        calls.append(np.transpose(costs))
-        return search(costs, *arguments)
-
-    monkeypatch.setattr(few_missing_coarse.k_lowest, "find", record)
-    return calls
 
 
 @pytest.mark.parametrize(

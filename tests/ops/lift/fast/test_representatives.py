@@ -48,7 +48,7 @@ def represent(prior, number, temperature, rotations=48, compiled=False):
 def test_groups_have_the_probability_of_their_members(
     small_prior, rotations, size, number, compiled
 ):
-    """All groups together that of all candidates; hot enough for singles not to suffice."""
+    """Together that of all candidates. At this temperature no single ones suffice."""
     costs, indices, change = represent(small_prior, number, 1e4, rotations, compiled)
     assert indices.shape == (len(costs), number)
     share = np.exp(-(costs - costs.min(1, keepdims=True)) / 2e4)

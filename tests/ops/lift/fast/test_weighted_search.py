@@ -8,7 +8,6 @@ import pytest
 import tensorflow as tf
 
 from tf_lift.ops.lift.fast import weighted_search
-from tf_lift.ops.lift.fast.xla import k_lowest
 from tf_lift.prior import build_tables
 
 # Weights as real numbers, some above 1; masks; one visible landmark at a given scale only.
@@ -39,19 +38,6 @@ CASES = pytest.mark.parametrize(
         (1.0, "map", 6, (0.2,), 5),
     ],
 )
-
-
-@pytest.fixture
-def recorded(monkeypatch):
-    """Costs `[B, M]`, as candidates are compared by them."""
-    calls, search = [], k_lowest.find
-
-    def record(costs, *arguments):
-        calls.append(np.transpose(costs))
-        return search(costs, *arguments)
-
-    monkeypatch.setattr(weighted_search.k_lowest, "find", record)
-    return calls
 
 
 def make(prior, scale, size, number=None):

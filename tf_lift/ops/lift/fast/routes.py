@@ -40,7 +40,7 @@ _SIZES = {"few": 256, "many": 64, "any": 64}
 _COMPILED_SYSTEMS = 5_000
 
 # The same, at most, where each operation runs on its own; and the systems that are solved at a
-# time, of which a few tensors should stay in the cache.
+# time, so many that a few numbers of each fit in the cache.
 _PLAIN_SIZE = 1024
 _PLAIN_SYSTEMS = 40_000
 
@@ -140,10 +140,9 @@ def _lift_sorted(tables, read_out, batch, specs):
     width = sum(spec.shape[1:].num_elements() for spec in tf.nest.flatten(specs))
     results = tf.zeros([total + 1, width], tables.dtype)
 
-    def lift(route, part):
-        part = dict(part)
-        frame = inputs.Frame(*(part.pop(name) for name in inputs.Frame._fields))
-        return lift_prepared(tables, read_out, route, frame, **part)
+    def lift(route, landmarks, centre, unit, usable, **others):
+        frame = inputs.Frame(landmarks, centre, unit, usable)
+        return lift_prepared(tables, read_out, route, frame, **others)
 
     def lift_visible():
         parts = {name: part for name, part in prepared.items() if name != "weights"}
@@ -152,7 +151,7 @@ def _lift_sorted(tables, read_out, batch, specs):
         def apply(part):
             part = dict(part)
             valid = part.pop("valid")
-            return mark_invalid(lift(_VISIBLE, part), valid)
+            return mark_invalid(lift(_VISIBLE, **part), valid)
 
         if read_out.uses_all_candidates:
             found = chunks.map_chunks(apply, parts, specs, _size(tables, read_out, _VISIBLE))
@@ -174,7 +173,7 @@ def _lift_sorted(tables, read_out, batch, specs):
             size = tf.clip_by_value(count, 1, _size(tables, read_out, route))
 
         def lift_some(part, route=route):
-            return _pack(lift(route, part), tables.dtype)
+            return _pack(lift(route, **part), tables.dtype)
 
         results = _lift_some(lift_some, prepared, order, start, count, size, results)
         start += count

@@ -156,8 +156,8 @@ def _explain(solved, residuals, places, tables):
         tables: `LiftTables`.
 
     Returns:
-        Latents `[F, N B, K J]`, zero of other components, and what they add to the joints,
-        `[F, 3, L, N B]`, mm, camera frame.
+        Latents `[F, N B, K J]`, which are zero for other components than the candidate's, and
+        what they add to the joints, `[F, 3, L, N B]`, mm, camera frame.
     """
     horizontal, vertical = tf.unstack(residuals, axis=1)
     transposed = tf.transpose(solved.transfer, [1, 0, 2])

@@ -245,12 +245,13 @@ def _of_components(conditional, kinds):
     places = kinds * count + tf.range(count)
 
     def choose(values):
-        if values.shape[-2] != size or values.shape.rank == 3 and size == 1:
-            return values
         rows = values.shape[:-2]
         return tf.gather(tf.reshape(values, [*rows, size * count]), places, axis=-1)
 
-    return _Conditional(*map(choose, conditional))
+    # All components share the landmarks.
+    parts = conditional._asdict()
+    landmarks = parts.pop("landmarks")
+    return _Conditional(landmarks=landmarks, **{name: choose(part) for name, part in parts.items()})
 
 
 def _turn(means, cos, sin):
