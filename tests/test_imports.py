@@ -23,7 +23,7 @@ ALLOWED = {
     "io": set(),
     "data": {"io", "ops", "skeletons"},
     "prior": {"io", "ops", "skeletons", "data"},
-    "lifting": {"ops", "prior", "skeletons"},
+    "lifting": {"camera", "ops", "prior", "skeletons"},
     "camera": {"io", "ops", "prior", "skeletons"},
     "losses": {"ops"},
     "metrics": {"ops"},

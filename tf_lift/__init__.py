@@ -2,7 +2,7 @@
 
 Public names:
 
-- `lift`, `lift_with_camera`, `LiftOptions`, `Camera`: 2D landmarks to 3D poses;
+- `lift`, `LiftOptions`, `Camera`: 2D landmarks to 3D poses;
 - `PosePrior`, `prior`: pose priors, shipped or learnt from motion capture;
 - `layers`, `losses`, `metrics`: Keras classes for networks of your own;
 - `models`, `build_lifting_cpm`, `training`, `evaluation`: the paper's network;
@@ -32,7 +32,6 @@ __all__ = [
     "inference",
     "layers",
     "lift",
-    "lift_with_camera",
     "losses",
     "metrics",
     "models",
@@ -57,7 +56,6 @@ if TYPE_CHECKING:
         training,
     )
     from tf_lift.camera.camera import Camera
-    from tf_lift.camera.lifting import lift_with_camera
     from tf_lift.export import export_saved_model
     from tf_lift.lifting import lift
     from tf_lift.models import build_lifting_cpm
@@ -71,7 +69,6 @@ else:
         "build_lifting_cpm": "models",
         "export_saved_model": "export",
         "lift": "lifting",
-        "lift_with_camera": "camera.lifting",
     }
     _modules = set(__all__) - {*_NAMES, "__version__"}
     __getattr__, __dir__ = lazy.attach(__name__, _modules, _NAMES)

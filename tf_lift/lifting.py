@@ -3,6 +3,8 @@
 import tensorflow as tf
 
 from tf_lift import skeletons
+from tf_lift.camera.camera import Camera
+from tf_lift.camera.lifting import lift_seen
 from tf_lift.ops.geometry import joint_maps
 from tf_lift.ops.lift import lift as lifting
 from tf_lift.ops.lift.options import merge
@@ -18,6 +20,7 @@ def lift(
     visibility=None,
     *,
     scale=None,
+    camera=None,
     skeleton=None,
     approximate=False,
     options=None,
@@ -39,6 +42,10 @@ def lift(
         scale: Pixels per millimetre, a number or `[...]`: the landmarks are then relative
             to the projection of the prior's origin, and with `scale=1.0` already in mm,
             as in P2. `None`: scale and position are free.
+        camera: `None`: nothing is known of it; pitch and roll are estimated for each pose.
+            "level": it has neither, as in the paper, and as with a given `scale` in any case.
+            A `tf_lift.Camera`: what it knows; with a focal length, perspective and lens are
+            removed.
         skeleton: Name of the skeleton of `landmarks` and `visibility` where it differs from
             the prior's. The lift infers joints that this skeleton lacks, and landmarks that
             are NaN. All results have the prior's joints.
@@ -54,7 +61,7 @@ def lift(
     Returns:
         Dict of `joints_3d` `[..., L, 3]` (mm, camera frame, origin at joint 0),
         `landmarks` `[..., L, 2]` (the projected pose, pixels), `mixture_index` `[...]`,
-        `rotation_angle` and `pitch` `[...]` (rad), `scale` `[...]` (px/mm), `energy`
+        `rotation_angle`, `pitch` and `roll` `[...]` (rad), `scale` `[...]` (px/mm), `energy`
         `[...]` (mm^2), `joints_3d_stddev` `[..., L]` (mm). With `num_hypotheses` also
         `hypotheses`, a dict of `joints_3d` `[..., n, L, 3]` and `probability` `[..., n]`,
         most probable first.
@@ -78,6 +85,17 @@ def lift(
     if skeleton is not None:
         weights = skeletons.joint_map(skeleton, prior.skeleton, approximate=approximate)
         landmarks, visibility = joint_maps.convert(landmarks, weights, visibility)
+    if camera is not None and camera != "level" and not isinstance(camera, Camera):
+        raise ValueError(
+            f'`camera` must be None, "level" or a tf_lift.Camera. Received: {camera!r}'
+        )
+    if scale is None and camera != "level":
+        return lift_seen(landmarks, prior, camera, visibility, options, jit_compile)
+    if isinstance(camera, Camera):
+        raise ValueError(
+            "`scale` must be None where `camera` is a Camera, whose focal length and the "
+            f"person's depth give it. Received: {scale}"
+        )
     dtype = "float64" if landmarks.dtype == tf.float64 else "float32"
     lengths = prior_bone_lengths.resolve(prior, options.bone_lengths, options.height)
     return lifting.lift(

@@ -246,11 +246,13 @@ def lifter(
     # The lift needs no conversion of its code, which takes most of the time of a trace.
     @functools.partial(tf.function, autograph=False)
     def exact(**tensors):
-        return tf_lift.lift(prior=prior, **tensors, **options)["joints_3d"]
+        return tf_lift.lift(prior=prior, **tensors, **options, camera="level")["joints_3d"]
 
     @functools.partial(tf.function, autograph=False)
     def noisy(**tensors):
-        return tf_lift.lift(prior=prior, **tensors, **options, landmark_stddev=1.0)["joints_3d"]
+        return tf_lift.lift(prior=prior, **tensors, **options, landmark_stddev=1.0, camera="level")[
+            "joints_3d"
+        ]
 
     def predict(landmarks, visibility, noise_px):
         is_noisy = knows_noise and bool(np.any(noise_px))

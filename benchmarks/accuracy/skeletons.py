@@ -156,7 +156,9 @@ def _project(joints):
 
 
 def _lift(landmarks, prior, visibility):
-    lifted = tf_lift.lift(landmarks.astype(np.float32), prior, visibility, estimator="map")
+    lifted = tf_lift.lift(
+        landmarks.astype(np.float32), prior, visibility, estimator="map", camera="level"
+    )
     return lifted["joints_3d"].numpy()
 
 

@@ -41,7 +41,9 @@ def keyword(prior, *, compiled: bool = True, **options):
     options = {"estimator": _ESTIMATOR} | options
 
     def lift(landmarks, visibility=None):
-        return tf_lift.lift(landmarks, prior, visibility, jit_compile=compiled, **options)
+        return tf_lift.lift(
+            landmarks, prior, visibility, jit_compile=compiled, **options, camera="level"
+        )
 
     return lift
 

@@ -1,4 +1,4 @@
-"""`lift_with_camera`: where it must agree with the plain lift, with itself and with the truth."""
+"""`tf_lift.lift` with a camera: where it agrees with the level lift, with itself and the truth."""
 
 import dataclasses
 
@@ -12,11 +12,8 @@ import tf_lift
 from tf_lift import Camera
 from tf_lift.camera import lifting as camera_lifting
 
-pytestmark = pytest.mark.usefixtures("untraced_lifts")
-
 LENS = (-0.2, 0.24, -0.0009, -0.0014, -0.002)
-ROTATIONS = 12
-OPTIONS = {"estimator": "map", "num_rotations": ROTATIONS}
+SIZE = (1024, 1024)
 
 
 def make_scene(prior, rng, num_poses, camera, beside=0.3, above=0.15, distance=4000.0):
@@ -24,8 +21,7 @@ def make_scene(prior, rng, num_poses, camera, beside=0.3, above=0.15, distance=4
     poses = prior.sample(num_poses, seed=int(rng.integers(1 << 30)))
     poses -= poses[:, :1]
     yaws = rng.uniform(0, 2 * np.pi, num_poses)
-    pitch = 0.0 if camera.pitch is None else camera.pitch
-    turns = np.stack([reference.world_to_camera(yaw, pitch, camera.roll) for yaw in yaws])
+    turns = np.stack([reference.world_to_camera(yaw, camera.pitch, camera.roll) for yaw in yaws])
     joints = np.einsum("nij,nlj->nli", turns, poses)
     slopes = rng.uniform(-1, 1, [num_poses, 2]) * [beside, above]
     rays = np.concatenate([slopes, np.ones([num_poses, 1])], -1)
@@ -44,120 +40,73 @@ def mean_error(lifted, joints):
 
 
 @pytest.mark.parametrize("estimator", ["map", "mean"])
-def test_far_away_and_centred_it_is_the_plain_lift(tiny_prior, rng, estimator):
-    options = tf_lift.LiftOptions(estimator, ROTATIONS)
-    camera = Camera(1e6, (300.0, 200.0), pitch=np.radians(30.0))
-    _, _, landmarks = make_scene(tiny_prior, rng, 4, camera, 0, 0, distance=4e6)
-    plain = tf_lift.lift(landmarks, tiny_prior, options=options, pitches=(camera.pitch,))
-    lifted = tf_lift.lift_with_camera(landmarks, tiny_prior, camera, options=options)
-    assert lifted.keys() == plain.keys() | {"root_position"}
-    turn = lifted["rotation_angle"] - plain["rotation_angle"]
-    np.testing.assert_allclose(np.exp(1j * turn.numpy()), 1, atol=1e-4)
-    for name in plain.keys() - {"rotation_angle"}:
-        np.testing.assert_allclose(lifted[name], plain[name], rtol=2e-3, atol=2.0, err_msg=name)
-    np.testing.assert_array_equal(lifted["mixture_index"], plain["mixture_index"])
-    np.testing.assert_allclose(lifted["root_position"][:, 2], 1e6 / plain["scale"], rtol=1e-3)
+def test_far_away_and_level_it_is_nearly_the_level_lift(tiny_prior, rng, estimator):
+    """Twelve angles with a turn of their own do what eighty do."""
+    camera = Camera(1e6, (300.0, 200.0), pitch=0.0, roll=0.0, image_size=(600, 400))
+    _, _, landmarks = make_scene(tiny_prior, rng, 12, camera, 0, 0, distance=4e6)
+    level = tf_lift.lift(landmarks, tiny_prior, camera="level", estimator=estimator)
+    lifted = tf_lift.lift(landmarks, tiny_prior, camera=camera, estimator=estimator)
+    assert lifted.keys() == level.keys() | {"root_position"}
+    assert np.median(np.linalg.norm(lifted["joints_3d"] - level["joints_3d"], axis=-1)) < 8
+    np.testing.assert_allclose(lifted["root_position"][:, 2], 1e6 / lifted["scale"], rtol=0.05)
+    # Without a focal length nothing but the place is lost.
+    attitude = tf_lift.lift(
+        landmarks, tiny_prior, camera=Camera(pitch=0.0, roll=0.0), estimator=estimator
+    )
+    np.testing.assert_allclose(attitude["joints_3d"], lifted["joints_3d"], atol=0.1)
 
 
 @pytest.mark.parametrize(("pitch", "roll"), [(0.0, 0.0), (0.5, 0.35), (-0.3, -2.0)])
 def test_recovers_pose_and_place(tiny_prior, rng, pitch, roll):
     """Landmarks without noise of poses that the prior knows, close to the camera."""
-    camera = Camera((1145.0, 1131.0), (512.5, 515.4), LENS, pitch=pitch, roll=roll)
+    camera = Camera((1145.0, 1131.0), (512.5, 515.4), LENS, pitch, roll, SIZE)
     joints, roots, landmarks = make_scene(tiny_prior, rng, 12, camera, distance=3000.0)
-    options = {"estimator": "map"}
-    lifted = tf_lift.lift_with_camera(landmarks, tiny_prior, camera, **options)
-    plain = tf_lift.lift(landmarks, tiny_prior, pitches=(pitch,), **options)
+    lifted = tf_lift.lift(landmarks, tiny_prior, camera=camera)
+    attitude = tf_lift.lift(landmarks, tiny_prior, camera=Camera(pitch=pitch, roll=roll))
     assert mean_error(lifted, joints) < 40
-    assert mean_error(lifted, joints) < 0.5 * mean_error(plain, joints)
+    assert mean_error(lifted, joints) < 0.6 * mean_error(attitude, joints)
     depth_error = np.abs(lifted["root_position"][:, 2] / roots[:, 2] - 1)
     assert np.median(depth_error) < 0.03
     sideways = np.abs(lifted["root_position"] - roots)[:, :2]
     assert np.median(sideways) < 40
     # The pose in perspective and with distortion is where the landmarks are.
-    assert np.median(np.linalg.norm(lifted["landmarks"] - landmarks, axis=-1)) < 6
+    assert np.median(np.linalg.norm(lifted["landmarks"] - landmarks, axis=-1)) < 8
     projected = camera.project(lifted["joints_3d"] + lifted["root_position"][:, None])
     np.testing.assert_allclose(lifted["landmarks"], projected, rtol=1e-9)
     np.testing.assert_allclose(lifted["pitch"], pitch)
+    np.testing.assert_allclose(lifted["roll"], roll)
 
 
-def test_rotation_angle_is_that_of_the_camera(tiny_prior, rng):
-    """joints_3d is a pose of the prior, turned by the angle and seen by camera and roll."""
-    camera = Camera(1000.0, (500.0, 500.0), pitch=0.4, roll=0.3)
-    _, _, landmarks = make_scene(tiny_prior, rng, 6, camera)
-    lifted = tf_lift.lift_with_camera(landmarks, tiny_prior, camera, **OPTIONS)
-    assert np.all((lifted["rotation_angle"] >= 0) & (lifted["rotation_angle"] < 2 * np.pi))
-    for i in range(6):
-        turn = reference.world_to_camera(float(lifted["rotation_angle"][i]), 0.4, 0.3)
-        pose = lifted["joints_3d"][i].numpy() @ turn
-        k = int(lifted["mixture_index"][i])
-        basis = tiny_prior.basis[k].reshape(tiny_prior.num_bases, -1)
-        offset = (pose - tiny_prior.mean_pose[k]).reshape(-1)
-        np.testing.assert_allclose(basis.T @ (basis @ offset), offset, atol=1e-6)
-
-
-def test_perspective_steps_pay_close_to_the_camera(tiny_prior, rng):
-    camera = Camera(1000.0, (500.0, 500.0), pitch=0.5)
-    joints, _, landmarks = make_scene(tiny_prior, rng, 20, camera, distance=2000.0)
-    errors = [
-        mean_error(
-            tf_lift.lift_with_camera(
-                landmarks,
-                tiny_prior,
-                camera,
-                num_perspective_steps=steps,
-                estimator="map",
-                num_rotations=40,
-            ),
-            joints,
-        )
-        for steps in (0, 2)
-    ]
-    assert errors[1] < 0.8 * errors[0]
-
-
-def test_steps_of_the_tables_change_little(tiny_prior, rng, monkeypatch):
-    camera = Camera(1000.0, (500.0, 500.0), pitch=0.2)
-    joints, _, landmarks = make_scene(tiny_prior, rng, 10, camera, above=0.35)
-    coarse = tf_lift.lift_with_camera(
-        landmarks, tiny_prior, camera, estimator="map", num_rotations=40
+@pytest.mark.parametrize(
+    "unknown", [{"pitch": None}, {"roll": None}, {"pitch": None, "roll": None}]
+)
+def test_finds_what_the_camera_does_not_know(tiny_prior, rng, unknown):
+    camera = Camera(1000.0, None, LENS, 0.35, 0.2, SIZE)
+    joints, roots, landmarks = make_scene(tiny_prior, rng, 20, camera)
+    blind = dataclasses.replace(camera, **unknown)
+    lifted = tf_lift.lift(landmarks, tiny_prior, camera=blind)
+    assert mean_error(lifted, joints) < 60
+    for name in ("pitch", "roll"):
+        error = np.abs(lifted[name] - getattr(camera, name))
+        assert np.median(error) < (0.1 if name in unknown else 1e-9)
+    estimated = camera_lifting.estimate_attitude(landmarks, tiny_prior, blind)
+    assert abs(estimated.pitch - 0.35) < 0.08 and abs(estimated.roll - 0.2) < 0.05
+    assert dataclasses.replace(estimated, pitch=0.35, roll=0.2) == camera
+    without_focal_length = tf_lift.lift(
+        landmarks, tiny_prior, camera=Camera(pitch=blind.pitch, roll=blind.roll)
     )
-    monkeypatch.setattr(camera_lifting, "_PITCH_STEP", np.radians(6.0))
-    fine = tf_lift.lift_with_camera(
-        landmarks, tiny_prior, camera, estimator="map", num_rotations=40
-    )
-    difference = np.linalg.norm(coarse["joints_3d"] - fine["joints_3d"], axis=-1)
-    assert 0 < np.median(difference) < 8
-
-
-@pytest.mark.parametrize("pitch", [0.0, 0.35])
-def test_unknown_pitch_is_searched(tiny_prior, rng, pitch):
-    camera = Camera(1000.0, (500.0, 500.0), pitch=pitch, roll=0.2)
-    joints, _, landmarks = make_scene(tiny_prior, rng, 12, camera)
-    unknown = dataclasses.replace(camera, pitch=None)
-    pitches = (-0.35, 0.0, 0.35)
-    lifted = tf_lift.lift_with_camera(landmarks, tiny_prior, unknown, pitches=pitches, **OPTIONS)
-    found = lifted["pitch"].numpy()
-    assert set(found.round(6)) <= set(pitches) and np.mean(np.isclose(found, pitch)) > 0.7
-    # What it says of a pose is what that pitch gives.
-    i = int(np.flatnonzero(np.isclose(found, pitch))[0])
-    given = tf_lift.lift_with_camera(landmarks[i], tiny_prior, camera, **OPTIONS)
-    for name in given:
-        np.testing.assert_allclose(lifted[name][i], given[name], rtol=1e-7, atol=1e-6)
-    estimated = camera_lifting.estimate_pitch(
-        landmarks, tiny_prior, unknown, pitches=pitches, **OPTIONS
-    )
-    assert abs(estimated.pitch - pitch) < 0.1
-    assert dataclasses.replace(estimated, pitch=pitch) == camera
+    assert "root_position" not in without_focal_length
+    assert mean_error(without_focal_length, joints) < 100
 
 
 def test_missing_landmarks_change_nothing(tiny_prior, rng):
-    camera = Camera(1000.0, (500.0, 500.0), LENS, pitch=0.3)
+    camera = Camera(1000.0, None, LENS, 0.3, 0.1, SIZE)
     joints, _, landmarks = make_scene(tiny_prior, rng, 6, camera)
     visible = rng.uniform(size=[6, 17]) > 0.2
-    lifted = tf_lift.lift_with_camera(landmarks, tiny_prior, camera, visible, **OPTIONS)
+    lifted = tf_lift.lift(landmarks, tiny_prior, visible, camera=camera)
     landmarks[~visible] = np.nan
     value, (gradient,) = helpers.upstream_gradients(
-        lambda x: tf_lift.lift_with_camera(x, tiny_prior, camera, visible, **OPTIONS)["joints_3d"],
+        lambda x: tf_lift.lift(x, tiny_prior, visible, camera=camera)["joints_3d"],
         [landmarks],
         rng.normal(size=[6, 17, 3]),
     )
@@ -168,21 +117,21 @@ def test_missing_landmarks_change_nothing(tiny_prior, rng):
 
 
 @pytest.fixture(scope="module")
-def three_poses(small_prior):
+def three_poses(tiny_prior):
     """A camera with a lens, landmarks of three poses, and the lift of the outer two."""
-    camera = Camera(1000.0, (500.0, 500.0), (-0.4, 0, 0, 0, 0), pitch=0.3)
-    _, _, landmarks = make_scene(small_prior, np.random.default_rng(0), 3, camera)
-    good = tf_lift.lift_with_camera(landmarks[::2], small_prior, camera, np.ones([7]), **OPTIONS)
+    camera = Camera(1000.0, (500.0, 500.0), (-0.4, 0, 0, 0, 0), 0.3, 0.0, (1000, 1000))
+    _, _, landmarks = make_scene(tiny_prior, np.random.default_rng(0), 3, camera, 0.1, 0.05)
+    good = tf_lift.lift(landmarks[::2], tiny_prior, np.ones([17]), camera=camera)
     return camera, landmarks, good
 
 
 @pytest.mark.parametrize(
     "case", ["none visible", "one visible", "not finite", "no ray", "negative weight"]
 )
-def test_degenerate_poses_are_defined_and_alone(small_prior, three_poses, case):
+def test_degenerate_poses_are_defined_and_alone(tiny_prior, three_poses, case):
     camera, landmarks, good = three_poses
     landmarks = landmarks.copy()
-    visible = np.ones([3, 7])
+    visible = np.ones([3, 17])
     if case == "none visible":
         visible[1] = 0
     elif case == "one visible":
@@ -197,7 +146,7 @@ def test_degenerate_poses_are_defined_and_alone(small_prior, three_poses, case):
     landmarks = tf.constant(landmarks)
     with tf.GradientTape() as tape:
         tape.watch(landmarks)
-        lifted = tf_lift.lift_with_camera(landmarks, small_prior, camera, visible, **OPTIONS)
+        lifted = tf_lift.lift(landmarks, tiny_prior, visible, camera=camera)
         parts = [lifted[name] for name in ("joints_3d", "root_position", "landmarks")]
         total = tf.add_n([tf.reduce_sum(tf.where(tf.math.is_finite(x), x, 0)) for x in parts])
     for name in good:
@@ -216,16 +165,16 @@ def test_degenerate_poses_are_defined_and_alone(small_prior, three_poses, case):
     assert np.abs(gradient[0]).max() > 0
 
 
-@pytest.mark.parametrize("output", ["joints_3d", "root_position", "landmarks", "scale"])
-def test_gradient_equals_finite_differences(tiny_prior, rng, output):
-    camera = Camera(1000.0, (500.0, 500.0), LENS, pitch=0.3, roll=0.2)
+@pytest.mark.parametrize("roll", [0.2, None])
+def test_gradient_equals_finite_differences(tiny_prior, rng, roll):
+    camera = Camera(1000.0, None, LENS, 0.3, 0.2, SIZE)
     _, _, landmarks = make_scene(tiny_prior, rng, 2, camera)
+    camera = dataclasses.replace(camera, roll=roll)
 
     def value(landmarks):
-        lifted = tf_lift.lift_with_camera(
-            landmarks, tiny_prior, camera, num_perspective_steps=1, **OPTIONS
-        )
-        return lifted[output]
+        lifted = tf_lift.lift(landmarks, tiny_prior, camera=camera)
+        names = ("joints_3d", "root_position", "landmarks", "roll")
+        return tf.concat([tf.reshape(lifted[name], [-1]) for name in names], 0)
 
     upstream = rng.standard_normal(value(landmarks).shape)
     _, (gradient,) = helpers.upstream_gradients(value, [landmarks], upstream)
@@ -233,85 +182,71 @@ def test_gradient_equals_finite_differences(tiny_prior, rng, output):
         direction = rng.standard_normal(landmarks.shape)
         difference = value(landmarks + 1e-5 * direction) - value(landmarks - 1e-5 * direction)
         expected = np.sum(upstream * difference.numpy()) / 2e-5
-        np.testing.assert_allclose(np.sum(gradient * direction), expected, rtol=2e-6, atol=1e-6)
+        np.testing.assert_allclose(np.sum(gradient * direction), expected, rtol=5e-6, atol=1e-5)
 
 
-@pytest.mark.parametrize("image_size", [None, (1000, 1000)])
-def test_graph_equals_eager(small_prior, rng, monkeypatch, image_size):
-    monkeypatch.setattr(camera_lifting, "_PITCH_STEP", np.radians(30.0))
-    camera = Camera(1000.0, (500.0, 500.0), LENS, pitch=0.3, image_size=image_size)
-    _, _, landmarks = make_scene(small_prior, rng, 5, camera, above=0.4)
-    steps = {"num_perspective_steps": int(image_size is not None)}
+@pytest.mark.parametrize("camera", [None, Camera(1000.0, (512.0, 500.0), LENS, 0.3, 0.1)])
+def test_graph_and_compiled_equal_eager(tiny_prior, rng, camera):
+    seen = Camera(1000.0, (512.0, 500.0), LENS, 0.3, 0.1)
+    _, _, landmarks = make_scene(tiny_prior, rng, 5, seen)
+    landmarks = landmarks.astype(np.float32)
 
-    @tf.function(input_signature=[tf.TensorSpec([None, 7, 2], tf.float64)])
-    def graph(landmarks):
-        return tf_lift.lift_with_camera(landmarks, small_prior, camera, **steps, **OPTIONS)
+    def lift(landmarks):
+        return tf_lift.lift(landmarks, tiny_prior, camera=camera)
 
-    eager = tf_lift.lift_with_camera(landmarks, small_prior, camera, **steps, **OPTIONS)
+    spec = tf.TensorSpec([None, 17, 2], tf.float32)
+    graph = tf.function(lift, input_signature=[spec], autograph=False)
+    eager = lift(landmarks)
     for size in (5, 1):
         found = graph(landmarks[:size])
         for name in eager:
-            np.testing.assert_allclose(found[name], eager[name][:size], rtol=1e-9, atol=1e-7)
+            np.testing.assert_allclose(found[name], eager[name][:size], rtol=1e-3, atol=0.2)
+    compiled = tf.function(lift, jit_compile=True, autograph=False)(landmarks)
+    for name in eager:
+        np.testing.assert_allclose(compiled[name], eager[name], rtol=1e-3, atol=0.3)
 
 
-def test_leading_dimensions_and_types(small_prior, rng):
-    camera = Camera(1000.0, (500.0, 500.0), pitch=0.3)
-    _, _, landmarks = make_scene(small_prior, rng, 6, camera, above=0.4)
-    landmarks = landmarks.astype(np.float32)
-    flat = tf_lift.lift_with_camera(landmarks, small_prior, camera, np.arange(7) != 5, **OPTIONS)
-    nested = tf_lift.lift_with_camera(
-        landmarks.reshape(2, 3, 7, 2), small_prior, camera, np.arange(7) != 5, **OPTIONS
+def test_leading_dimensions_types_and_own_options(tiny_prior, rng):
+    camera = Camera(1000.0, None, (0.0,) * 5, 0.3, 0.0, SIZE)
+    _, _, landmarks = make_scene(tiny_prior, rng, 6, camera, above=0.4)
+    landmarks, seen = landmarks.astype(np.float32), np.arange(17) != 5
+    options = {"height": rng.uniform(1500, 1900, [6]).astype(np.float32), "num_hypotheses": 2}
+    flat = tf_lift.lift(landmarks, tiny_prior, seen, camera=camera, **options)
+    nested = tf_lift.lift(
+        landmarks.reshape(2, 3, 17, 2),
+        tiny_prior,
+        seen,
+        camera=camera,
+        height=options["height"].reshape(2, 3),
+        num_hypotheses=2,
     )
-    single = tf_lift.lift_with_camera(
-        landmarks[4], small_prior, camera, np.arange(7) != 5, **OPTIONS
+    single = tf_lift.lift(
+        landmarks[4], tiny_prior, seen, camera=camera, height=options["height"][4], num_hypotheses=2
     )
+    flat, nested, single = ({**each, **each.pop("hypotheses")} for each in (flat, nested, single))
     for name in flat:
         assert flat[name].dtype == (tf.int32 if name == "mixture_index" else tf.float32)
         np.testing.assert_array_equal(np.reshape(nested[name], flat[name].shape), flat[name])
         np.testing.assert_allclose(single[name], flat[name][4], rtol=1e-3, atol=0.05)
 
 
-def test_options_of_each_pose_and_hypotheses(tiny_prior, rng):
-    """Poses of different tables keep their own options, and hypotheses are the camera's too."""
-    camera = Camera(1000.0, (500.0, 500.0), pitch=0.3, roll=0.2)
-    _, _, landmarks = make_scene(tiny_prior, rng, 4, camera, above=0.4)
-    height = rng.uniform(1500, 1900, [4])
-    options = {"num_hypotheses": 2, "num_perspective_steps": 1, **OPTIONS}
-    together = tf_lift.lift_with_camera(landmarks, tiny_prior, camera, height=height, **options)
-    assert together["hypotheses"]["joints_3d"].shape == (4, 2, 17, 3)
-    for i in range(4):
-        alone = tf_lift.lift_with_camera(
-            landmarks[i], tiny_prior, camera, height=height[i], **options
-        )
-        np.testing.assert_allclose(together["joints_3d"][i], alone["joints_3d"], atol=1e-5)
-        for name, value in alone["hypotheses"].items():
-            np.testing.assert_allclose(together["hypotheses"][name][i], value, atol=1e-5)
-    first = tf_lift.lift_with_camera(landmarks, tiny_prior, camera, **options)
-    nearest = np.linalg.norm(
-        first["hypotheses"]["joints_3d"] - first["joints_3d"][:, None], axis=-1
-    ).mean(-1)
-    assert np.median(nearest.min(-1)) < 20
-
-
 def test_bad_arguments_are_named(tiny_prior):
-    camera = Camera(1000.0, (500.0, 500.0), pitch=None)
-    lift = tf_lift.lift_with_camera
+    camera = Camera(1000.0, (500.0, 500.0))
+    lift = tf_lift.lift
     with pytest.raises(ValueError, match=r"`landmarks` must have shape \[\.\.\., 17, 2\]"):
-        lift(np.zeros([16, 2]), tiny_prior, camera)
+        lift(np.zeros([16, 2]), tiny_prior, camera=camera)
     with pytest.raises(ValueError, match=r"`visibility` must have shape \[\.\.\., 17\]"):
-        lift(np.zeros([17, 2]), tiny_prior, camera, np.ones(16))
-    with pytest.raises(ValueError, match="`camera` must be a Camera"):
-        lift(np.zeros([17, 2]), tiny_prior, 1000.0)
-    with pytest.raises(ValueError, match="`scale` must be left out"):
-        lift(np.zeros([17, 2]), tiny_prior, camera, scale=1.0)
+        lift(np.zeros([17, 2]), tiny_prior, np.ones(16), camera=camera)
+    with pytest.raises(ValueError, match='`camera` must be None, "level" or a tf_lift.Camera'):
+        lift(np.zeros([17, 2]), tiny_prior, camera=1000.0)
+    with pytest.raises(ValueError, match="`scale` must be None where `camera` is a Camera"):
+        lift(np.zeros([17, 2]), tiny_prior, camera=camera, scale=1.0)
     with pytest.raises(ValueError, match=r"among \['estimator', .*'selection'"):
-        lift(np.zeros([17, 2]), tiny_prior, camera, selection="energy")
-    with pytest.raises(ValueError, match="`num_perspective_steps` must not be negative"):
-        lift(np.zeros([17, 2]), tiny_prior, camera, num_perspective_steps=-1)
-    for pitches in ((), (15.0,), (np.nan,)):
-        with pytest.raises(ValueError, match="`pitches` must be angles in radians"):
-            lift(np.zeros([17, 2]), tiny_prior, camera, pitches=pitches)
+        lift(np.zeros([17, 2]), tiny_prior, camera=camera, selection="energy")
+    for field in ({"pitches": (0.1,)}, {"refine": True, "estimator": "map"}):
+        with pytest.raises(ValueError, match='must be .* unless `camera` is "level"'):
+            lift(np.zeros([17, 2]), tiny_prior, **field)
+    with pytest.raises(ValueError, match="`focal_length` must be known to project"):
+        Camera(pitch=0.0).project(np.ones([1, 3]))
     with pytest.raises(ValueError, match="`landmarks` must hold a pose with enough landmarks"):
-        camera_lifting.estimate_pitch(
-            np.zeros([1, 17, 2]), tiny_prior, camera, pitches=(0.0,), **OPTIONS
-        )
+        camera_lifting.estimate_attitude(np.zeros([1, 17, 2]), tiny_prior, camera)

@@ -16,7 +16,7 @@ def test_lift_is_exported_with_its_options(tmp_path, small_layer_prior):
     landmarks = np.float32(small_layer_prior.sample(2, seed=1)[..., [0, 2]] * [0.3, -0.3])
     lift = tf.saved_model.load(str(tmp_path / "out" / "lift" / "1")).signatures["lift"]
     prior = small_layer_prior.with_noise(15.0)
-    expected = tf_lift.lift(landmarks, prior, estimator="map", num_rotations=6)
+    expected = tf_lift.lift(landmarks, prior, estimator="map", num_rotations=6, camera="level")
     found = lift(landmarks=tf.constant(landmarks))
     np.testing.assert_allclose(found["joints_3d"], expected["joints_3d"], rtol=1e-3, atol=0.1)
 

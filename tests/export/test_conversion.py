@@ -45,7 +45,7 @@ def make_function(prior, arguments, **options):
     """Returns the lift as a concrete function of these arguments."""
 
     def lift(points, visibility=None):
-        return tf_lift.lift(points, prior, visibility, **options)
+        return tf_lift.lift(points, prior, visibility, **options, camera="level")
 
     specs = {name: tf.TensorSpec(values.shape, values.dtype) for name, values in arguments.items()}
     return tf.function(lift, autograph=False).get_concrete_function(**specs)
@@ -186,7 +186,7 @@ def test_page_converts_with_a_mask(tmp_path, monkeypatch):
     prior = tf_lift.PosePrior.load()
     arguments = make_poses(prior, "bool")
     names = {"landmarks": arguments["points"], "visible": arguments["visibility"]}
-    expected = tf_lift.lift(arguments["points"], prior, arguments["visibility"])
+    expected = tf_lift.lift(arguments["points"], prior, arguments["visibility"], camera="level")
     monkeypatch.chdir(tmp_path)
     for language, code in blocks:
         if language == "bash":

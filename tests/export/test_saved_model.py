@@ -212,13 +212,13 @@ def test_lift_alone_keeps_its_options(small_layer_prior, tmp_path, rng):
     for found, expected in (
         (
             served["serving_default"](landmarks=tf.constant(landmarks)),
-            tf_lift.lift(landmarks, prior, **options),
+            tf_lift.lift(landmarks, prior, **options, camera="level"),
         ),
         (
             served["lift_visible"](
                 landmarks=tf.constant(landmarks), visibility=tf.constant(visibility)
             ),
-            tf_lift.lift(landmarks, prior, visibility, **options),
+            tf_lift.lift(landmarks, prior, visibility, **options, camera="level"),
         ),
     ):
         hypotheses = expected.pop("hypotheses")

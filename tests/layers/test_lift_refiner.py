@@ -62,7 +62,7 @@ def randomised(refiner, rng):
 
 def test_every_input_counts(small_layer_prior, rng):
     landmarks = tf.constant(views(small_layer_prior, 4))
-    lifted = tf_lift.lift(landmarks, small_layer_prior, num_rotations=8)
+    lifted = tf_lift.lift(landmarks, small_layer_prior, num_rotations=8, camera="level")
     refiner = LiftRefiner(width=16)
     refiner(lifted, landmarks)
     randomised(refiner, rng)
@@ -87,7 +87,7 @@ def test_every_input_counts(small_layer_prior, rng):
 
 def test_moves_joints_by_their_standard_deviation(small_layer_prior, rng):
     landmarks = tf.constant(views(small_layer_prior, 2))
-    lifted = tf_lift.lift(landmarks, small_layer_prior, num_rotations=8)
+    lifted = tf_lift.lift(landmarks, small_layer_prior, num_rotations=8, camera="level")
     refiner = LiftRefiner(width=16)
     refiner(lifted, landmarks)
     last = refiner.trainable_weights[-1]

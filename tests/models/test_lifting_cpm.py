@@ -133,7 +133,12 @@ def test_fused_maps_are_the_weighted_sum_of_eq_7(nano, images, tiny_prior):
         cells = tf_lift.ops.belief_maps.refine_peaks(maps[..., :-1])
         landmarks = (cells + 0.5) * 4 - 0.5
         return landmarks, tf_lift.lift(
-            landmarks, prior, estimator="map", num_rotations=12, pitches=NANO.pitches
+            landmarks,
+            prior,
+            estimator="map",
+            num_rotations=12,
+            pitches=NANO.pitches,
+            camera="level",
         )
 
     for stage, weight in ((1, 0.7), (2, 0.4)):

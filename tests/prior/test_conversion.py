@@ -83,8 +83,8 @@ def test_lifts_landmarks_as_the_prior_does_with_the_rest_missing(rng):
     # LSP has neither joint: converting would average hips and shoulders.
     visible = np.array([name not in ("pelvis", "thorax") for name in skeletons.MPII_16.joint_names])
     assert whole.visibility[:, visible].all()
-    expected = tf_lift.lift(np.nan_to_num(whole.points), prior, [visible] * 6)
-    actual = tf_lift.lift(landmarks.points, converted)
+    expected = tf_lift.lift(np.nan_to_num(whole.points), prior, [visible] * 6, camera="level")
+    actual = tf_lift.lift(landmarks.points, converted, camera="level")
     for name in ("mixture_index", "rotation_angle", "scale", "energy"):
         np.testing.assert_allclose(actual[name], expected[name], rtol=1e-4)
     joints_3d = skeletons.convert(expected["joints_3d"].numpy(), "mpii16", "lsp14").points

@@ -22,21 +22,22 @@ _TOLERANCE = 1e-3
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
-    """A pinhole camera with lens distortion, pitch and roll.
+    """What is known of a camera: a pinhole with lens distortion, pitch and roll.
 
     Camera frame: x right, y down, z away from the camera. The vertical of the world is
     given by pitch and roll. Heading and position of the camera are not needed, because those
     of the person are free.
 
     Attributes:
-        focal_length: Pixels, one number or one for each axis (fx, fy).
+        focal_length: Pixels, one number or one for each axis (fx, fy). `None` if unknown: the
+            lift is then in weak perspective.
         principal_point: (x, y) of the point on the optical axis, pixel centres at whole
             numbers; `None` for the centre of the image, which needs `image_size`.
         distortion: OpenCV's five coefficients k1, k2, p1, p2, k3.
-        pitch: Radians, positive if the camera looks down; `None` if unknown, which makes the
-            lift search it.
+        pitch: Radians, positive if the camera looks down; `None` if unknown: the lift then
+            estimates it for each pose.
         roll: Radians, about the optical axis; positive if an upright person appears turned
-            clockwise in the image.
+            clockwise in the image. `None` if unknown, as for `pitch`.
         image_size: (width, height), px, or `None`.
 
     Raises:
@@ -48,18 +49,19 @@ class Camera:
     ((1000.0, 1000.0), (959.5, 539.5))
     """
 
-    focal_length: float | Sequence[float]
+    focal_length: float | Sequence[float] | None = None
     principal_point: Sequence[float] | None = None
     distortion: Sequence[float] = (0.0, 0.0, 0.0, 0.0, 0.0)
-    pitch: float | None = 0.0
-    roll: float = 0.0
+    pitch: float | None = None
+    roll: float | None = None
     image_size: Sequence[int] | None = None
 
     def __post_init__(self):
-        focal_length = _numbers(self.focal_length, "focal_length", "one or two numbers", 1, 2)
-        if min(focal_length) <= 0:
-            raise ValueError(f"`focal_length` must be positive. Received: {self.focal_length}")
-        self._set("focal_length", focal_length * (2 // len(focal_length)))
+        if self.focal_length is not None:
+            focal_length = _numbers(self.focal_length, "focal_length", "one or two numbers", 1, 2)
+            if min(focal_length) <= 0:
+                raise ValueError(f"`focal_length` must be positive. Received: {self.focal_length}")
+            self._set("focal_length", focal_length * (2 // len(focal_length)))
         if self.image_size is not None:
             size = _numbers(self.image_size, "image_size", "(width, height)", 2)
             if min(size) < 1 or any(part != int(part) for part in size):
@@ -74,14 +76,15 @@ class Camera:
             )
         elif self.image_size is not None:
             self._set("principal_point", tuple((size - 1) / 2 for size in self.image_size))
-        else:
+        elif self.focal_length is not None:
             raise ValueError(
                 "`principal_point` must be given where `image_size` is not. Received: None"
             )
         self._set("distortion", _numbers(self.distortion, "distortion", "k1, k2, p1, p2, k3", 5))
         if self.pitch is not None:
             self._set("pitch", _angle(self.pitch, "pitch", math.pi / 2))
-        self._set("roll", _angle(self.roll, "roll", 2 * math.pi))
+        if self.roll is not None:
+            self._set("roll", _angle(self.roll, "roll", 2 * math.pi))
 
     def _set(self, name, value):
         object.__setattr__(self, name, value)
@@ -157,7 +160,7 @@ class Camera:
         - `focal_length` (one number or two) and `principal_point`, or `intrinsics` (3 x 3),
           or `horizontal_fov_degrees` and `image_size`;
         - `distortion`, `image_size`;
-        - `pitch_degrees` (null if unknown) and `roll_degrees`, or `rotation` (3 x 3).
+        - `pitch_degrees` and `roll_degrees`, null or left out if unknown, or `rotation` (3 x 3).
 
         Args:
             path: File.
@@ -196,6 +199,8 @@ class Camera:
         return pinhole.project(joints_3d, *self._intrinsics(joints_3d.dtype))
 
     def _intrinsics(self, dtype):
+        if self.focal_length is None:
+            raise ValueError("`focal_length` must be known to project and to find rays")
         distorts = any(self.distortion)
         return (
             tf.constant(self.focal_length, dtype),
@@ -274,8 +279,7 @@ def _from_dict(cls, content):
     for name in ("pitch", "roll"):
         if f"{name}_degrees" in content:
             degrees = content[f"{name}_degrees"]
-            unknown_pitch = name == "pitch" and degrees is None
-            fields[name] = None if unknown_pitch else math.radians(degrees)
+            fields[name] = None if degrees is None else math.radians(degrees)
     if ways == ["focal_length"]:
         return cls(content["focal_length"], **fields)
     if ways == ["horizontal_fov_degrees"]:

@@ -1,9 +1,8 @@
-"""`tf_lift.lift_with_camera`: lifts landmarks that a known camera saw, and places the poses."""
+"""The lift of landmarks that a camera saw of which something, or nothing, is known."""
 
 import dataclasses
 import functools
 import math
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,369 +11,282 @@ from tf_lift import skeletons
 from tf_lift.camera.camera import Camera
 from tf_lift.ops import dtypes, shapes
 from tf_lift.ops.geometry import recentring
-from tf_lift.ops.lift import lift as lifting
+from tf_lift.ops.lift import bone_lengths as limbs
 from tf_lift.ops.lift import outputs
-from tf_lift.ops.lift.options import LiftOptions, merge
-from tf_lift.prior import PosePrior
+from tf_lift.ops.lift.attitude import expectation as expected
+from tf_lift.ops.lift.attitude import lift as attitude_lift
+from tf_lift.ops.lift.attitude.expectation import Expectation
+from tf_lift.ops.lift.fast.xla import tracing
+from tf_lift.ops.lift.options import LiftOptions, ReadOut
 from tf_lift.prior import bone_lengths as prior_bone_lengths
-from tf_lift.prior.tables import build_tables
+from tf_lift.prior.attitude_tables import build_attitude_tables
 
-__all__ = ["DEFAULT_PITCHES", "estimate_pitch", "lift_with_camera"]
+__all__ = ["estimate_attitude", "lift_seen"]
 
-# Pitches to try where a camera's is not known: from slightly upwards to high on a wall.
-DEFAULT_PITCHES = tuple(math.radians(degrees) for degrees in range(-20, 61, 10))
-
-# Distance of the pitches for which tables of the prior are built. Each person is lifted with
-# the nearest table, by a camera turned to exactly its pitch: that camera sees the person up to
-# 7.5 degrees above or below its middle, which `straighten` corrects. Steps of 5, 10 and 20
-# degrees give the same error within 0.6 mm.
+# Of a camera whose pitch and roll are known: the distance of the pitches for which tables are
+# built, and a candidate's own turn about the vertical between the angles of the grid. Each
+# person is lifted by a camera that is turned to the nearest pitch of the tables and sees the
+# person up to half of that above or below its middle, which is perspective and is removed.
 _PITCH_STEP = math.radians(15.0)
+_TURN_STDDEV = (0.0, 0.0, 0.1)
+
+# A known angle that stands beside an unknown one is known to this, rad; where both are known,
+# attitudes of other tables are excluded.
+_KNOWN = math.radians(2.0)
+# Half of the vertical view of a camera whose image size is unknown, rad.
+_HALF_VIEW = math.radians(25.0)
+_EXACT = 1e-6
 
 
-def lift_with_camera(
-    landmarks,
-    prior,
-    camera,
-    visibility=None,
-    *,
-    pitches=DEFAULT_PITCHES,
-    num_perspective_steps=2,
-    options=None,
-    jit_compile=False,
-    **option_fields,
-):
-    """Lifts 2D landmarks to 3D, and places the poses in front of a known camera.
+def lift_seen(landmarks, prior, camera, visibility, options, jit_compile):
+    """Lifts landmarks `[..., L, 2]` of a `Camera`, or of one that nothing is known of.
 
-    The landmarks are undistorted and turned to a virtual camera in the same place that faces
-    the person and has no roll. The person is lifted at the pitch of that camera. With the
-    joints' depths known, the perspective is removed from the landmarks, and they are lifted
-    again. The root's depth is focal length / scale.
-
-    Works eagerly and in a `tf.function`, but not in one that XLA compiles. In a graph, a
-    camera with an `image_size` is faster: the size bounds the pitches that tables are needed
-    for. The result for a pose does not depend on the rest of the batch. Differentiable as
-    `tf_lift.lift` is.
-
-    Degenerate input, beyond that of `tf_lift.ops.lift.lift.lift`: a visible landmark that
-    the lens cannot have seen, or that lies 90 degrees or more from the others, makes the
-    pose NaN and its `mixture_index` -1, as a landmark that is not finite does. Landmarks that
-    determine no scale give the mean pose; `root_position` and `landmarks` are then NaN.
+    With a focal length, landmarks are undistorted and turned to a virtual camera in the same
+    place that faces the person. With a known attitude that camera has no roll and a pitch for
+    which there are tables. The perspective of each candidate's own depths is removed before
+    candidates are compared. The root's depth is focal length / scale.
 
     Args:
-        landmarks: `[..., L, 2]`, (x right, y down), pixels of the camera's image.
-        prior: `PosePrior` of L joints.
-        camera: `Camera` of all the landmarks.
-        visibility: `[..., L]`, bool or weights >= 0; `None` for all visible.
-        pitches: Pitches to try, rad, where the camera's pitch is `None`. Each pose takes the
-            one that makes it most probable; `estimate_pitch` estimates one pitch from many
-            poses, which is more accurate. Replaces the field of this name in `options`.
-        num_perspective_steps: Number of times to lift again.
-        options: `tf_lift.LiftOptions`; `None` for the defaults.
-        jit_compile: Whether XLA compiles each lift, see `tf_lift.lift`.
-        **option_fields: Fields of `LiftOptions` by name, in place of those of `options`.
+        landmarks: `[..., L, 2]`, px.
+        prior: `PosePrior`.
+        camera: `Camera`, or `None`.
+        visibility: `[..., L]`, bool or weights >= 0, or `None`.
+        options: `LiftOptions`.
+        jit_compile: Whether XLA compiles the lift.
 
     Returns:
-        The dict of `tf_lift.lift`. `joints_3d` and `rotation_angle` are in the frame of the
-        camera as it is held, rolled and pitched; `landmarks` is the pose in perspective and
-        with distortion; `scale` is that at joint 0. In addition `root_position` `[..., 3]`,
-        mm, camera frame: the position of joint 0, to be added to `joints_3d`.
-
-    Raises:
-        ValueError: If a shape or option does not fit.
+        The dict of `tf_lift.lift`.
 
     References:
-        docs/cameras.md; docs/method.md, section 5.
-
-    >>> prior = tf_lift.PosePrior.load()
-    >>> camera = tf_lift.Camera(1000.0, (320.0, 240.0), pitch=np.radians(10.0))
-    >>> joints = prior.sample(1, seed=0)[0][:, [0, 2, 1]] * [1, -1, 1] + [500, 600, 4000]
-    >>> lifted = tf_lift.lift_with_camera(camera.project(joints), prior, camera)
-    >>> lifted["joints_3d"].shape, lifted["root_position"].numpy().shape
-    (TensorShape([17, 3]), (3,))
+        docs/method.md, section 5, M27 to M29.
     """
+    _check(options)
     joints = prior.num_joints
     landmarks = dtypes.to_float(landmarks)
     shapes.check_shape(landmarks, "landmarks", joints, 2)
     shapes.check_not_empty(landmarks, "landmarks")
-    options = _check_options(camera, num_perspective_steps, options, option_fields)
-    leading, static_leading = tf.shape(landmarks)[:-2], landmarks.shape[:-2]
+    arguments = {"landmarks": landmarks}
     if visibility is not None:
-        visibility = tf.cast(tf.convert_to_tensor(visibility), landmarks.dtype)
+        visibility = tf.convert_to_tensor(visibility)
         shapes.check_shape(visibility, "visibility", joints)
-        visibility = tf.broadcast_to(visibility, tf.shape(landmarks)[:-1])
-        visibility = tf.reshape(visibility, [-1, joints])
-    rays = camera.to_rays(tf.reshape(landmarks, [-1, joints, 2]))
-    lengths = _bone_lengths(prior, options, leading, landmarks.dtype)
-    lift = _Lift(prior, options, jit_compile)
-
-    tried = [
-        _lift_at_pitch(rays, visibility, lengths, lift, camera, pitch, num_perspective_steps)
-        for pitch in _pitches(camera, pitches)
-    ]
-    if len(tried) == 1:
-        lifted = tried[0]
-    else:
-        scores = tf.stack([_score(lifted, prior) for lifted in tried], -1)
-        best = tf.argmin(scores, -1)
-        lifted = {
-            name: tf.gather(tf.stack([entry[name] for entry in tried], 1), best, batch_dims=1)
-            for name in tried[0]
-        }
-    lifted["landmarks"] = camera.project(
-        lifted["joints_3d"] + lifted["root_position"][:, tf.newaxis]
+        arguments["weights"] = visibility
+    if options.landmark_stddev:
+        stddev = tf.constant(options.landmark_stddev, landmarks.dtype)
+        if stddev.shape.rank:
+            shapes.check_shape(stddev, "landmark_stddev", joints)
+        arguments["noise"] = stddev
+    lengths = prior_bone_lengths.resolve(prior, options.bone_lengths, options.height)
+    parents = None
+    if lengths is not None:
+        parents = tuple(skeletons.get(prior.skeleton).parents)
+        arguments["bone_lengths"] = tf.convert_to_tensor(lengths)
+        limbs.check(arguments["bone_lengths"], parents, joints)
+    leading = landmarks.shape[:-2]
+    flat = {}
+    for name, values in arguments.items():
+        suffix = [joints, 2] if name == "landmarks" else [joints - (name == "bone_lengths")]
+        values = tf.cast(values, landmarks.dtype)
+        if name != "landmarks":
+            values = tf.broadcast_to(values, tf.concat([tf.shape(landmarks)[:-2], suffix], 0))
+        flat[name] = tf.reshape(values, [leading.num_elements() or -1, *suffix])
+    read_out = ReadOut(
+        options.estimator,
+        options.temperature,
+        num_hypotheses=options.num_hypotheses,
+        add_residuals=options.add_residuals,
+        parents=parents,
+        compiled=jit_compile or tracing.is_compiled_as_a_whole(),
     )
+    result = _lift_flat(prior, camera, read_out, flat)
 
     def restore(tensor):
-        restored = tf.reshape(tensor, tf.concat([leading, tf.shape(tensor)[1:]], 0))
-        restored.set_shape(static_leading.concatenate(tensor.shape[1:]))
-        return restored
+        suffix = tensor.shape[1:]
+        tensor = tf.reshape(tensor, tf.concat([tf.shape(landmarks)[:-2], suffix], 0))
+        tensor.set_shape(leading.concatenate(suffix))
+        return tensor
 
-    return outputs.nest({name: restore(value) for name, value in lifted.items()})
+    return tf.nest.map_structure(restore, result)
 
 
-def estimate_pitch(
-    landmarks,
-    prior,
-    camera,
-    visibility=None,
-    *,
-    pitches=DEFAULT_PITCHES,
-    options=None,
-    **option_fields,
-) -> Camera:
-    """Estimates the pitch of a camera: the one that makes the poses it saw most probable.
+def _check(options):
+    for name, default in (("pitches", (0.0,)), ("refine", False)):
+        value = getattr(options, name)
+        if value != default:
+            raise ValueError(
+                f'`{name}` must be {default} unless `camera` is "level": pitch and rotation are '
+                f"searched and refined, or known. Received: {value}"
+            )
 
-    People stand, walk and sit upright, so 30 poses give the pitch within 3 degrees. Not
-    differentiable.
 
-    Args:
-        landmarks: `[N, L, 2]`, pixels.
-        prior: `PosePrior` of L joints.
-        camera: `Camera`; its `pitch` is ignored.
-        visibility: `[N, L]`, as in `lift_with_camera`.
-        pitches: Pitches to try, rad, in rising order and equal steps.
-        options: `tf_lift.LiftOptions`; `None` for the defaults. The probability of a pose is
-            that of its best candidate, with the estimator "mean" too.
-        **option_fields: Fields of `LiftOptions` by name, in place of those of `options`.
+def _lift_flat(prior, camera, read_out, batch):
+    """Lifts a batch of landmarks `[B, L, 2]`."""
+    landmarks = batch["landmarks"]
+    dtype = landmarks.dtype
+    camera = Camera() if camera is None else camera
+    count = tf.shape(landmarks)[0]
+    knows_attitude = camera.pitch is not None and camera.roll is not None
 
-    Returns:
-        The camera with its pitch: interpolated where the score has a minimum between those
-        that were tried.
+    def fill(value):
+        return tf.fill([count], tf.constant(value, dtype))
 
-    Raises:
-        ValueError: If no pose has enough landmarks to determine a pitch.
+    rolls = (0.0,) if camera.roll is not None else expected.ROLLS
+    turn_stddev = _TURN_STDDEV if knows_attitude else expected.TURN_STDDEV
+    if camera.focal_length is None:
+        exact = _EXACT if knows_attitude else _KNOWN
+        expectation = Expectation(
+            fill(expected.MEAN_PITCH if camera.pitch is None else camera.pitch),
+            fill(expected.PITCH_STDDEV if camera.pitch is None else exact),
+            fill(camera.roll or 0.0),
+            fill(expected.ROLL_STDDEV if camera.roll is None else exact),
+        )
+        pitches = expected.PITCHES
+        if camera.pitch is not None:
+            # A pitch near the known one: with an unknown roll, candidates turn on their own.
+            pitches = (camera.pitch,)
+        tables = build_attitude_tables(prior, pitches, turn_stddev, dtype)
+        result = attitude_lift.lift_rows(tables, read_out, rolls, batch | expectation._asdict())
+        return _name_angles(result, camera)
 
-    >>> prior = tf_lift.PosePrior.load()
-    >>> joints = prior.sample(4, seed=0)[:, :, [0, 2, 1]] * [1, -1, 1] + [0, 0, 4000]
-    >>> camera = tf_lift.Camera(1000.0, (320.0, 240.0), pitch=None)
-    >>> found = estimate_pitch(camera.project(joints), prior, camera, pitches=(-0.4, 0.0, 0.4))
-    >>> abs(found.pitch) < 0.2
-    True
-    """
-    options = _check_options(camera, 1, options, option_fields)
-    estimator = "map" if options.estimator == "mean" else options.estimator
-    options = dataclasses.replace(options, estimator=estimator, num_hypotheses=None)
-    landmarks = dtypes.to_float(landmarks)
-    shapes.check_shape(landmarks, "landmarks", prior.num_joints, 2)
-    if visibility is not None:
-        visibility = tf.cast(tf.convert_to_tensor(visibility), landmarks.dtype)
     rays = camera.to_rays(landmarks)
-    lengths = _bone_lengths(prior, options, tf.shape(landmarks)[:1], landmarks.dtype)
-    lift = _Lift(prior, options, False)
-    angles = _pitches(dataclasses.replace(camera, pitch=None), pitches)
-    tried = [_lift_at_pitch(rays, visibility, lengths, lift, camera, angle, 1) for angle in angles]
-    scores = np.stack([_score(lifted, prior) for lifted in tried], -1)
-    scores = scores[np.isfinite(scores).all(-1)]
-    if not len(scores):
-        raise ValueError(
-            "`landmarks` must hold a pose with enough landmarks to determine a pitch. "
-            "Received: none"
-        )
-    # A pose that is unlike all that the prior knows must not outvote the others.
-    scores = np.minimum(scores - scores.min(-1, keepdims=True), _MAX_VOTE).sum(0)
-    best = int(scores.argmin())
-    pitch = angles[best]
-    if 0 < best < len(angles) - 1:
-        before, at, after = scores[best - 1 : best + 2]
-        curvature = before - 2 * at + after
-        if curvature > 0:
-            pitch += (before - after) / (2 * curvature) * (angles[best + 1] - angles[best])
-    return dataclasses.replace(camera, pitch=float(pitch))
-
-
-# Largest difference that one pose may make between two pitches: that of odds of e^50.
-_MAX_VOTE = 100.0
-
-
-def _check_options(camera, num_perspective_steps, options, fields):
-    """Checks arguments and returns the options of the lift."""
-    if not isinstance(camera, Camera):
-        raise ValueError(f"`camera` must be a Camera. Received: {camera!r}")
-    if num_perspective_steps < 0:
-        raise ValueError(
-            f"`num_perspective_steps` must not be negative. Received: {num_perspective_steps}"
-        )
-    if "scale" in fields:
-        raise ValueError(
-            "`scale` must be left out: the camera's focal length and the person's depth give it. "
-            f"Received: {fields['scale']}"
-        )
-    return merge(options, fields)
-
-
-def _bone_lengths(prior, options, leading, dtype):
-    """Returns known bone lengths as `[L - 1]` or, if poses have their own, `[B, L - 1]`."""
-    lengths = prior_bone_lengths.resolve(prior, options.bone_lengths, options.height)
-    if lengths is None:
-        return None
-    lengths = tf.cast(tf.convert_to_tensor(lengths), dtype)
-    if lengths.shape.rank == 1:
-        return lengths
-    lengths = tf.broadcast_to(lengths, tf.concat([leading, lengths.shape[-1:]], 0))
-    return tf.reshape(lengths, [-1, lengths.shape[-1]])
-
-
-class _Lift(NamedTuple):
-    """The lift at one pitch, with all that does not depend on the poses."""
-
-    prior: PosePrior
-    options: LiftOptions
-    jit_compile: bool
-
-    def __call__(self, landmarks, visibility, bone_lengths, pitch):
-        dtype, number = landmarks.dtype.name, self.options.num_rotations
-        return lifting.lift(
-            landmarks,
-            build_tables(self.prior, number, (pitch,), True, dtype),
-            self.options,
-            visibility=visibility,
-            bone_lengths=bone_lengths,
-            parents=skeletons.get(self.prior.skeleton).parents,
-            jit_compile=self.jit_compile,
-        )
-
-
-def _pitches(camera, pitches):
-    """Returns the pitches to lift at: that of the camera, or those to try."""
-    if camera.pitch is not None:
-        return (camera.pitch,)
-    pitches = tuple(float(pitch) for pitch in pitches)
-    if not pitches or not all(abs(pitch) <= math.pi / 2 for pitch in pitches):
-        raise ValueError(
-            "`pitches` must be angles in radians between straight up and straight down. "
-            f"Received: {pitches}"
-        )
-    return pitches
-
-
-def _score(lifted, prior):
-    """Returns twice the negative log posterior of a pose, up to what all pitches share."""
-    index = tf.maximum(lifted["mixture_index"], 0)
-    dtype = lifted["energy"].dtype
-    precision = tf.gather(tf.constant(prior.noise_stddev**-2, dtype), index)
-    cost = tf.gather(
-        tf.constant(-2 * np.log(np.maximum(prior.mixture_weights, 1e-30)), dtype), index
-    )
-    return lifted["energy"] * precision + cost
-
-
-def _lift_at_pitch(rays, visibility, bone_lengths, lift, camera, pitch, num_steps):
-    """Lifts rays `[B, L, 2]` of a camera at one pitch, each pose with the nearest table."""
+    visible = tf.ones_like(rays[..., 0], tf.bool)
+    if "weights" in batch:
+        visible = batch["weights"] > 0
+    finite = tf.reduce_all(tf.math.is_finite(rays), -1)
+    valid = tf.reduce_all(finite | ~visible, -1)
+    # Blanked here, because zero gradients times NaN would be NaN.
+    rays = tf.where((visible & valid[:, tf.newaxis])[..., tf.newaxis], rays, 0)
+    ray = recentring.mean_ray(rays, visible & valid[:, tf.newaxis])
     level = recentring.level_rotation(
-        tf.constant(pitch, rays.dtype), tf.constant(camera.roll, rays.dtype)
+        tf.constant(camera.pitch or 0.0, dtype), tf.constant(camera.roll or 0.0, dtype)
     )
-    ray = recentring.mean_ray(rays, visibility)
-    index = tf.cast(tf.round(recentring.ray_pitch(ray, level) / _PITCH_STEP), tf.int32)
-    if tf.executing_eagerly():
-        present = np.unique(index)
+    pitch = recentring.ray_pitch(ray, level)
+    if knows_attitude:
+        steps = _possible_steps(camera)
+        pitches = tuple(step * _PITCH_STEP for step in steps)
+        nearest = tf.clip_by_value(tf.round(pitch / _PITCH_STEP), float(steps[0]), float(steps[-1]))
+        pitch = tf.stop_gradient(nearest * _PITCH_STEP)
+        expectation = Expectation(pitch, fill(_EXACT), fill(0.0), fill(_EXACT))
     else:
-        present = _possible_indices(camera, pitch)
-        index = tf.clip_by_value(index, present[0], present[-1])
-    focal_length = math.sqrt(camera.focal_length[0] * camera.focal_length[1])
-    rows = [tf.cast(tf.where(tf.equal(index, i))[:, 0], tf.int32) for i in present]
-    parts = []
-    for i, rows_of_table in zip(present, rows, strict=True):
-        table_pitch = i * _PITCH_STEP
-        rotation, angle = recentring.recentring_rotation(
-            tf.gather(ray, rows_of_table), level, tf.constant(table_pitch, rays.dtype)
+        pitches = _grid(camera)
+        unknown = camera.pitch is None
+        expectation = Expectation(
+            pitch + (expected.MEAN_PITCH if unknown else 0.0),
+            fill(expected.PITCH_STDDEV if unknown else _KNOWN),
+            fill(0.0),
+            fill(expected.ROLL_STDDEV if camera.roll is None else _KNOWN),
         )
-        turned = recentring.rotate_rays(tf.gather(rays, rows_of_table), rotation)
-        shown = None if visibility is None else tf.gather(visibility, rows_of_table)
-        lengths = bone_lengths
-        if lengths is not None and lengths.shape.rank > 1:
-            lengths = tf.gather(lengths, rows_of_table)
-        lift_part = functools.partial(lift, bone_lengths=lengths, pitch=table_pitch)
-        part = _lift_turned(turned, shown, lift_part, focal_length, num_steps)
-        part["rotation_angle"] = tf.math.floormod(part["rotation_angle"] + angle, 2 * np.pi)
-        back = tf.linalg.matrix_transpose(rotation)
-        for name in {"joints_3d", "root_position", "hypotheses_joints_3d"} & part.keys():
-            turn = back if part[name].shape.rank == 3 else back[:, tf.newaxis]
-            part[name] = recentring.rotate_points(part[name], turn)
-        parts.append(part)
-    lifted = {name: tf.dynamic_stitch(rows, [part[name] for part in parts]) for name in parts[0]}
-    # Only now, because the gradient of the rotations would multiply zero by NaN.
-    valid, placed = lifted.pop("valid"), lifted.pop("placed")
-    lifted = {name: _where_valid(valid, value) for name, value in lifted.items()}
-    lifted["root_position"] = _where_valid(valid & placed, lifted["root_position"][:, 0])
-    pitches = tf.fill(tf.shape(index), tf.constant(pitch, rays.dtype))
-    lifted["pitch"] = _where_valid(valid, pitches)
-    return lifted
+    rotation, angle = recentring.recentring_rotation(ray, level, pitch)
+    turned = recentring.rotate_rays(rays, rotation)
+    valid &= tf.reduce_all(tf.math.is_finite(turned) | ~visible[..., tf.newaxis], [1, 2])
+    shown = (visible & valid[:, tf.newaxis])[..., tf.newaxis]
+    focal_length = math.sqrt(camera.focal_length[0] * camera.focal_length[1])
+    batch = batch | expectation._asdict()
+    batch["landmarks"] = tf.where(shown, focal_length * tf.where(shown, turned, 0), 0)
+    batch["focal_length"] = fill(focal_length)
+    tables = build_attitude_tables(prior, pitches, turn_stddev, dtype)
+    result = outputs.flatten(attitude_lift.lift_rows(tables, read_out, rolls, batch))
+    back = tf.linalg.matrix_transpose(rotation)
+    for name in {"joints_3d", "hypotheses_joints_3d"} & result.keys():
+        turn = back if result[name].shape.rank == 3 else back[:, tf.newaxis]
+        result[name] = recentring.rotate_points(result[name], turn)
+    for name in ("root_position", "up"):
+        result[name] = tf.linalg.matvec(back, result[name])
+    result["rotation_angle"] = tf.math.floormod(result["rotation_angle"] + angle, 2 * np.pi)
+    result["landmarks"] = camera.project(
+        result["joints_3d"] + result["root_position"][:, tf.newaxis]
+    )
+    result = {name: _where_valid(valid, value) for name, value in result.items()}
+    return _name_angles(outputs.nest(result), camera)
 
 
-def _possible_indices(camera, pitch):
-    """Returns the pitches, in steps, of the tables that the rays of an image may need."""
+def _name_angles(result, camera):
+    """Returns results with `pitch` and `roll` in place of `up`: those known, or of the pose."""
+    result = dict(result)
+    up = result.pop("up")
+    x, y, z = tf.unstack(up, axis=-1)
+    across = tf.sqrt(tf.maximum(x**2 + y**2, 1e-12))
+    nothing = tf.zeros_like(x) * x  # NaN where the pose is.
+    for name, found in (("pitch", tf.atan2(-z, across)), ("roll", tf.atan2(x, -y))):
+        known = getattr(camera, name)
+        result[name] = found if known is None else known + nothing
+    return result
+
+
+def _possible_steps(camera):
+    """Returns the pitches, in steps, of the rays of an image of a camera of known attitude."""
     largest = round(math.pi / 2 / _PITCH_STEP)
     if camera.image_size is None:
         return range(-largest, largest + 1)
+    first, last = _ray_pitches(camera)
+    return range(round(first / _PITCH_STEP), round(last / _PITCH_STEP) + 1)
+
+
+def _grid(camera):
+    """Returns the pitches to search, rad, of a camera whose pitch or roll is unknown."""
+    first, last = (-_HALF_VIEW, _HALF_VIEW)
+    if camera.image_size is not None:
+        first, last = _ray_pitches(camera)
+    if camera.pitch is None:
+        first, last = first + expected.PITCHES[0], last + expected.PITCHES[-1]
+    step = expected.PITCHES[1] - expected.PITCHES[0]
+    count = max(1, math.ceil((last - first) / step))
+    margin = (last - first - (count - 1) * step) / 2
+    return tuple(first + margin + step * index for index in range(count))
+
+
+@functools.lru_cache(maxsize=64)
+def _ray_pitches(camera):
+    """Returns the lowest and the highest pitch of the rays of a camera's image, rad."""
     width, height = camera.image_size
     pixels = np.stack(
         np.meshgrid(np.linspace(0, width - 1, 9), np.linspace(0, height - 1, 9)), -1
     ).reshape(-1, 2)
     with tf.init_scope():
-        rays = camera.to_rays(pixels)
+        rays = camera.to_rays(tf.constant(pixels))
         rays = tf.boolean_mask(rays, tf.reduce_all(tf.math.is_finite(rays), -1))
         rays = tf.concat([rays, tf.ones_like(rays[:, :1])], -1)
         level = recentring.level_rotation(
-            tf.constant(pitch, rays.dtype), tf.constant(camera.roll, rays.dtype)
+            tf.constant(camera.pitch or 0.0, rays.dtype),
+            tf.constant(camera.roll or 0.0, rays.dtype),
         )
         pitches = recentring.ray_pitch(rays, level).numpy()
-    first, last = (round(edge / _PITCH_STEP) for edge in (pitches.min(), pitches.max()))
-    return range(first, last + 1)
+    return float(pitches.min()), float(pitches.max())
 
 
-def _lift_turned(rays, visibility, lift, focal_length, num_steps):
-    """Lifts rays of an upright camera that faces the person, and finds the root."""
-    visible = tf.ones(tf.shape(rays)[:-1], bool) if visibility is None else visibility > 0
-    finite = tf.reduce_all(tf.math.is_finite(rays), -1)
-    valid = tf.reduce_all(finite | ~visible, -1)
-    if visibility is not None:
-        usable = tf.math.is_finite(visibility) & (visibility >= 0)
-        valid &= tf.reduce_all(usable, -1)
-        visibility = tf.where(usable, visibility, 0)
-    # Blanked here, because zero gradients times NaN would be NaN.
-    visible &= valid[:, tf.newaxis]
-    rays = tf.where(visible[..., tf.newaxis], rays, 0)
-    count = tf.reduce_sum(tf.cast(visible, rays.dtype), -1)
+def estimate_attitude(landmarks, prior, camera=None, visibility=None, options=None) -> Camera:
+    """Estimates the pitch and roll of a camera that took many poses.
 
-    straight = rays
-    for step in range(num_steps + 1):
-        lifted = lift(focal_length * straight, visibility)
-        placed = lifted["scale"] > 0
-        scale = tf.where(placed, lifted["scale"], 1)
-        depth = focal_length / scale
-        if step == 0:
-            # The one depth of weak perspective is about the mean depth of the visible joints.
-            total = tf.reduce_sum(tf.where(visible, lifted["joints_3d"][..., 2], 0), -1)
-            depth -= tf.math.divide_no_nan(total, count)
-        if step < num_steps:
-            depth = tf.where(placed, depth, 0)
-            straight = recentring.straighten(rays, lifted["joints_3d"], depth)
-    place = tf.concat([lifted["landmarks"][:, 0] / scale[:, tf.newaxis], depth[:, tf.newaxis]], -1)
-    lifted = outputs.flatten(lifted)
-    lifted["root_position"] = place[:, tf.newaxis]
-    # These belong to the turned camera; the caller computes both for the real one.
-    del lifted["landmarks"], lifted["pitch"]
-    return lifted | {"valid": valid, "placed": placed}
+    Args:
+        landmarks: `[N, L, 2]`, px.
+        prior: `PosePrior` of L joints.
+        camera: `Camera`; what it does not know of pitch and roll is estimated. `None` for one
+            that nothing is known of.
+        visibility: `[N, L]`, as in `tf_lift.lift`.
+        options: `tf_lift.LiftOptions`; `None` for the defaults.
+
+    Returns:
+        The camera with the median of each unknown angle over the poses.
+
+    Raises:
+        ValueError: If no pose has enough landmarks.
+
+    >>> prior = tf_lift.PosePrior.load()
+    >>> joints = prior.sample(4, seed=0)[:, :, [0, 2, 1]] * [1, -1, 1] + [0, 0, 4000]
+    >>> camera = tf_lift.Camera(1000.0, (320.0, 240.0), image_size=(641, 481))
+    >>> abs(estimate_attitude(camera.project(joints), prior, camera).pitch) < 0.2
+    True
+    """
+    camera = Camera() if camera is None else camera
+    options = LiftOptions() if options is None else options
+    lifted = lift_seen(landmarks, prior, camera, visibility, options, False)
+    usable = np.isfinite(lifted["pitch"]) & (lifted["scale"].numpy() > 0)
+    if not usable.any():
+        raise ValueError(
+            "`landmarks` must hold a pose with enough landmarks to determine a pitch. "
+            "Received: none"
+        )
+    median = {name: float(np.median(lifted[name].numpy()[usable])) for name in ("pitch", "roll")}
+    return dataclasses.replace(camera, **median)
 
 
 def _where_valid(valid, tensor):

@@ -18,14 +18,14 @@ from tf_lift.ops import shapes
 from tf_lift.ops.lift import outputs
 from tf_lift.ops.lift.options import LiftOptions, merge
 
-__all__ = ["Poses", "lift_landmarks", "with_pitch", "write_json", "write_npz"]
+__all__ = ["Poses", "lift_landmarks", "with_attitude", "write_json", "write_npz"]
 
 # A free scale, position and rotation are four numbers, so two joints fit any pose exactly, and
 # three leave two numbers to compare poses by.
 MIN_JOINTS = 4
 
-# Number of poses, evenly spaced, to estimate a camera's pitch from: enough for 3 degrees.
-NUM_FOR_PITCH = 60
+# Number of poses, evenly spaced, to estimate a camera's pitch and roll from.
+NUM_FOR_ATTITUDE = 60
 
 # Results of the lift that poses take over unchanged.
 LIFTED = (
@@ -38,7 +38,7 @@ LIFTED = (
 )
 
 # Units of the results that a camera adds.
-_CAMERA_UNITS = {"root_position": "mm, camera frame", "pitch": "rad, positive looking down"}
+_CAMERA_UNITS = {"root_position": "mm, camera frame"}
 
 # Units of the other poses that a lift may return.
 _HYPOTHESES_UNITS = {"hypotheses_joints_3d": "mm, as joints_3d"}
@@ -65,7 +65,8 @@ class Poses:
         energy: `[N]`, mm^2: squared distance to the landmarks and the prior.
         conversion: Report of which joints the skeleton of the landmarks has and lacks.
         root_position: `[N, 3]`, mm, camera frame: where joint 0 is. `None` without a camera.
-        pitch: `[N]`, rad: the camera's, positive looking down. `None` without a camera.
+        pitch: `[N]`, rad: the camera's, positive looking down; known or estimated.
+        roll: `[N]`, rad: positive if an upright person appears turned clockwise.
         hypotheses_joints_3d: `[N, n, L, 3]`, mm, as `joints_3d`: distinct poses that fit the
             landmarks, most probable first. `None` unless the options ask for them.
         hypotheses_probability: `[N, n]`.
@@ -85,6 +86,7 @@ class Poses:
     conversion: skeletons.MapReport | None = None
     root_position: np.ndarray | None = None
     pitch: np.ndarray | None = None
+    roll: np.ndarray | None = None
     hypotheses_joints_3d: np.ndarray | None = None
     hypotheses_probability: np.ndarray | None = None
 
@@ -118,6 +120,8 @@ class Poses:
                 "joints_3d_stddev": "mm",
                 "scale": "px/mm",
                 "rotation_angle": "rad",
+                "pitch": "rad, positive looking down",
+                "roll": "rad, positive if an upright person appears turned clockwise",
                 "energy": "mm^2",
                 **({} if self.root_position is None else _CAMERA_UNITS),
                 **({} if self.hypotheses_joints_3d is None else _HYPOTHESES_UNITS),
@@ -144,7 +148,7 @@ def lift_landmarks(
     scale: float | None = None,
     allow_empty: bool = False,
     approximate: bool = False,
-    camera: Camera | None = None,
+    camera: Camera | str | None = None,
     options: LiftOptions | None = None,
     **option_fields,
 ) -> Poses:
@@ -165,9 +169,8 @@ def lift_landmarks(
             scale, without its pelvis) becomes NaN, with mixture index -1, instead of an error.
         approximate: Whether joints of the skeleton stand in for joints of the prior that
             are some centimetres off (`skeletons.convert`).
-        camera: `Camera` that took the images: the poses are then placed in front of it
-            (`tf_lift.lift_with_camera`), and `scale` must be `None`. Joints that its lens
-            cannot have seen count as missing.
+        camera: As for `tf_lift.lift`. A `Camera` with a focal length places the poses in front
+            of it. Joints that its lens cannot have seen count as missing.
         options: `tf_lift.LiftOptions`; `None` for the defaults.
         **option_fields: Fields of `LiftOptions` by name, in place of those of `options`.
 
@@ -184,8 +187,8 @@ def lift_landmarks(
     >>> poses.joints_3d.shape, poses.visibility.sum(1)
     ((2, 17, 3), array([16, 17]))
     """
-    if camera is not None and scale is not None:
-        raise ValueError(f"`scale` must be None where `camera` is given. Received: {scale}")
+    if isinstance(camera, Camera) and scale is not None:
+        raise ValueError(f"`scale` must be None where a `Camera` is given. Received: {scale}")
     target = skeletons.get(prior.skeleton)
     mapped, mapped_scores, conversion = _map_joints(
         landmarks, target, skeleton, scores, min_score, approximate, camera
@@ -209,10 +212,7 @@ def lift_landmarks(
     origin = np.where(enough[:, np.newaxis, np.newaxis], origin, 0.0)
     shown = np.where(visibility[..., np.newaxis], mapped - origin, 0.0).astype(np.float32)
     options = merge(options, option_fields)
-    if camera is None:
-        lifted = tf_lift.lift(shown, prior, visibility, scale=scale, options=options)
-    else:
-        lifted = tf_lift.lift_with_camera(shown, prior, camera, visibility, options=options)
+    lifted = tf_lift.lift(shown, prior, visibility, scale=scale, camera=camera, options=options)
     lifted = {name: value.numpy() for name, value in outputs.flatten(lifted).items()}
     lifted["mixture_index"] = np.where(enough, lifted["mixture_index"], -1)
     for name, value in lifted.items():
@@ -229,11 +229,12 @@ def lift_landmarks(
         hypotheses_joints_3d=lifted.get("hypotheses_joints_3d"),
         hypotheses_probability=lifted.get("hypotheses_probability"),
         root_position=lifted.get("root_position"),
-        pitch=None if camera is None else lifted["pitch"],
+        pitch=lifted["pitch"],
+        roll=lifted["roll"],
     )
 
 
-def with_pitch(
+def with_attitude(
     landmarks,
     prior,
     camera: Camera,
@@ -245,7 +246,7 @@ def with_pitch(
     options: LiftOptions | None = None,
     **option_fields,
 ) -> Camera:
-    """Returns the camera with its pitch, estimated from some of the poses if unknown.
+    """Returns the camera with its pitch and roll, estimated from some of the poses if unknown.
 
     Args:
         landmarks: Array of shape `[N, num_joints, 2]`, px.
@@ -261,7 +262,7 @@ def with_pitch(
     Raises:
         ValueError: If no pose has enough joints.
     """
-    if camera.pitch is not None:
+    if camera.pitch is not None and camera.roll is not None:
         return camera
     target = skeletons.get(prior.skeleton)
     mapped, mapped_scores, _ = _map_joints(
@@ -273,8 +274,8 @@ def with_pitch(
             f"`landmarks` must hold a pose with at least {MIN_JOINTS} joints of {target.name}. "
             "Received: none"
         )
-    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), NUM_FOR_PITCH)).round().astype(int)]
-    return camera_lifting.estimate_pitch(
+    rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), NUM_FOR_ATTITUDE)).round().astype(int)]
+    return camera_lifting.estimate_attitude(
         np.nan_to_num(mapped[rows]).astype(np.float32),
         prior,
         camera,
@@ -297,7 +298,7 @@ def _map_joints(landmarks, target, skeleton, scores, min_score, approximate, cam
     shapes.check_shape(scores, "scores", *landmarks.shape[:2])
     # A score of NaN compares false and counts as missing, as does a score of 0.
     scores = np.where((scores >= min_score) & (scores > 0) & (scores < np.inf), scores, 0.0)
-    if camera is not None:
+    if isinstance(camera, Camera) and camera.focal_length is not None:
         scores = np.where(np.isfinite(camera.to_rays(landmarks)).all(-1), scores, 0.0)
     return skeletons.convert(landmarks, source, target, scores, approximate=approximate)
 

@@ -27,7 +27,7 @@ def lift_file(
     figure: str | os.PathLike | None = None,
     image: str | os.PathLike | None = None,
     track: Callable[[list], Iterable] = list,
-    camera: Camera | None = None,
+    camera: Camera | str | None = None,
     **options,
 ) -> poses.Poses:
     """Lifts the keypoints of a file and writes the poses.
@@ -42,8 +42,8 @@ def lift_file(
         figure: `.png` file for a drawing of up to 6 of the poses, evenly spaced.
         image: Image to draw the figure on.
         track: Wraps the list of batches, to show progress.
-        camera: `Camera` that took all the images. If its pitch is `None`, the pitch is
-            estimated from poses of the whole file.
+        camera: As for `tf_lift.lift`. Where a `Camera` does not know its pitch or roll, they
+            are estimated from poses of the whole file.
         **options: Those of `poses.lift_landmarks`.
 
     Returns:
@@ -64,9 +64,9 @@ def lift_file(
     found = keypoints.read_keypoints(path, skeleton)
     joints = _skeleton(skeleton or found.skeleton, found.landmarks.shape[1])
     count = len(found.landmarks)
-    if camera is not None:
+    if isinstance(camera, Camera):
         fixed = {name: value for name, value in options.items() if name != "scale"}
-        camera = poses.with_pitch(found.landmarks, prior, camera, joints, found.scores, **fixed)
+        camera = poses.with_attitude(found.landmarks, prior, camera, joints, found.scores, **fixed)
     # The last batch is not padded: that costs one more trace, and only if N is large.
     batches = [slice(start, start + batch_size) for start in range(0, count, batch_size)]
     result = poses.Poses.concatenate(

@@ -96,7 +96,9 @@ def test_the_paper_compares_energies_of_the_most_likely_prior(split, monkeypatch
         training.poses, 1, 25, seed=training.seed, groups=training.clip,
         noise_stddev=None, max_iterations=100,
     )  # fmt: skip
-    lifted = tf_lift.lift(views.landmarks, prior, estimator="min_energy")["joints_3d"]
+    lifted = tf_lift.lift(views.landmarks, prior, estimator="min_energy", camera="level")[
+        "joints_3d"
+    ]
     predicted = predict(METHODS["paper_k1"].make(training, Options()), views)
     np.testing.assert_allclose(predicted, lifted, atol=0.5)
 

@@ -30,7 +30,9 @@ def test_programs_hold_what_goes_in_and_comes_out(exported):
         "lift_visible_with_gradient_3",
     )
     assert forward.argument_names[0] == "landmarks" and forward.batch == both.batch == 3
-    lifted = tf_lift.lift(forward.arguments[0], tf_lift.PosePrior.load("cmu"), estimator="map")
+    lifted = tf_lift.lift(
+        forward.arguments[0], tf_lift.PosePrior.load("cmu"), estimator="map", camera="level"
+    )
     assert forward.result_names == sorted(lifted)
     for name, array in zip(forward.result_names, forward.results, strict=True):
         np.testing.assert_allclose(array, lifted[name].numpy(), rtol=2e-4, atol=2e-3)
@@ -47,7 +49,9 @@ def test_gradients_are_of_the_upstreams_that_are_kept(exported):
     landmarks, joints, projected = map(tf.constant, program.arguments[:3])
     with tf.GradientTape() as tape:
         tape.watch(landmarks)
-        lifted = tf_lift.lift(landmarks, tf_lift.PosePrior.load("cmu"), estimator="map")
+        lifted = tf_lift.lift(
+            landmarks, tf_lift.PosePrior.load("cmu"), estimator="map", camera="level"
+        )
         total = tf.reduce_sum(joints * lifted["joints_3d"])
         total += tf.reduce_sum(projected * lifted["landmarks"])
     assert program.result_names[-1] == "landmarks gradient"

@@ -63,7 +63,7 @@ def test_candidates_of_speed_do_what_they_are_named_for(speed, measured, monkeyp
         (landmarks,), lifted, candidate = measured[f"cmu {name}"]
         assert candidate.size == 3
         estimator = "mean" if name == "mean compiled" else "map"
-        expected = tf_lift.lift(landmarks, prior, estimator=estimator)
+        expected = tf_lift.lift(landmarks, prior, estimator=estimator, camera="level")
         assert set(lifted) == set(expected)
         _same(lifted, expected)
         seen.append(landmarks.numpy())
@@ -71,7 +71,7 @@ def test_candidates_of_speed_do_what_they_are_named_for(speed, measured, monkeyp
         (landmarks, joints, projected), (lifted, gradient), _ = measured[name]
         with tf.GradientTape() as tape:
             tape.watch(landmarks)
-            expected = tf_lift.lift(landmarks, prior, estimator="map")
+            expected = tf_lift.lift(landmarks, prior, estimator="map", camera="level")
             total = tf.reduce_sum(joints * expected["joints_3d"])
             total += tf.reduce_sum(projected * expected["landmarks"])
         _same(lifted, expected)
@@ -143,7 +143,11 @@ def test_random_priors_have_the_sizes_that_are_asked_for():
     flat = prior.basis.reshape(2, 5, 90)
     np.testing.assert_allclose(flat @ flat.swapaxes(1, 2), [np.eye(5)] * 2, atol=1e-12)
     landmarks = np.random.default_rng(0).standard_normal([3, 30, 2])
-    assert tf_lift.lift(landmarks, prior, num_rotations=4)["joints_3d"].shape == (3, 30, 3)
+    assert tf_lift.lift(landmarks, prior, num_rotations=4, camera="level")["joints_3d"].shape == (
+        3,
+        30,
+        3,
+    )
 
 
 def test_lifts_in_turn_lift_what_the_last_projects_to():
@@ -154,5 +158,5 @@ def test_lifts_in_turn_lift_what_the_last_projects_to():
     results = programs.forward_in_turn(prior, 3)(landmarks)
     assert len(results) == 3
     for lifted in results:
-        _same(lifted, tf_lift.lift(landmarks, prior, estimator="map"))
+        _same(lifted, tf_lift.lift(landmarks, prior, estimator="map", camera="level"))
         landmarks = lifted["landmarks"]

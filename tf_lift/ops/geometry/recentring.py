@@ -6,13 +6,13 @@ from tf_lift.ops import dtypes, shapes
 from tf_lift.ops.geometry import pinhole
 
 __all__ = [
+    "depth_ratio",
     "level_rotation",
     "mean_ray",
     "ray_pitch",
     "recentring_rotation",
     "rotate_points",
     "rotate_rays",
-    "straighten",
 ]
 
 
@@ -176,37 +176,28 @@ def rotate_points(points, rotation) -> tf.Tensor:
     return tf.matmul(points, rotation, transpose_b=True)
 
 
-def straighten(rays, joints_3d, root_depth) -> tf.Tensor:
-    """Removes perspective from rays: projects every joint as if it had the root's depth.
+def depth_ratio(depths, root_depth) -> tf.Tensor:
+    """Returns how many times as far as joint 0 the joints are.
 
-    A joint at (X, Y, Z) projects to (X, Y) / Z. Times Z / root_depth this is
-    (X, Y) / root_depth, the projection that the lift's weak perspective assumes.
+    A joint at (X, Y, Z) projects to (X, Y) / Z. Times this ratio the projection is
+    (X, Y) / root_depth, which the lift's weak perspective assumes.
 
     Args:
-        rays: Tensor of shape `[..., L, 2]`, at focal length 1.
-        joints_3d: Tensor of shape `[..., L, 3]`, mm, frame of the rays, origin at joint 0: an
-            estimate; only its depths are used.
-        root_depth: Tensor of shape `[...]`, mm: depth of joint 0. Where it is not positive
-            and finite, the rays stay as they are. A joint closer to the camera than a tenth of
-            it is taken to be at a tenth of it.
+        depths: Tensor of shape `[..., L]`, mm: depths of the joints less that of joint 0.
+        root_depth: Tensor of shape `[...]`, mm: depth of joint 0.
 
     Returns:
-        Tensor of shape `[..., L, 2]`.
+        Tensor of shape `[..., L]`: 1 where the root's depth is not positive and finite; a tenth
+        for a joint that is nearer than that.
 
-    Raises:
-        ValueError: If a shape does not fit.
-
-    >>> straighten([[0.2, 0.0]], [[900.0, 0.0, 500.0]], 4000.0).numpy().round(3)
-    array([[0.225, 0.   ]], dtype=float32)
+    >>> depth_ratio([500.0], 4000.0).numpy()
+    array([1.125], dtype=float32)
     """
-    with tf.name_scope("straighten"):
-        rays, joints_3d, root_depth = dtypes.to_common_float(rays, joints_3d, root_depth)
-        shapes.check_shape(rays, "rays", None, 2)
-        shapes.check_shape(joints_3d, "joints_3d", rays.shape[-2], 3)
-        known = (root_depth > 0) & tf.math.is_finite(root_depth)
-        depth = tf.where(known, root_depth, 1)[..., tf.newaxis]
-        ratio = tf.maximum(1 + joints_3d[..., 2] / depth, 0.1)
-        return rays * tf.where(known[..., tf.newaxis], ratio, 1)[..., tf.newaxis]
+    depths, root_depth = dtypes.to_common_float(depths, root_depth)
+    known = (root_depth > 0) & tf.math.is_finite(root_depth)
+    depth = tf.where(known, root_depth, 1)[..., tf.newaxis]
+    ratio = tf.maximum(1 + depths / depth, 0.1)
+    return tf.where(known[..., tf.newaxis], ratio, 1)
 
 
 def tilt(pitch):

@@ -22,7 +22,7 @@ def signature(num_joints, dtype, num_hypotheses=None, leading=(None,)):
           three axes;
         - `landmarks` `[..., L, 2]`: px, the projected pose, missing landmarks completed;
         - `mixture_index` `[...]`: int32, component of the prior, -1 for an invalid pose;
-        - `rotation_angle`, `pitch` `[...]`: rad;
+        - `rotation_angle`, `pitch`, `roll` `[...]`: rad;
         - `scale` `[...]`: px/mm;
         - `energy` `[...]`: mm^2;
         - `hypotheses`: dict of `joints_3d` `[..., n, L, 3]` and `probability` `[..., n]`,
@@ -44,6 +44,7 @@ def signature(num_joints, dtype, num_hypotheses=None, leading=(None,)):
         "mixture_index": spec(dtype=tf.int32),
         "rotation_angle": spec(),
         "pitch": spec(),
+        "roll": spec(),
         "scale": spec(),
         "energy": spec(),
     }

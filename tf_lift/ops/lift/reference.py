@@ -99,6 +99,7 @@ def lift(landmarks, prior, options, visibility=None, scale=None):
         "landmarks": centre + projected,
         "rotation_angle": 2 * np.pi / num_angles * tf.cast(winner % num_angles, costs.dtype),
         "pitch": tf.gather(pitches, winner // num_angles % len(pitches)),
+        "roll": tf.zeros_like(best.energy),
         "scale": tf.where(determined, unit / best.inverse_scale, 0),
         "energy": tf.where(determined, best.energy, np.inf),
         "costs": costs,

@@ -165,6 +165,7 @@ def _lift_candidates(tables, read_out, route, frame, weights, bone_lengths, winn
         "landmarks": frame.centre + projected,
         "rotation_angle": angle,
         "pitch": pitch,
+        "roll": tf.zeros_like(pitch),
         "scale": tf.where(frame.usable, scale, 0) / size_factor,
         "energy": tf.where(frame.usable, best.energy[:, 0], float("inf")),
         "joints_3d_stddev": stddev * tf.stop_gradient(size_factor)[:, tf.newaxis],

@@ -85,6 +85,7 @@ def lift(tables, estimator, frame, winner, compiled, weights=None, most_missing=
         "landmarks": frame.centre + tf.reshape(scale, [-1, 1, 1]) * projected,
         "rotation_angle": angle * (2 * np.pi / tables.num_rotations),
         "pitch": tf.gather(tf.constant(tables.pitches, scale.dtype), pitch_index),
+        "roll": tf.zeros_like(scale),
         "scale": scale,
         "energy": tf.where(frame.usable, best.energy, float("inf")),
         "joints_3d_stddev": tf.where(usable, best.stddev, tables.mean_pose_stddev),

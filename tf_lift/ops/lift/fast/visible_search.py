@@ -7,7 +7,7 @@ from tf_lift.ops.lift.fast import costs as candidate_costs
 from tf_lift.ops.lift.fast import visible_forms
 from tf_lift.ops.lift.fast.xla import k_lowest
 
-__all__ = ["shortlist"]
+__all__ = ["all_costs", "shortlist"]
 
 # Elements of one intermediate tensor, 4 MB of float32: more poses take turns, so that the next
 # step finds in the cache what one step made. Shorter turns pay on one core, but two cores lose
@@ -42,6 +42,18 @@ def shortlist(landmarks, tables, number, estimator, compiled):
     largest = max(tables.num_candidates, tables.num_axes * (tables.num_axes + 1))
     size = max(1, _MAX_ELEMENTS // largest)
     return chunks.map_chunks(find, {"landmarks": landmarks}, spec, size)
+
+
+def all_costs(landmarks, tables, estimator, compiled):
+    """Returns the costs `[M, B]` of all candidates, good enough for a shortlist.
+
+    Args:
+        landmarks: See `shortlist`, as for the others.
+        tables: `LiftTables`.
+        estimator: See `costs.quick_costs`.
+        compiled: Whether XLA compiles it.
+    """
+    return visible_forms.join(_costs_of_parts(landmarks, tables, estimator, compiled), tables)
 
 
 def _costs_of_parts(landmarks, tables, estimator, compiled):
