@@ -18,7 +18,7 @@ def test_fields_are_checked_and_made_plain():
     assert camera.focal_length == (1000.0, 1000.0)
     assert camera.principal_point == (320.0, 240.0)
     assert camera.distortion == LENS
-    assert (camera.pitch, camera.roll, camera.image_size) == (0.0, 1.0, (640, 480))
+    assert (camera.pitch, camera.roll, camera.image_size) == (None, 1.0, (640, 480))
     assert hash(camera) == hash(dataclasses.replace(camera))
     with pytest.raises(dataclasses.FrozenInstanceError):
         camera.roll = 0.0
@@ -39,7 +39,7 @@ def test_fields_are_checked_and_made_plain():
         ({"distortion": LENS[:4]}, "`distortion` must be finite numbers, k1, k2, p1, p2, k3"),
         ({"pitch": 15.0}, "`pitch` must be in radians"),
         ({"roll": 20.0}, "`roll` must be in radians"),
-        ({"roll": None}, "`roll` must be finite numbers"),
+        ({"roll": "level"}, "`roll` must be finite numbers"),
         ({"image_size": (640.5, 480)}, "`image_size` must be"),
         ({"image_size": (0, 480)}, "`image_size` must be"),
     ],
@@ -124,7 +124,7 @@ def test_projection_keeps_the_type_of_its_input(rng):
                 "image_size": [640, 480],
                 "rotation": [[0, -1, 0], [0, 0, -1], [1, 0, 0]],
             },
-            Camera((900, 800), image_size=(640, 480)),
+            Camera((900, 800), pitch=0.0, roll=0.0, image_size=(640, 480)),
         ),
     ],
 )
@@ -146,7 +146,7 @@ def test_files(content, camera, tmp_path):
         ('{"focal_length": 9, "image_size": [64, 48], "pitch": 15}', r"keys must be of .*pitch"),
         ('{"focal_length": 9, "image_size": [64, 48], "pitch_degrees": 95}', "`pitch` must be"),
         ('{"focal_length": 9, "image_size": [64, 48], "pitch_degrees": "up"}', "camera.json: "),
-        ('{"focal_length": 9, "image_size": [64, 48], "roll_degrees": null}', "camera.json: "),
+        ('{"focal_length": 9, "image_size": [64, 48], "roll_degrees": "level"}', "camera.json: "),
         ('{"horizontal_fov_degrees": 60}', "`image_size` must be given"),
         ('{"horizontal_fov_degrees": "60", "image_size": [64, 48]}', "camera.json: "),
         ('{"focal_length": 9, "image_size": 64}', "`image_size` must be finite"),

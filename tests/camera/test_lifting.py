@@ -223,7 +223,8 @@ def test_leading_dimensions_types_and_own_options(tiny_prior, rng):
     single = tf_lift.lift(
         landmarks[4], tiny_prior, seen, camera=camera, height=options["height"][4], num_hypotheses=2
     )
-    flat, nested, single = ({**each, **each.pop("hypotheses")} for each in (flat, nested, single))
+    for each in (flat, nested, single):
+        each |= {f"hypotheses {name}": value for name, value in each.pop("hypotheses").items()}
     for name in flat:
         assert flat[name].dtype == (tf.int32 if name == "mixture_index" else tf.float32)
         np.testing.assert_array_equal(np.reshape(nested[name], flat[name].shape), flat[name])

@@ -158,7 +158,7 @@ class Camera:
         The file holds one object with these keys (docs/cameras.md); angles are in degrees:
 
         - `focal_length` (one number or two) and `principal_point`, or `intrinsics` (3 x 3),
-          or `horizontal_fov_degrees` and `image_size`;
+          or `horizontal_fov_degrees` and `image_size`; or none of these;
         - `distortion`, `image_size`;
         - `pitch_degrees` and `roll_degrees`, null or left out if unknown, or `rotation` (3 x 3).
 
@@ -262,10 +262,11 @@ def _from_dict(cls, content):
     ways = [
         key for key in ("focal_length", "intrinsics", "horizontal_fov_degrees") if key in content
     ]
-    if len(ways) != 1:
+    knows_attitude = {"pitch_degrees", "roll_degrees", "rotation"} & content.keys()
+    if len(ways) > 1 or not (ways or knows_attitude):
         raise ValueError(
             "a camera must have one of `focal_length`, `intrinsics` and "
-            f"`horizontal_fov_degrees`. Received: {ways or 'none'}"
+            f"`horizontal_fov_degrees`, or angles alone. Received: {ways or 'none'}"
         )
     fields = {
         key: content[key]
@@ -280,7 +281,10 @@ def _from_dict(cls, content):
         if f"{name}_degrees" in content:
             degrees = content[f"{name}_degrees"]
             fields[name] = None if degrees is None else math.radians(degrees)
+    if not ways:
+        return cls(**fields)
     if ways == ["focal_length"]:
+        _numbers(content["focal_length"], "focal_length", "one or two numbers", 1, 2)
         return cls(content["focal_length"], **fields)
     if ways == ["horizontal_fov_degrees"]:
         if "image_size" not in fields:

@@ -12,7 +12,7 @@ from tf_lift.camera.camera import Camera
 from tf_lift.ops import dtypes, shapes
 from tf_lift.ops.geometry import recentring
 from tf_lift.ops.lift import bone_lengths as limbs
-from tf_lift.ops.lift import outputs
+from tf_lift.ops.lift import inputs, outputs
 from tf_lift.ops.lift.attitude import expectation as expected
 from tf_lift.ops.lift.attitude import lift as attitude_lift
 from tf_lift.ops.lift.attitude.expectation import Expectation
@@ -147,14 +147,15 @@ def _lift_flat(prior, camera, read_out, batch):
         result = attitude_lift.lift_rows(tables, read_out, rolls, batch | expectation._asdict())
         return _name_angles(result, camera)
 
-    rays = camera.to_rays(landmarks)
+    # Poses that are not valid are blanked until the end: zero gradients times NaN would be NaN.
+    batch = batch | {"landmarks": camera.to_rays(landmarks)}
+    rays, _, valid = inputs.without_invalid(batch)
+    for name, blank in (("weights", 0), ("noise", 1), ("bone_lengths", 1)):
+        if name in batch:
+            batch[name] = tf.where(valid[:, tf.newaxis], batch[name], blank)
     visible = tf.ones_like(rays[..., 0], tf.bool)
     if "weights" in batch:
         visible = batch["weights"] > 0
-    finite = tf.reduce_all(tf.math.is_finite(rays), -1)
-    valid = tf.reduce_all(finite | ~visible, -1)
-    # Blanked here, because zero gradients times NaN would be NaN.
-    rays = tf.where((visible & valid[:, tf.newaxis])[..., tf.newaxis], rays, 0)
     ray = recentring.mean_ray(rays, visible & valid[:, tf.newaxis])
     level = recentring.level_rotation(
         tf.constant(camera.pitch or 0.0, dtype), tf.constant(camera.roll or 0.0, dtype)
@@ -177,11 +178,12 @@ def _lift_flat(prior, camera, read_out, batch):
         )
     rotation, angle = recentring.recentring_rotation(ray, level, pitch)
     turned = recentring.rotate_rays(rays, rotation)
-    valid &= tf.reduce_all(tf.math.is_finite(turned) | ~visible[..., tf.newaxis], [1, 2])
-    shown = (visible & valid[:, tf.newaxis])[..., tf.newaxis]
+    in_front = tf.reduce_all(tf.math.is_finite(turned), -1)
+    valid &= tf.reduce_all(in_front | ~visible, -1)
+    shown = (visible & in_front & valid[:, tf.newaxis])[..., tf.newaxis]
     focal_length = math.sqrt(camera.focal_length[0] * camera.focal_length[1])
-    batch = batch | expectation._asdict()
-    batch["landmarks"] = tf.where(shown, focal_length * tf.where(shown, turned, 0), 0)
+    batch |= expectation._asdict()
+    batch["landmarks"] = focal_length * tf.where(shown, turned, 0)
     batch["focal_length"] = fill(focal_length)
     tables = build_attitude_tables(prior, pitches, turn_stddev, dtype)
     result = outputs.flatten(attitude_lift.lift_rows(tables, read_out, rolls, batch))
@@ -192,9 +194,11 @@ def _lift_flat(prior, camera, read_out, batch):
     for name in ("root_position", "up"):
         result[name] = tf.linalg.matvec(back, result[name])
     result["rotation_angle"] = tf.math.floormod(result["rotation_angle"] + angle, 2 * np.pi)
-    result["landmarks"] = camera.project(
-        result["joints_3d"] + result["root_position"][:, tf.newaxis]
-    )
+    placed = result["scale"] > 0
+    joints = result["joints_3d"] + result["root_position"][:, tf.newaxis]
+    joints = tf.where((valid & placed)[:, tf.newaxis, tf.newaxis], joints, [0.0, 0.0, 1.0])
+    result["landmarks"] = _where_valid(placed, camera.project(joints))
+    result["root_position"] = _where_valid(placed, result["root_position"])
     result = {name: _where_valid(valid, value) for name, value in result.items()}
     return _name_angles(outputs.nest(result), camera)
 

@@ -44,7 +44,8 @@ def lift_rows(tables, read_out, rolls, batch):
 
     Returns:
         Dict of results as those of `outputs.signature`, of the frame of that camera, with
-        `up` `[B, 3]`, the vertical in it, in place of `pitch` and `roll`; and with a focal length `root_position` `[B, 3]`.
+        `up` `[B, 3]`, the vertical in it, in place of `pitch` and `roll`; and with a focal length `root_position` `[B, 3]`,
+        which means nothing where `scale` is 0.
 
     References:
         docs/method.md, M27 to M29.
@@ -319,8 +320,7 @@ def _read(tables, read_out, frame, weights, focal_length, fitted, bone_lengths):
         depth = size_factor * focal_length * inverse_scale / frame.unit
         offset = size_factor[:, tf.newaxis, tf.newaxis] * target - joints_3d[..., :2]
         across = tf.einsum("bl,blc->bc", averaging, offset)
-        position = tf.concat([across, depth[:, tf.newaxis]], -1)
-        result["root_position"] = tf.where(usable[:, tf.newaxis], position, float("nan"))
+        result["root_position"] = tf.concat([across, depth[:, tf.newaxis]], -1)
     if read_out.num_hypotheses is not None:
         masses, shares = posterior.find_hypotheses(
             found.poses.joints_3d - found.poses.joints_3d[:, :, :1],

@@ -6,6 +6,7 @@ from tf_lift.ops.lift import component
 from tf_lift.ops.lift.attitude.expectation import turn_landmarks
 from tf_lift.ops.lift.fast import candidates, visible_search, weighted_fit
 from tf_lift.ops.lift.fast.xla import k_lowest
+from tf_lift.ops.lift.fast.xla.materialize import materialize
 
 __all__ = ["complete", "shortlist"]
 
@@ -38,11 +39,13 @@ def shortlist(landmarks, tables, expectation, rolls, number, estimator, compiled
     if estimator != "min_energy":
         costs += expectation.pitch_costs(lift.pitches)[:, tf.newaxis, tf.newaxis]
         costs += expectation.roll_costs(rolls)
-    costs = tf.reshape(costs, [lift.num_candidates, len(rolls), -1])
-    lowest = tf.reduce_min(costs, 1)
+    # Stored, so that XLA compares the same roundings of each cost.
+    costs = materialize(tf.reshape(costs, [lift.num_candidates, len(rolls), -1]), compiled)
+    lowest, *others = tf.unstack(costs, axis=1)
     best_roll = tf.zeros(tf.shape(lowest), tf.int32)
-    for index in range(1, len(rolls)):
-        best_roll = tf.where(costs[:, index] <= lowest, index, best_roll)
+    for index, cost in enumerate(others, 1):
+        best_roll = tf.where(cost < lowest, index, best_roll)
+        lowest = tf.minimum(cost, lowest)
     found = k_lowest.find(lowest, number, compiled)
     chosen_rolls = tf.gather(tf.transpose(best_roll), tf.transpose(found), batch_dims=1)
     return found, tf.transpose(chosen_rolls)
