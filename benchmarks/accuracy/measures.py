@@ -5,7 +5,7 @@ import numpy as np
 from tf_lift import skeletons
 from tf_lift.ops import errors
 
-__all__ = ["LIMBS", "measure"]
+__all__ = ["LIMBS", "centred", "measure"]
 
 _NAMES = skeletons.H36M_17.joint_names
 _HIPS = [_NAMES.index("left_hip"), _NAMES.index("right_hip")]
@@ -49,10 +49,7 @@ def measure(predictions, truth, stddev=None) -> dict[str, float]:
     valid = np.isfinite(predictions).all((1, 2))
     if not valid.any():
         return {"num_poses": len(valid), "num_failed": int((~valid).sum())} if len(valid) else {}
-    predictions, truth = (
-        poses[valid] - poses[valid][:, _HIPS].mean(1, keepdims=True)
-        for poses in (predictions, truth)
-    )
+    predictions, truth = centred(predictions[valid]), centred(truth[valid])
     known = np.isfinite(truth).all(-1)
     distance = np.linalg.norm(predictions - np.where(known[..., np.newaxis], truth, 0.0), axis=-1)
     found = {"num_poses": len(valid), "num_failed": int((~valid).sum())}
@@ -69,3 +66,9 @@ def measure(predictions, truth, stddev=None) -> dict[str, float]:
                 within = distance[:, joints] <= number * stddev[:, joints]
                 found[f"within_{number}{suffix}"] = float(within[counted].mean())
     return found
+
+
+def centred(poses) -> np.ndarray:
+    """Returns poses `[N, 17, 3]` relative to the middle of their hips."""
+    poses = np.asarray(poses, np.float64)
+    return poses - poses[:, _HIPS].mean(1, keepdims=True)
