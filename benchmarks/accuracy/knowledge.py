@@ -20,7 +20,7 @@ _PITCH_STEP = np.radians(5.0)
 # The camera that all calibrated views are turned to: in the middle of usual pitches.
 _COMMON = tf_lift.Camera(1000.0, (0.0, 0.0), pitch=np.radians(15.0))
 # Poses of one call: the memory of a search grows with them.
-_BATCH_SIZE = 500
+_BATCH_SIZE = 3000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

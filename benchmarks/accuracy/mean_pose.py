@@ -4,9 +4,15 @@ import numpy as np
 
 from benchmarks.accuracy import measures
 from tf_lift import skeletons
+from tf_lift.data.synthetic import views
 
-__all__ = ["at_best_yaw", "facing"]
+__all__ = ["METHODS", "at_best_yaw", "facing", "predict"]
 
+# Titles of the methods.
+METHODS = {
+    "mean_pose": "mean pose, facing the camera",
+    "mean_pose_best_yaw": "mean pose at the best yaw (knows the truth)",
+}
 # Angles that the best yaw is searched at.
 _NUM_YAWS = 72
 
@@ -34,13 +40,13 @@ def facing(prior) -> np.ndarray:
 
 
 def at_best_yaw(pose, truth) -> np.ndarray:
-    """Turns a pose about the vertical of a level camera, as near to each truth as possible.
+    """Turns a pose about the vertical, as near to each truth as possible.
 
     No method could do this: it knows the truth.
 
     Args:
-        pose: `[L, 3]`, mm, camera frame.
-        truth: `[N, L, 3]`, mm, camera frame.
+        pose: `[L, 3]`, mm, frame of a level camera.
+        truth: `[N, L, 3]`, mm, frame of a level camera; NaN for unknown joints.
 
     Returns:
         `[N, L, 3]`.
@@ -50,9 +56,38 @@ def at_best_yaw(pose, truth) -> np.ndarray:
     )
     limbs = list(measures.LIMBS)
     near, far = measures.centred(turned)[:, limbs], measures.centred(truth)[:, limbs]
-    # [N, yaws, limbs]: no more than some hundred MB for thousands of truths.
     distance = np.linalg.norm(far[:, np.newaxis] - near, axis=-1).mean(-1)
     return turned[distance.argmin(1)]
+
+
+def predict(knowledge: str, prior, truth, cameras, camera_index, best_yaw=False) -> np.ndarray:
+    """Predicts the mean pose for every view, upright as far as the attitude is known.
+
+    Args:
+        knowledge: One of `knowledge.KNOWLEDGE`; without the attitude, cameras are level.
+        prior: `PosePrior` of h36m17's joints.
+        truth: `[N, L, 3]`, mm, camera frame; its values count with `best_yaw` only.
+        cameras: `tf_lift.Camera` each.
+        camera_index: `[N]`, index into `cameras`.
+        best_yaw: Whether each pose is turned to its truth, instead of facing the camera.
+
+    Returns:
+        `[N, L, 3]`, mm, camera frame.
+    """
+    truth, pose = np.asarray(truth, np.float64), facing(prior)
+    level = views.view_rotation(0.0, 0.0, 0.0)
+    known = knowledge in ("attitude", "calibrated")
+    tilts = np.array(
+        [
+            views.view_rotation(0.0, camera.pitch * known, camera.roll * known) @ level.T
+            for camera in cameras
+        ]
+    )[np.asarray(camera_index)]
+    if best_yaw:
+        upright = at_best_yaw(pose, np.einsum("nji,nlj->nli", tilts, truth))
+    else:
+        upright = np.broadcast_to(pose, truth.shape)
+    return np.einsum("nij,nlj->nli", tilts, upright)
 
 
 def _turn(pose, yaw):

@@ -174,11 +174,12 @@ def _read_detections(folder, num_frames):
     values = np.zeros([num_frames, BODY_25B.num_joints, 3])
     for frame, file in enumerate(files):
         people = json.loads(file.read_text(encoding="utf-8"))["people"]
-        numbers = [np.array(person["pose_keypoints_2d"], np.float64) for person in people]
-        if any(row.size != values[0].size for row in numbers):
-            raise ValueError(f"{file}: must hold BODY_25B. Received: {numbers[0].size} numbers")
+        # A frame in which nobody was found may hold an empty person.
+        numbers = [person["pose_keypoints_2d"] for person in people if person]
+        if any(len(row) != values[0].size for row in numbers):
+            raise ValueError(f"{file}: must hold BODY_25B. Received: {len(numbers[0])} numbers")
         if numbers:
-            found = np.reshape(numbers, [-1, *values.shape[1:]])
+            found = np.reshape(np.array(numbers, np.float64), [-1, *values.shape[1:]])
             values[frame] = found[found[..., 2].sum(1).argmax()]
     return values
 

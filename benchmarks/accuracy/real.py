@@ -1,5 +1,6 @@
 """Errors on a real person seen by real cameras: detections against triangulated joints."""
 
+import itertools
 import os
 import pathlib
 
@@ -21,8 +22,7 @@ METHODS: dict[str, dict] = {
 _TITLES = {
     "lift": "lift",
     "lift_options": "lift, residuals and the prior's bones",
-    "mean_pose": "mean pose, facing the camera",
-    "mean_pose_best_yaw": "mean pose at the best yaw (knows the truth)",
+    **mean_pose.METHODS,
 }
 _SOURCES = {"detections": "detections", "exact": "exact projections"}
 _METRICS = ("mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm")
@@ -70,14 +70,9 @@ def evaluate(recording, prior, step: int = 1) -> dict:
         and `notes`.
     """
     views = recording.views
-    jobs = [
-        (view, source, known, method, frames)
-        for view in views
-        for source in _SOURCES
-        for known in knowledge.KNOWLEDGE
-        for method in METHODS
-        for frames in ("each", "sequence")
-    ]
+    jobs = list(
+        itertools.product(views, _SOURCES, knowledge.KNOWLEDGE, METHODS, ("each", "sequence"))
+    )
     errors: dict[tuple, dict] = {}
     bar = progress.track(
         jobs, "lifts", console=console.Console(stderr=True), transient=True, disable=None
@@ -89,16 +84,15 @@ def evaluate(recording, prior, step: int = 1) -> dict:
             errors.setdefault((source, known, method, frames), {})[view.name] = _limbs(
                 measures.measure(lifted.joints_3d, truth, lifted.stddev)
             )
-    facing = mean_pose.facing(prior)
-    for view in views:
+    for view, known, method in itertools.product(views, ("level", "attitude"), mean_pose.METHODS):
         truth = _truth(view, prior, step)
-        for method, poses in (
-            ("mean_pose", np.broadcast_to(facing, truth.shape)),
-            ("mean_pose_best_yaw", mean_pose.at_best_yaw(facing, truth)),
-        ):
-            errors.setdefault(("none", "level", method, "each"), {})[view.name] = _limbs(
-                measures.measure(poses, truth)
-            )
+        first = np.zeros(len(truth), int)
+        poses = mean_pose.predict(
+            known, prior, truth, [view.camera], first, method == "mean_pose_best_yaw"
+        )
+        errors.setdefault(("none", known, method, "each"), {})[view.name] = _limbs(
+            measures.measure(poses, truth)
+        )
     rows = [
         dict(zip(("source", "knowledge", "method", "frames"), key, strict=True))
         | {"errors": by_view | {"mean": _mean(list(by_view.values()))}}
@@ -176,7 +170,7 @@ def table(results: dict) -> str:
     for row in results["rows"]:
         cells = [
             _SOURCES.get(row["source"], "-"),
-            knowledge.KNOWLEDGE[row["knowledge"]] if row["source"] in _SOURCES else "-",
+            knowledge.KNOWLEDGE[row["knowledge"]],
             row["frames"],
             _TITLES[row["method"]],
             *(_cell(row["errors"][name]) for name in names),
