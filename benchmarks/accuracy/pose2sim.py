@@ -12,7 +12,7 @@ from scipy.spatial import transform
 import tf_lift
 from tf_lift import skeletons
 
-__all__ = ["BODY_25B", "Recording", "View", "read", "to_prior"]
+__all__ = ["BODY_25B", "MARKERS", "Recording", "View", "read", "to_prior"]
 
 # OpenPose's BODY_25B: COCO's joints, then the upper neck and the top of the head as MPII's
 # annotators mark them, then the feet.
@@ -34,7 +34,7 @@ _WITHOUT_EARS = dataclasses.replace(
     joint_names=tuple(name.replace("_ear", "_unused_ear") for name in BODY_25B.joint_names),
 )
 # Names of the markers in a TRC file. It has neither eyes nor ears.
-_MARKERS = {"Neck": "upper_neck", "Head": "head_top", "Nose": "nose"} | {
+MARKERS = {"Neck": "upper_neck", "Head": "head_top", "Nose": "nose"} | {
     f"{letter}{part.title().replace('_', '')}": f"{side}_{part}"
     for letter, side in (("L", "left"), ("R", "right"))
     for part in (
@@ -202,8 +202,8 @@ def _read_trc(path):
         raise ValueError(f"{path}: must be a TRC file. Received: {error!r}") from error
     joints = np.full([len(rows), BODY_25B.num_joints, 3], np.nan)
     for column, name in enumerate(names):
-        if name in _MARKERS:
+        if name in MARKERS:
             # (x, y, z) of the file is (y, z, x) of the laboratory, whose z is up.
-            joint = BODY_25B.joint_names.index(_MARKERS[name])
+            joint = BODY_25B.joint_names.index(MARKERS[name])
             joints[:, joint] = unit * values[:, column][:, [2, 0, 1]]
     return joints, fps
