@@ -10,7 +10,7 @@ from benchmarks.accuracy import marks
 from tf_lift import skeletons
 from tf_lift.data.synthetic import views
 
-__all__ = ["CONVENTIONS", "MAX_MISSING", "CameraViews", "corrupt", "make_views"]
+__all__ = ["CONVENTIONS", "MAX_MISSING", "CameraViews", "corrupt", "make_views", "native_landmarks"]
 
 CONVENTIONS = ("coco17", "openpose25", "h36m17", "mediapipe33")
 PITCHES_DEGREES = (-10.0, 40.0)
@@ -186,6 +186,36 @@ def corrupt(
         scores=np.where(visibility, scores, 0.0).astype(np.float32),
         noise=noise,
     )
+
+
+def native_landmarks(
+    seen: CameraViews, convention: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns the landmarks of one convention in the joints of its own skeleton.
+
+    For lifts that are told the skeleton of the landmarks. Converted back to h36m17, they are
+    those of `seen`: both ears are at the mark of the head, and marks that h36m17 does not use
+    are missing.
+
+    Args:
+        seen: `CameraViews`.
+        convention: Name in `marks.MARKS` of a skeleton.
+
+    Returns:
+        The rows of `seen` that have the convention, `[n]`; their landmarks `[n, L, 2]`, NaN
+        where missing, and their visibility `[n, L]`, bool.
+    """
+    own = skeletons.H36M_17.joint_names
+    names = skeletons.get(convention).joint_names
+    (rows,) = np.nonzero(seen.convention == convention)
+    landmarks = np.full([len(rows), len(names), 2], np.nan, np.float32)
+    for column, name in enumerate(names):
+        name = {"left_ear": "head_top", "right_ear": "head_top", "mid_hip": "pelvis"}.get(
+            name, name
+        )
+        if name in own:
+            landmarks[:, column] = seen.landmarks[rows, own.index(name)]
+    return rows, landmarks, np.isfinite(landmarks).all(-1)
 
 
 def _camera(rng):

@@ -3,6 +3,7 @@ import pytest
 
 import tf_lift
 from benchmarks.accuracy import camera_views, marks
+from tf_lift import skeletons
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +110,16 @@ def test_numbers_of_missing_joints(exact, rng):
     np.testing.assert_array_equal(seen.visibility[is_detector, 0], hips[is_detector])
     np.testing.assert_array_equal(np.isnan(seen.landmarks).all(-1), ~seen.visibility)
     np.testing.assert_array_equal(seen.scores == 0, ~seen.visibility)
+
+
+@pytest.mark.parametrize("name", camera_views.CONVENTIONS)
+def test_native_landmarks_convert_back(exact, rng, name):
+    seen = camera_views.corrupt(exact, rng)
+    rows, landmarks, visibility = camera_views.native_landmarks(seen, name)
+    assert set(seen.convention[rows]) == {name} and len(rows) == 100
+    back = skeletons.convert(landmarks, name, "h36m17", visibility)
+    np.testing.assert_array_equal(back.visibility, seen.visibility[rows])
+    np.testing.assert_allclose(back.points, seen.landmarks[rows], atol=1e-3)
 
 
 def test_bad_input(poses, rng):
