@@ -1,244 +1,254 @@
-"""Errors with more and more knowledge of the camera: perspective views, 2 to 8 m away."""
+"""Errors on people held out, seen by random real-like cameras, with a detector's errors."""
 
-import argparse
-import dataclasses
-import functools
-import pathlib
+from collections.abc import Callable
 
 import numpy as np
-from matplotlib.figure import Figure
+from rich import console, progress
 
 import tf_lift
-from benchmarks.accuracy import protocol
+from benchmarks.accuracy import camera_views, knowledge, mean_pose, measures, methods, protocol
+from benchmarks.harness import options as command_line
 from benchmarks.harness import records
-from tf_lift.camera import lifting as camera_lifting
-from tf_lift.data.synthetic import views
-from tf_lift.ops.geometry import pinhole, recentring
-from tf_lift.viewing import figures
 
-__all__ = ["draw", "evaluate", "main"]
+__all__ = ["CONDITIONS", "HELD_OUT_SPLITS", "evaluate", "held_out", "main", "tables"]
 
-DISTANCES_M = (2, 3, 4, 6, 8)
-PITCHES_DEGREES = (0, 15, 30, 45)
-ROLLS_DEGREES = (0, 20)
-# Direction of the person from the middle of the image: sideways and up or down, degrees.
-PLACES_DEGREES = {"centred": (0.0, 0.0), "off-centre": (20.0, 8.0)}
-METHODS = {
-    "plain": "no camera",
-    "pitch_searched": "pitch searched",
-    "pitch_given": "pitch given",
-    "roll_undone": "+ roll undone",
-    "recentred": "+ intrinsics: undistorted, re-centred",
-    "perspective": "+ perspective steps: all of the camera",
-    "pitch_unknown": "all but the pitch, found for each pose",
-    "pitch_estimated": "all but the pitch, estimated from all",
+# The people of these splits of `protocol.SPLITS` are seen.
+HELD_OUT_SPLITS = (0, 1)
+# Arguments of `camera_views.corrupt`; all show the same poses to the same cameras.
+_COMPLETE = {"max_missing": 0}
+CONDITIONS: dict[str, dict] = {
+    "exact": {"noise": 0.0, "gross_errors": 0.0, **_COMPLETE},
+    "noise_0.5": {"noise": 0.005, "gross_errors": 0.0, **_COMPLETE},
+    "noise_1": {"noise": 0.01, "gross_errors": 0.0, **_COMPLETE},
+    "noise_2": {"noise": 0.02, "gross_errors": 0.0, **_COMPLETE},
+    "gross_errors": _COMPLETE,
+    "missing": {"noise": 0.0, "gross_errors": 0.0},
+    "all": {},
 }
-# An indoor camera of 1000 x 1000 px, 47 degrees wide, with its lens.
-_CAMERA = tf_lift.Camera(1145.0, (512.5, 515.4), distortion=(-0.2, 0.24, -0.0009, -0.0014, -0.002))
-# The pose of one candidate: its rotation is the one of the camera that it was lifted with.
-_ESTIMATOR = "map"
-# Number of poses from which the camera's pitch is estimated.
-_NUM_ESTIMATED = 60
+_TITLES = {
+    "exact": "exact, complete",
+    "noise_0.5": "noise of 0.5 %",
+    "noise_1": "noise of 1 %",
+    "noise_2": "noise of 2 %",
+    "gross_errors": "1 %, 3 % gross errors",
+    "missing": "exact, 0-9 missing",
+    "all": "all of it",
+}
+# Options of the lift by the names of the methods.
+METHODS: dict[str, dict] = {"lift": {}}
+_METRICS = ("mpjpe", "pa_mpjpe", "n_mpjpe")
+_SAW_THEM = "the prior that ships has learnt from these people: compare with --prior held-out"
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     """Runs the benchmark from a list of command line arguments."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks cameras", description=__doc__)
+    parser = command_line.Parser(prog="python -m benchmarks cameras", description=__doc__)
     parser.add_argument("--json", metavar="FILE", help="file for the figures")
-    parser.add_argument("--figure", metavar="FILE", help="png file for a drawing of them")
     parser.add_argument("--poses", metavar="FILE", default=protocol.default_poses())
     parser.add_argument(
-        "--prior", metavar="FILE", help="prior; by default learnt from all but the tested subjects"
+        "--prior",
+        metavar="NAME",
+        help='name or file of the prior, or "held-out" for one learnt without the people seen',
     )
-    parser.add_argument("--num-poses", type=int, default=30, help="poses of the tested subjects")
+    parser.add_argument("--num-views", type=command_line.positive_int, default=3000)
+    parser.add_argument("--num-cameras", type=command_line.positive_int, default=100)
+    parser.add_argument(
+        "--conditions", type=command_line.choices(*CONDITIONS), default=tuple(CONDITIONS)
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
-    if options.num_poses < 1:
-        raise ValueError(f"`num_poses` must be at least 1. Received: {options.num_poses}")
     data = protocol.load(options.poses)
-    training, test = protocol.split(data, 0, options.num_poses, options.seed)
-    if options.prior is None:
-        prior = training.prior()
+    poses, make_prior = held_out(data, options.num_views, options.seed)
+    if options.prior == "held-out":
+        prior, note = make_prior(), "the prior has not learnt from these people"
     else:
-        prior = tf_lift.PosePrior.load(options.prior)
-    # The same number of every clip; the views' own projection is not used.
-    poses = test.views[protocol.BY_CLIP].joints_3d[..., [0, 2, 1]] * [1, 1, -1]
-    results = evaluate(poses, prior, np.random.default_rng(options.seed))
-    results["num_poses"] = len(poses)
-    results["subjects"] = list(protocol.SPLITS[0])
-    print("\n\n".join(_tables(results)))
+        prior = tf_lift.PosePrior.load(*([options.prior] if options.prior else []))
+        note = "the prior is that of --prior" if options.prior else _SAW_THEM
+    rng = np.random.default_rng(options.seed)
+    exact = camera_views.make_views(poses, rng, options.num_views, num_cameras=options.num_cameras)
+    results = evaluate(exact, prior, options.conditions, options.seed)
+    results["subjects"] = [name for number in HELD_OUT_SPLITS for name in protocol.SPLITS[number]]
+    results["prior"] = options.prior or "default"
+    results["notes"] = [note]
+    print("\n\n".join(tables(results)))
     if options.json:
         command = " ".join(["python -m benchmarks cameras", *arguments])
         records.write(options.json, "cameras", results, command=command, seed=options.seed)
-    if options.figure:
-        figures.save(draw(results), pathlib.Path(options.figure))
 
 
-def evaluate(poses, prior, rng) -> dict:
-    """Lifts perspective views of poses with more and more knowledge of the camera.
-
-    Every pose is seen from every distance, at every pitch and roll, centred and off-centre,
-    each time from another side.
+def held_out(
+    data, num_poses: int, seed: int = 0
+) -> tuple[np.ndarray, Callable[[], tf_lift.PosePrior]]:
+    """Returns poses of the people to see, and a function that learns a prior without them.
 
     Args:
-        poses: `[N, L, 3]`, mm, z up.
-        prior: `PosePrior` of L joints.
-        rng: Random generator.
+        data: Poses of `protocol.load`.
+        num_poses: Number of poses, as many of each clip as of any other.
+        seed: Seed.
 
     Returns:
-        Dict of `errors`: for each method those by `distance_m`, `pitch_degrees`, `roll_degrees`
-        and `place`: `mpjpe_mm` relative to joint 0, in the frame of the camera, and
-        `root_depth_percent`, the mean relative error of the root's depth; and
-        `estimated_pitch_degrees`, by pitch and roll.
+        `[num_poses, 17, 3]`, mm, z up; a function without arguments that fits a `PosePrior`.
     """
-    rows: dict[str, list] = {method: [] for method in METHODS}
-    labels, estimates = [], {}
-    for pitch in PITCHES_DEGREES:
-        for roll in ROLLS_DEGREES:
-            camera = dataclasses.replace(_CAMERA, pitch=np.radians(pitch), roll=np.radians(roll))
-            joints, root, seen = _views(poses, camera, rng)
-            labels += [(distance, pitch, roll, place) for distance, place in seen]
-            landmarks = camera.project(joints + root[:, np.newaxis]).numpy().astype(np.float32)
-            some = landmarks[:: -(-len(landmarks) // _NUM_ESTIMATED)]
-            estimated = camera_lifting.estimate_pitch(some, prior, camera)
-            estimates[f"{pitch}, {roll}"] = float(np.degrees(estimated.pitch))
-            for method, (found, depth) in _lifts(landmarks, prior, camera, estimated).items():
-                error = np.linalg.norm(found - joints, axis=-1).mean(-1)
-                rows[method].append(np.stack([error, 100 * abs(depth / root[:, 2] - 1)], -1))
-    table = {method: np.concatenate(parts) for method, parts in rows.items()}
-    columns = ("distance_m", "pitch_degrees", "roll_degrees", "place")
-    errors = {
-        method: {
-            column: _means(values, [label[index] for label in labels])
-            for index, column in enumerate(columns)
-        }
-        | {"all": _means(values, ["all"] * len(values))["all"]}
-        for method, values in table.items()
-    }
-    return {"methods": METHODS, "errors": errors, "estimated_pitch_degrees": estimates}
+    subjects = [name for number in HELD_OUT_SPLITS for name in protocol.SPLITS[number]]
+    training, poses, clip = protocol.hold_out(data, subjects, seed, "the people to see")
+    rng = np.random.default_rng(seed)
+    chosen = protocol.evenly_by_clip(clip, num_poses, rng)
+    return poses[chosen], lambda: training.prior(**methods.MANY_MODELS)
 
 
-def _views(poses, camera, rng):
-    """Returns joints `[N, L, 3]` and roots `[N, 3]` in the camera frame, and their labels."""
-    joints, roots, seen = [], [], []
-    for distance in DISTANCES_M:
-        for place, (sideways, upwards) in PLACES_DEGREES.items():
-            yaws = rng.uniform(0, 2 * np.pi, len(poses))
-            turns = np.stack([views.view_rotation(yaw, camera.pitch, camera.roll) for yaw in yaws])
-            turned = np.einsum("nij,nlj->nli", turns, poses - poses[:, :1])
-            signs = rng.choice([-1, 1], [len(poses), 2])
-            slopes = signs * np.tan(np.radians([sideways, upwards]))
-            ray = np.concatenate([slopes, np.ones([len(poses), 1])], -1)
-            ray /= np.linalg.norm(ray, axis=-1, keepdims=True)
-            joints.append(turned)
-            # The distance is that of the middle of the person.
-            roots.append(1000 * distance * ray - turned.mean(1))
-            seen += [(distance, place)] * len(poses)
-    return np.concatenate(joints), np.concatenate(roots), seen
+def evaluate(exact, prior, conditions=tuple(CONDITIONS), seed: int = 0) -> dict:
+    """Lifts views under all conditions, with all knowledge of their cameras.
 
+    Args:
+        exact: `camera_views.CameraViews` of `make_views`.
+        prior: `PosePrior`.
+        conditions: Names of `CONDITIONS`.
+        seed: Seed of the detector's errors.
 
-def _lifts(landmarks, prior, camera, estimated):
-    """Returns joints `[N, L, 3]` in the camera frame and the root's depth of every method."""
-    focal_length = camera.focal_length[0]
-    centre = np.asarray(camera.principal_point, np.float32)
-    upright = pinhole.undo_roll(landmarks, np.float32(camera.roll), centre)
-    unknown = dataclasses.replace(camera, pitch=None)
-    lift, lift_with_camera = (
-        functools.partial(function, estimator=_ESTIMATOR)
-        for function in (tf_lift.lift, tf_lift.lift_with_camera)
-    )
-    lifts = {
-        "plain": lift(landmarks, prior),
-        "pitch_searched": lift(landmarks, prior, pitches=camera_lifting.DEFAULT_PITCHES),
-        "pitch_given": lift(landmarks, prior, pitches=(camera.pitch,)),
-        "roll_undone": lift(upright, prior, pitches=(camera.pitch,)),
-        "recentred": lift_with_camera(landmarks, prior, camera, num_perspective_steps=0),
-        "perspective": lift_with_camera(landmarks, prior, camera),
-        "pitch_unknown": lift_with_camera(landmarks, prior, unknown),
-        "pitch_estimated": lift_with_camera(landmarks, prior, estimated),
-    }
-    results = {}
-    for method, lifted in lifts.items():
-        joints = lifted["joints_3d"].numpy()
-        if method == "roll_undone":
-            joints = joints @ recentring.level_rotation(0.0, camera.roll).numpy()  # Rolled again.
-        depth = lifted.get("root_position")
-        depth = focal_length / lifted["scale"].numpy() if depth is None else depth.numpy()[:, 2]
-        results[method] = (joints, depth)
-    return results
-
-
-def _means(values, labels):
-    labels = np.array(labels)
-    return {
-        str(label): {
-            "mpjpe_mm": float(values[labels == label, 0].mean()),
-            "root_depth_percent": float(values[labels == label, 1].mean()),
-        }
-        for label in dict.fromkeys(labels.tolist())
-    }
-
-
-def _tables(results):
-    """Returns tables in Markdown: of the error and of the root's depth."""
-    errors = results["errors"]
-    columns = [
-        ("distance_m", "{} m"),
-        ("pitch_degrees", "pitch {}°"),
-        ("roll_degrees", "roll {}°"),
-        ("place", "{}"),
+    Returns:
+        Dict of `num_views`, `num_cameras` and `errors`: condition -> knowledge -> method ->
+        dict of `all` (that of `measures.measure` for all views), `missing` (for each number
+        of missing joints) and `convention` (for each convention).
+    """
+    jobs = [
+        (condition, known, method)
+        for condition in conditions
+        for known in knowledge.KNOWLEDGE
+        for method in (*METHODS, *mean_pose.METHODS)
     ]
-    first = next(iter(errors.values()))
-    heads = [form.format(label) for column, form in columns for label in first[column]]
-    for quantity, title, form in (
-        ("mpjpe_mm", "MPJPE (mm)", "{:.1f}"),
-        ("root_depth_percent", "depth of the root, error (%)", "{:.1f}"),
-    ):
-        lines = [f"| {title} | all | " + " | ".join(heads) + " |"]
-        lines.append("|:--|" + "--:|" * (len(heads) + 1))
-        for method, its in errors.items():
-            values = [
-                its["all"],
-                *(value for column, _ in columns for value in its[column].values()),
-            ]
-            cells = " | ".join(form.format(value[quantity]) for value in values)
-            lines.append(f"| {results['methods'][method]} | {cells} |")
-        yield "\n".join(lines)
+    seen = {
+        condition: camera_views.corrupt(
+            exact, np.random.default_rng([seed, number]), **CONDITIONS[condition]
+        )
+        for number, condition in enumerate(CONDITIONS)
+        if condition in conditions
+    }
+    errors: dict = {}
+    bar = progress.track(
+        jobs, "lifts", console=console.Console(stderr=True), transient=True, disable=None
+    )
+    for condition, known, method in bar:
+        views = seen[condition]
+        if method in METHODS:
+            lifted = knowledge.lift(
+                known,
+                views.landmarks,
+                views.visibility,
+                prior,
+                views.cameras,
+                views.camera_index,
+                **METHODS[method],
+            )
+            found, stddev = lifted.joints_3d, lifted.stddev
+        elif condition == conditions[0] and known in ("level", "attitude"):
+            # The mean pose does not depend on the landmarks.
+            found = mean_pose.predict(
+                known,
+                prior,
+                views.joints_3d,
+                views.cameras,
+                views.camera_index,
+                method == "mean_pose_best_yaw",
+            )
+            stddev = None
+        else:
+            continue
+        by_method = errors.setdefault(condition, {}).setdefault(known, {})
+        by_method[method] = _measure_groups(found, stddev, views)
+    return {
+        "num_views": len(exact.landmarks),
+        "num_cameras": len(exact.cameras),
+        "conditions": {name: dict(CONDITIONS[name]) for name in conditions},
+        "errors": errors,
+    }
 
 
-def draw(results: dict) -> Figure:
-    """Draws the error of every method against distance and pitch.
+def _measure_groups(found, stddev, views):
+    def of(rows):
+        return measures.measure(
+            found[rows], views.joints_3d[rows], None if stddev is None else stddev[rows]
+        )
+
+    missing = views.num_missing
+    return {
+        "all": of(np.full(len(found), True)),
+        "missing": {str(count): of(missing == count) for count in np.unique(missing)},
+        "convention": {
+            str(name): of(views.convention == name) for name in np.unique(views.convention)
+        },
+    }
+
+
+def tables(results: dict) -> list[str]:
+    """Formats results of `evaluate` in Markdown.
 
     Args:
         results: Results of `evaluate`.
 
     Returns:
-        A figure that belongs to no window.
+        Tables by condition and camera, by the number of missing joints, and by convention.
     """
-    figure = Figure(figsize=(10, 5.4), layout="constrained")
-    grid = figure.subplots(1, 2, sharey=True)
-    panels = {"distance_m": "distance (m)", "pitch_degrees": "pitch of the camera (degrees)"}
-    colours = ("0.6", "0.4", "#c6a15b", "#c46b2d", "#7fb3d5", "#1f5f8b", "#6aa84f", "#274e13")
-    for axes, (column, label) in zip(grid, panels.items(), strict=True):
-        for (method, its), colour, marker in zip(
-            results["errors"].items(), colours, "osD^vP*X", strict=True
-        ):
-            known = method in ("recentred", "perspective")
-            axes.plot(
-                [float(key) for key in its[column]],
-                [value["mpjpe_mm"] for value in its[column].values()],
-                label=results["methods"][method],
-                color=colour,
-                marker=marker,
-                markersize=5,
-                linestyle="-" if known else "--",
-                linewidth=2.2 if method == "perspective" else 1.4,
-            )
-        axes.set_xlabel(label)
-        axes.set_xticks([float(key) for key in its[column]])
-        axes.grid(alpha=0.3)
-    grid[0].set_ylim(bottom=0)  # Shared, so only when both panels are drawn.
-    grid[0].set_ylabel("MPJPE (mm)")
-    handles, titles = grid[0].get_legend_handles_labels()
-    figure.legend(handles, titles, loc="outside lower center", ncols=2, frameon=False)
-    return figure
+    head = (
+        f"{results['num_views']} views by {results['num_cameras']} cameras; "
+        "mm over the 12 limb joints (over all), share within 1 and 2 deviations"
+    )
+    parts = [head + "".join(f"; {note}" for note in results.get("notes", ()))]
+    rows = [
+        (f"{_TITLES[condition]} | {knowledge.KNOWLEDGE[known]} | {_method_title(method)}", its)
+        for condition, by_knowledge in results["errors"].items()
+        for known, by_method in by_knowledge.items()
+        for method, its in by_method.items()
+    ]
+    lines = ["| landmarks | camera | method | MPJPE | PA-MPJPE | N-MPJPE | within 1 | within 2 |"]
+    lines.append("|:--|:--|:--|--:|--:|--:|--:|--:|")
+    lines += [f"| {name} | {_cells(its['all'])} |" for name, its in rows]
+    parts.append("\n".join(lines))
+    for column in ("missing", "convention"):
+        for condition in ("exact", "missing", "all"):
+            part = _breakdown(results["errors"].get(condition, {}), column)
+            if part:
+                parts.append(
+                    f"{_TITLES[condition]}, by {column}: MPJPE / PA (within 1, 2)\n\n{part}"
+                )
+    return parts
+
+
+def _breakdown(by_knowledge, column):
+    rows = {
+        f"{knowledge.KNOWLEDGE[known]} | {_method_title(method)}": its[column]
+        for known, by_method in by_knowledge.items()
+        for method, its in by_method.items()
+        if method in METHODS
+    }
+    if not rows:
+        return ""
+    keys = list(next(iter(rows.values())))
+    lines = ["| camera | method | " + " | ".join(keys) + " |"]
+    lines.append("|:--|:--|" + "--:|" * len(keys))
+    for name, its in rows.items():
+        cells = [
+            f"{its[key]['mpjpe_mm']:.0f} / {its[key]['pa_mpjpe_mm']:.0f} "
+            f"({100 * its[key]['within_1']:.0f}, {100 * its[key]['within_2']:.0f} %)"
+            if "mpjpe_mm" in its[key]
+            else "failed"
+            for key in keys
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _method_title(method):
+    return mean_pose.METHODS.get(method, method)
+
+
+def _cells(errors):
+    if "mpjpe_mm" not in errors:
+        return "failed | | | |"
+    cells = [f"{errors[f'{name}_mm']:.1f} ({errors[f'{name}_all_mm']:.1f})" for name in _METRICS]
+    cells += [
+        f"{100 * errors[name]:.0f} % ({100 * errors[f'{name}_all']:.0f} %)"
+        if name in errors
+        else ""
+        for name in ("within_1", "within_2")
+    ]
+    return " | ".join(cells)

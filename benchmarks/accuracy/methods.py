@@ -23,6 +23,7 @@ from tf_lift.training import prior_tuning
 
 __all__ = [
     "CORRUPTION",
+    "MANY_MODELS",
     "METHODS",
     "Method",
     "Options",
@@ -207,14 +208,14 @@ def _ours_with_noise(training, options, **lift_options):
 
 
 # The prior that ships as "cmu-tuned", before and after its tuning: docs/prior.md.
-_MANY_MODELS = {"mixture_size": 16, "num_bases": 40, "noise_stddev": 8.0, "shrinkage": 1.0}
+MANY_MODELS = {"mixture_size": 16, "num_bases": 40, "noise_stddev": 8.0, "shrinkage": 1.0}
 
 
 @register("ours_limbs", "Ours, K=16, tuned, limbs", "ours", tuned=True, bone_lengths="prior")
 @register("ours_tuned", "Ours, K=16, tuned", "ours", tuned=True)
 @register("ours_many", "Ours, K=16", "ours")
 def _ours_many(training, options, tuned=False, **lift_options):
-    prior, budget = training.prior(**_MANY_MODELS), {}
+    prior, budget = training.prior(**MANY_MODELS), {}
     if tuned:
         config = prior_tuning.TuningConfig(seed=training.seed)
         prior = training.kept("tuned", lambda: _tune(prior, training, config))

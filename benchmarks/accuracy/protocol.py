@@ -11,7 +11,17 @@ import tf_lift
 from benchmarks.accuracy import views
 from tf_lift.data.formats import mocap
 
-__all__ = ["BY_CLIP", "SPLITS", "TestData", "TrainingData", "default_poses", "load", "split"]
+__all__ = [
+    "BY_CLIP",
+    "SPLITS",
+    "TestData",
+    "TrainingData",
+    "default_poses",
+    "evenly_by_clip",
+    "hold_out",
+    "load",
+    "split",
+]
 
 # Subjects of CMU's motion capture that are held out, one set per split, none twice. Subjects
 # 14, 29 and 1 have 57 % of the frames: 1 is held out in the second split, 14 (everyday
@@ -164,37 +174,51 @@ def split(
     """
     if not 0 <= number < len(SPLITS):
         raise ValueError(f"splits are numbered 0 to {len(SPLITS) - 1}. Received: {number}")
-    # Subject 5 is "5" in one file and "05" in another.
-    subject = np.char.lstrip(np.asarray(data.subject).astype(str), "0")
-    clip = subject if data.clip is None else np.asarray(data.clip).astype(str)
-    held_out = np.isin(subject, [str(label) for label in SPLITS[number]])
-    if held_out.all() or not held_out.any():
-        raise ValueError(
-            f"split {number} must leave poses to learn from and poses to test on. Received: "
-            f"{held_out.sum()} of {len(held_out)} poses are of its subjects {SPLITS[number]}"
-        )
-    poses = data.poses - data.poses[:, :1]
-    learnt = ~held_out
-    training = TrainingData(
-        poses[learnt], clip[learnt], subject[learnt], data.skeleton, seed + number
-    )
+    training, tested, tested_clip = hold_out(data, SPLITS[number], seed + number, f"split {number}")
     rng = np.random.default_rng([seed, number])
-    tested, tested_clip = poses[held_out], clip[held_out]
     clean = views.make_views(tested[_evenly(len(tested), num_test, rng)], rng)
     conditions = {
         condition.name: views.corrupt(clean, condition.num_missing, condition.noise_px, rng)
         for condition in views.CONDITIONS
     }
-    conditions[BY_CLIP] = views.make_views(tested[_by_clip(tested_clip, num_test, rng)], rng)
+    conditions[BY_CLIP] = views.make_views(tested[evenly_by_clip(tested_clip, num_test, rng)], rng)
     return training, TestData(conditions, len(tested), len(np.unique(tested_clip)))
 
 
-def _evenly(size, count, rng):
-    """Returns `count` indices below `size`, each as rarely as possible."""
-    return np.concatenate([rng.permutation(size) for _ in range(-(-count // size))])[:count]
+def hold_out(
+    data: mocap.MocapPoses, subjects, seed: int, name: str = "the held-out part"
+) -> tuple[TrainingData, np.ndarray, np.ndarray]:
+    """Splits the poses into those of some subjects and those of all others.
+
+    Args:
+        data: Poses with subjects.
+        subjects: Subjects that are held out.
+        seed: Seed of the training data.
+        name: Name of the split, for the error.
+
+    Returns:
+        The poses to learn from, and poses `[M, L, 3]` (origin at joint 0) and clips `[M]` of
+        the subjects.
+
+    Raises:
+        ValueError: If one of the halves is empty.
+    """
+    # Subject 5 is "5" in one file and "05" in another.
+    subject = np.char.lstrip(np.asarray(data.subject).astype(str), "0")
+    clip = subject if data.clip is None else np.asarray(data.clip).astype(str)
+    held_out = np.isin(subject, [str(label) for label in subjects])
+    if held_out.all() or not held_out.any():
+        raise ValueError(
+            f"{name} must leave poses to learn from and poses to test on. Received: "
+            f"{held_out.sum()} of {len(held_out)} poses are of its subjects {tuple(subjects)}"
+        )
+    poses = data.poses - data.poses[:, :1]
+    learnt = ~held_out
+    training = TrainingData(poses[learnt], clip[learnt], subject[learnt], data.skeleton, seed)
+    return training, poses[held_out], clip[held_out]
 
 
-def _by_clip(clip, count, rng):
+def evenly_by_clip(clip, count: int, rng: np.random.Generator) -> np.ndarray:
     """Returns indices of `count` poses, equally many of each clip, each as rarely as possible."""
     names = rng.permutation(np.unique(clip))
     shares = np.bincount(np.arange(count) % len(names), minlength=len(names))
@@ -206,3 +230,8 @@ def _by_clip(clip, count, rng):
             if share
         ]
     )
+
+
+def _evenly(size, count, rng):
+    """Returns `count` indices below `size`, each as rarely as possible."""
+    return np.concatenate([rng.permutation(size) for _ in range(-(-count // size))])[:count]

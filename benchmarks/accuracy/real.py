@@ -1,0 +1,188 @@
+"""Errors on a real person seen by real cameras: detections against triangulated joints."""
+
+import itertools
+import os
+import pathlib
+
+import numpy as np
+from rich import console, progress
+
+import tf_lift
+from benchmarks.accuracy import knowledge, mean_pose, measures, pose2sim
+from benchmarks.harness import options as command_line
+from benchmarks.harness import records
+
+__all__ = ["METHODS", "evaluate", "main", "table"]
+
+# Options of the lift by the names of the methods.
+METHODS: dict[str, dict] = {
+    "lift": {},
+    "lift_options": {"add_residuals": True, "bone_lengths": "prior"},
+}
+_TITLES = {
+    "lift": "lift",
+    "lift_options": "lift, residuals and the prior's bones",
+    **mean_pose.METHODS,
+}
+_SOURCES = {"detections": "detections", "exact": "exact projections"}
+_METRICS = ("mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm")
+_SHARES = ("within_1", "within_2")
+
+
+def main(arguments: list[str]) -> None:
+    """Runs the benchmark from a list of command line arguments."""
+    parser = command_line.Parser(prog="python -m benchmarks real", description=__doc__)
+    parser.add_argument("--json", metavar="FILE", help="file for the figures")
+    parser.add_argument(
+        "--data", metavar="FOLDER", default=_default_data(), help="recording of Pose2Sim"
+    )
+    parser.add_argument("--prior", metavar="NAME", help="name or file of the prior")
+    parser.add_argument(
+        "--step", type=command_line.positive_int, default=1, help="use every STEPth frame"
+    )
+    options = parser.parse_args(arguments)
+    recording = pose2sim.read(options.data)
+    prior = tf_lift.PosePrior.load(*([options.prior] if options.prior else []))
+    results = evaluate(recording, prior, options.step)
+    print(table(results))
+    if options.json:
+        command = " ".join(["python -m benchmarks real", *arguments])
+        records.write(options.json, "real", results, command=command)
+
+
+def _default_data():
+    shared = pathlib.Path(__file__).resolve().parents[3] / "shared"
+    return pathlib.Path(os.environ.get("TF_LIFT_SHARED") or shared) / "data" / "pose2sim"
+
+
+def evaluate(recording, prior, step: int = 1) -> dict:
+    """Measures all methods on all views.
+
+    Args:
+        recording: `pose2sim.Recording`.
+        prior: `PosePrior`.
+        step: Uses every `step`th frame.
+
+    Returns:
+        Dict of `views` (attitude, number of frames, error of the detector), `rows` (a list of
+        dicts of `source`, `knowledge`, `method`, `frames`: "each" or "sequence", and
+        `errors`: the dict of `measures.measure` for each view and for the `mean` over them)
+        and `notes`.
+    """
+    views = recording.views
+    jobs = list(
+        itertools.product(views, _SOURCES, knowledge.KNOWLEDGE, METHODS, ("each", "sequence"))
+    )
+    errors: dict[tuple, dict] = {}
+    bar = progress.track(
+        jobs, "lifts", console=console.Console(stderr=True), transient=True, disable=None
+    )
+    for view, source, known, method, frames in bar:
+        truth = _truth(view, prior, step)
+        lifted = _lift(view, source, known, method, frames, prior, step, recording.fps / step)
+        if lifted is not None:
+            errors.setdefault((source, known, method, frames), {})[view.name] = _limbs(
+                measures.measure(lifted.joints_3d, truth, lifted.stddev)
+            )
+    for view, known, method in itertools.product(views, ("level", "attitude"), mean_pose.METHODS):
+        truth = _truth(view, prior, step)
+        first = np.zeros(len(truth), int)
+        poses = mean_pose.predict(
+            known, prior, truth, [view.camera], first, method == "mean_pose_best_yaw"
+        )
+        errors.setdefault(("none", known, method, "each"), {})[view.name] = _limbs(
+            measures.measure(poses, truth)
+        )
+    rows = [
+        dict(zip(("source", "knowledge", "method", "frames"), key, strict=True))
+        | {"errors": by_view | {"mean": _mean(list(by_view.values()))}}
+        for key, by_view in errors.items()
+    ]
+    notes = []
+    if not hasattr(tf_lift, "lift_sequence"):
+        notes.append("no rows of sequences: this version has no tf_lift.lift_sequence")
+    return {
+        "num_frames": len(views[0].landmarks[::step]),
+        "fps": recording.fps / step,
+        "views": {view.name: _describe(view, step) for view in views},
+        "rows": rows,
+        "notes": notes,
+    }
+
+
+def _lift(view, source, known, method, frames, prior, step, fps):
+    if source == "detections":
+        points = pose2sim.to_prior(view.landmarks[::step], prior, view.scores[::step])
+    else:
+        points = pose2sim.to_prior(view.exact[::step], prior)
+    if frames == "sequence":
+        return knowledge.lift_sequence(known, *points, prior, view.camera, fps, **METHODS[method])
+    return knowledge.lift(known, *points, prior, [view.camera], **METHODS[method])
+
+
+def _truth(view, prior, step):
+    """Returns the limbs' and the pelvis' joints, NaN for those whose marks differ."""
+    joints, _ = pose2sim.to_prior(view.joints_3d[::step], prior)
+    truth = np.full_like(joints, np.nan)
+    known = [0, *measures.LIMBS]
+    truth[:, known] = joints[:, known]
+    return truth
+
+
+def _limbs(errors):
+    """Leaves out the errors over all joints: the recording has the limbs' alone."""
+    return {name: value for name, value in errors.items() if "_all" not in name}
+
+
+def _mean(errors):
+    return {
+        name: float(np.mean([its[name] for its in errors]))
+        for name in (*_METRICS, *_SHARES)
+        if all(name in its for its in errors)
+    }
+
+
+def _describe(view, step):
+    distance = np.linalg.norm(view.landmarks - view.exact, axis=-1)[::step]
+    return {
+        "pitch_degrees": float(np.degrees(view.camera.pitch)),
+        "roll_degrees": float(np.degrees(view.camera.roll)),
+        "detector_error_px": float(np.nanmean(distance)),
+        "detector_error_median_px": float(np.nanmedian(distance)),
+    }
+
+
+def table(results: dict) -> str:
+    """Formats results of `evaluate` in Markdown: for each row the errors of each view.
+
+    Args:
+        results: Results of `evaluate`.
+    """
+    names = [*results["views"], "mean"] if len(results["views"]) > 1 else list(results["views"])
+    lines = [
+        f"{name}: pitch {its['pitch_degrees']:.0f}, roll {its['roll_degrees']:.0f} degrees, "
+        f"detector {its['detector_error_px']:.1f} px off"
+        for name, its in results["views"].items()
+    ]
+    lines += [f"{results['num_frames']} frames a view; MPJPE / PA / N in mm (within 1, 2 dev.)", ""]
+    lines.append("| landmarks | camera | frames | method | " + " | ".join(names) + " |")
+    lines.append("|:--|:--|:--|:--|" + "--:|" * len(names))
+    for row in results["rows"]:
+        cells = [
+            _SOURCES.get(row["source"], "-"),
+            knowledge.KNOWLEDGE[row["knowledge"]],
+            row["frames"],
+            _TITLES[row["method"]],
+            *(_cell(row["errors"][name]) for name in names),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, *(f"({note})" for note in results["notes"])])
+
+
+def _cell(errors):
+    if "mpjpe_mm" not in errors:
+        return "failed"
+    text = " / ".join(f"{errors[name]:.0f}" for name in _METRICS)
+    if "within_1" in errors:
+        text += " (" + ", ".join(f"{100 * errors[name]:.0f} %" for name in _SHARES) + ")"
+    return text

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+
+import tf_lift
+from benchmarks.accuracy import camera_views, knowledge, measures
+
+OPTIONS = {"num_rotations": 20}
+
+
+@pytest.fixture(scope="module")
+def prior():
+    return tf_lift.PosePrior.load("cmu")
+
+
+@pytest.fixture(scope="module")
+def views(prior):
+    rng = np.random.default_rng(0)
+    poses = prior.sample(20, seed=1)
+    return camera_views.make_views(poses, rng, 20, num_cameras=2, conventions=["cmu"])
+
+
+def lifted(known, views, prior):
+    return knowledge.lift(
+        known,
+        views.landmarks,
+        views.visibility,
+        prior,
+        views.cameras,
+        views.camera_index,
+        **OPTIONS,
+    )
+
+
+@pytest.fixture(scope="module")
+def calibrated(prior, views):
+    return lifted("calibrated", views, prior)
+
+
+def test_the_common_camera_gives_what_each_own_does(prior, views, calibrated):
+    found = calibrated
+    for number, camera in enumerate(views.cameras):
+        rows = views.camera_index == number
+        direct = tf_lift.lift_with_camera(
+            views.landmarks[rows], prior, camera, views.visibility[rows], **OPTIONS
+        )
+        np.testing.assert_allclose(found.joints_3d[rows], direct["joints_3d"], atol=0.1)
+        np.testing.assert_allclose(found.stddev[rows], direct["joints_3d_stddev"], atol=0.1)
+
+
+def test_knowledge_helps(prior, views, calibrated):
+    level, attitude = (lifted(known, views, prior) for known in ("level", "attitude"))
+    errors = [
+        measures.measure(found.joints_3d, views.joints_3d)["mpjpe_mm"]
+        for found in (level, attitude, calibrated)
+    ]
+    assert errors[0] > errors[1] + 5 > errors[2] + 10
+
+
+def test_a_level_camera_needs_no_attitude(prior, views):
+    camera = tf_lift.Camera(1000.0, (500.0, 500.0))
+    arguments = (views.landmarks, views.visibility, prior, [camera])
+    level, attitude = (
+        knowledge.lift(known, *arguments, **OPTIONS) for known in ("level", "attitude")
+    )
+    np.testing.assert_allclose(attitude.joints_3d, level.joints_3d, atol=1e-3)
+
+
+def test_bad_knowledge(prior, views):
+    with pytest.raises(ValueError, match="`knowledge` must be one of"):
+        lifted("all", views, prior)
+
+
+def test_sequences_are_left_out_until_there_is_a_lift_of_them(prior, views, monkeypatch):
+    arguments = (views.landmarks, views.visibility, prior, views.cameras[0], 30.0)
+    assert knowledge.lift_sequence("attitude", *arguments) is None
+    called = {}
+
+    def lift_sequence(landmarks, prior, visibility, *, fps, camera, options):
+        called.update(fps=fps, camera=camera, options=options)
+        return tf_lift.lift(landmarks, prior, visibility, num_rotations=8)
+
+    monkeypatch.setattr(tf_lift, "lift_sequence", lift_sequence, raising=False)
+    found = knowledge.lift_sequence("level", *arguments, refine=False)
+    assert found.joints_3d.shape == (20, 17, 3) and found.stddev.shape == (20, 17)
+    assert (called["fps"], called["camera"]) == (30.0, "level")
+    monkeypatch.delattr(tf_lift, "lift_sequence")
+    assert knowledge.lift_sequence("level", *arguments) is None
