@@ -12,13 +12,16 @@ __all__ = ["KNOWLEDGE", "Lifted", "lift", "lift_sequence"]
 KNOWLEDGE = {
     "unknown": "camera unknown",
     "level": "said to be level",
+    "focal_length": "focal length known",
     "attitude": "pitch and roll known",
     "calibrated": "calibrated",
 }
 # Tables of a prior take seconds for each pitch, so known pitches are rounded to this step.
 _PITCH_STEP = np.radians(5.0)
-# The camera that all calibrated views are turned to: in the middle of usual pitches.
-_COMMON = tf_lift.Camera(1000.0, (0.0, 0.0), pitch=np.radians(15.0))
+# The camera that all calibrated views are turned to: in the middle of usual pitches; and one
+# of which nothing but the focal length is known.
+_COMMON = tf_lift.Camera(1000.0, (0.0, 0.0), pitch=np.radians(15.0), roll=0.0)
+_IN_FRONT = tf_lift.Camera(1000.0, (0.0, 0.0))
 # Poses of one call: the memory of a search grows with them.
 _BATCH_SIZE = 3000
 
@@ -64,8 +67,11 @@ def lift(
         return _calibrated(landmarks, visibility, prior, cameras, index, options)
     if knowledge == "attitude":
         return _attitude(landmarks, visibility, prior, cameras, index, options)
-    # The lift takes every camera that it does not know for a level one.
-    return _in_batches(tf_lift.lift, landmarks, visibility, prior=prior, **options)
+    if knowledge == "focal_length":
+        # The rays of any camera, seen by one.
+        landmarks = _IN_FRONT.focal_length[0] * _rays(landmarks, cameras, index)
+    camera = {"unknown": None, "level": "level", "focal_length": _IN_FRONT}[knowledge]
+    return _in_batches(landmarks, visibility, prior=prior, camera=camera, **options)
 
 
 def lift_sequence(
@@ -112,14 +118,8 @@ def _attitude(landmarks, visibility, prior, cameras, index, options):
     stddev = np.empty(landmarks.shape[:2])
     for step in np.unique(steps):
         rows = steps == step
-        lifted = _in_batches(
-            tf_lift.lift,
-            upright[rows],
-            visibility[rows],
-            prior=prior,
-            pitches=(float(step * _PITCH_STEP),),
-            **options,
-        )
+        camera = tf_lift.Camera(pitch=float(step * _PITCH_STEP), roll=0.0)
+        lifted = _in_batches(upright[rows], visibility[rows], prior=prior, camera=camera, **options)
         joints_3d[rows], stddev[rows] = lifted.joints_3d, lifted.stddev
     return Lifted(np.einsum("nij,nlj->nli", turns, joints_3d), stddev)
 
@@ -135,23 +135,27 @@ def _calibrated(landmarks, visibility, prior, cameras, index, options):
     turns = np.array(
         [views.view_rotation(0.0, camera.pitch, camera.roll) @ common.T for camera in cameras]
     )[index]
-    rays = np.empty([*landmarks.shape[:2], 3])
-    for number, camera in enumerate(cameras):
-        slopes = camera.to_rays(landmarks[index == number].astype(np.float64)).numpy()
-        rays[index == number] = np.concatenate([slopes, np.ones_like(slopes[..., :1])], -1)
+    slopes = _rays(landmarks, cameras, index)
+    rays = np.concatenate([slopes, np.ones_like(slopes[..., :1])], -1)
     turned = np.einsum("nji,nlj->nli", turns, rays)
     seen = _COMMON.project(turned).numpy()
-    lifted = _in_batches(
-        tf_lift.lift_with_camera, seen, visibility, prior=prior, camera=_COMMON, **options
-    )
+    lifted = _in_batches(seen, visibility, prior=prior, camera=_COMMON, **options)
     return Lifted(np.einsum("nij,nlj->nli", turns, lifted.joints_3d), lifted.stddev)
 
 
-def _in_batches(function, landmarks, visibility, **arguments):
+def _rays(landmarks, cameras, index):
+    """Returns landmarks without their lenses at focal length 1, `[N, L, 2]`."""
+    rays = np.empty(landmarks.shape)
+    for number, camera in enumerate(cameras):
+        rays[index == number] = camera.to_rays(landmarks[index == number].astype(np.float64))
+    return rays
+
+
+def _in_batches(landmarks, visibility, **arguments):
     joints_3d, stddev = [], []
     for first in range(0, len(landmarks), _BATCH_SIZE):
         part = slice(first, first + _BATCH_SIZE)
-        lifted = function(
+        lifted = tf_lift.lift(
             landmarks[part].astype(np.float32), visibility=visibility[part], **arguments
         )
         joints_3d.append(lifted["joints_3d"].numpy())

@@ -18,7 +18,7 @@ LENS = [-0.4, 0.0, 0.0, 0.0, 0.0]
 @pytest.fixture
 def scene(tiny_prior):
     """Camera, joints [6, 17, 3] and roots [6, 3] in its frame, and landmarks."""
-    camera = Camera(900.0, (320.0, 240.0), LENS, pitch=np.radians(20.0))
+    camera = Camera(900.0, (320.0, 240.0), LENS, pitch=np.radians(20.0), roll=0.0)
     world = tiny_prior.sample(6, seed=1)
     joints = (world - world[:, :1]) @ reference.world_to_camera(0.0, camera.pitch, 0.0).T
     roots = np.linspace([-800, 200, 3500], [900, -300, 5000], 6)
@@ -32,6 +32,7 @@ def write_camera(path, **changes):
         "principal_point": [320, 240],
         "distortion": LENS,
         "pitch_degrees": 20,
+        "roll_degrees": 0,
     }
     path.write_text(json.dumps(content | changes))
 
@@ -54,8 +55,11 @@ def test_command_places_the_poses(tiny_prior, prior_path, scene, tmp_path):
     assert content["units"]["root_position"] == "mm, camera frame"
     visible = np.ones([6, 17], bool)
     visible[2, 5] = visible[4, 16] = False
-    expected = tf_lift.lift_with_camera(
-        np.where(visible[..., None], landmarks, 0).astype(np.float32), tiny_prior, camera, visible
+    expected = tf_lift.lift(
+        np.where(visible[..., None], landmarks, 0).astype(np.float32),
+        tiny_prior,
+        visible,
+        camera=camera,
     )
     for name, tolerance in (("joints_3d", 0.2), ("root_position", 1.0), ("pitch", 1e-6)):
         found = np.array([pose[name] for pose in content["poses"]])
@@ -70,7 +74,7 @@ def test_command_places_the_poses(tiny_prior, prior_path, scene, tmp_path):
 def test_unknown_pitch_is_estimated_from_the_file(prior_path, scene, tmp_path):
     *_, landmarks = scene
     write_camera(tmp_path / "camera.json", pitch_degrees=None)
-    assert run(tmp_path, landmarks, prior_path, "--num-rotations", "20") == 0
+    assert run(tmp_path, landmarks, prior_path) == 0
     content = json.loads((tmp_path / "out.json").read_text())
     pitches = {pose["pitch"] for pose in content["poses"]}
     assert len(pitches) == 1 and abs(np.degrees(pitches.pop()) - 20) < 6
@@ -90,7 +94,7 @@ def test_without_a_camera_there_is_no_place(tiny_prior, scene):
     [
         ({"pitch": 20}, (), "keys must be of"),
         ({"focal_length": -3}, (), "`focal_length` must be positive"),
-        ({}, ("--scale", "0.2"), "`scale` must be None where `camera` is given"),
+        ({}, ("--scale", "0.2"), "`scale` must be None where a `Camera` is given"),
     ],
 )
 def test_bad_input_is_one_line(prior_path, scene, tmp_path, capsys, changes, options, message):

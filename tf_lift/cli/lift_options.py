@@ -22,7 +22,7 @@ _Pitches = Annotated[
     str,
     typer.Option(
         help="Camera pitches to search, rad, positive looking down, as -0.1,0,0.2. "
-        "Not with --camera, which has its own."
+        "With --camera level only: otherwise pitch and roll are estimated, or known."
     ),
 ]
 _LandmarkStddev = Annotated[

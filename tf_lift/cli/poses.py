@@ -81,10 +81,12 @@ def predict(
     ] = "cmu-tuned",
     noise_mm: Annotated[float, typer.Option(help=_NOISE_HELP)] = _NOISE_MM,
     camera: Annotated[
-        pathlib.Path | None,
+        str | None,
         typer.Option(
-            help="Camera that took the images, .json (docs/cameras.md): places the poses in front "
-            "of it, root_position in mm. [default: unknown]"
+            metavar="FILE",
+            help="What is known of the camera, .json (docs/cameras.md): with a focal length, poses "
+            'are placed in front of it, root_position in mm. Or "level": neither pitch nor roll. '
+            "[default: unknown, pitch and roll are estimated for each pose]",
         ),
     ] = None,
     figure: Annotated[bool, typer.Option("--figure/--no-figure", help="Draw figures.")] = True,
@@ -121,7 +123,7 @@ def predict(
         figure=figure,
         box=texts.box(box, "--box"),
         min_score=min_score,
-        camera=None if camera is None else Camera.load(camera),
+        camera=camera if camera in (None, "level") else Camera.load(camera),
         options=LiftOptions(**lift_options),
     )
     failed = 0
@@ -173,10 +175,12 @@ def lift(
     ] = "cmu-tuned",
     noise_mm: Annotated[float, typer.Option(help=_NOISE_HELP)] = _NOISE_MM,
     camera: Annotated[
-        pathlib.Path | None,
+        str | None,
         typer.Option(
-            help="Camera that took the images, .json (docs/cameras.md): places the poses in front "
-            "of it, root_position in mm. [default: unknown]"
+            metavar="FILE",
+            help="What is known of the camera, .json (docs/cameras.md): with a focal length, poses "
+            'are placed in front of it, root_position in mm. Or "level": neither pitch nor roll. '
+            "[default: unknown, pitch and roll are estimated for each pose]",
         ),
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Poses to lift at a time.")] = 1024,
@@ -204,7 +208,7 @@ def lift(
         image=image,
         scale=scale,
         min_score=min_score,
-        camera=None if camera is None else Camera.load(camera),
+        camera=camera if camera in (None, "level") else Camera.load(camera),
         options=LiftOptions(**lift_options),
         track=lambda batches: progress.track(batches, "Poses", console=console),
     )

@@ -25,8 +25,8 @@ class LiftOptions:
             "min_energy": the candidate of the lowest energy, the paper's P2. With "mean",
             `joints_3d`, `joints_3d_stddev` and `landmarks` are means; all other results
             belong to the most probable candidate.
-        num_rotations: Number of angles about the vertical to search.
-        pitches: Camera pitches to search, rad, positive looking down.
+        num_rotations: Number of angles about the vertical to search, of a level camera.
+        pitches: Pitches of that camera to search, rad, positive looking down.
         landmark_stddev: Standard deviation of each coordinate of the landmarks, px: one
             number or one for each joint. `None`: the landmarks' noise is within the prior's.
         add_residuals: Whether to add to `joints_3d` what the landmarks show beyond the
@@ -39,8 +39,8 @@ class LiftOptions:
         height: Standing height of the person, mm, a number or `[...]`: bone lengths in
             proportion to those of the prior's people. Excludes `bone_lengths`.
         num_hypotheses: Number of distinct poses to return under `hypotheses`, or `None`.
-        refine: Whether to refine the rotation between the searched angles; not for "mean",
-            which averages over all of them.
+        refine: Whether to refine the rotation between the searched angles of a level camera;
+            not for "mean", which averages over all of them.
         temperature: Divides the log-probabilities of the candidates, for the mean, its
             standard deviation and the hypotheses. Above 1, because people differ from those
             whom the prior was learnt from.

@@ -44,8 +44,8 @@ def lift_rows(tables, read_out, rolls, batch):
 
     Returns:
         Dict of results as those of `outputs.signature`, of the frame of that camera, with
-        `up` `[B, 3]`, the vertical in it, in place of `pitch` and `roll`; and with a focal length `root_position` `[B, 3]`,
-        which means nothing where `scale` is 0.
+        `up` `[B, 3]`, the vertical in it, in place of `pitch` and `roll`; and with a focal
+        length `root_position` `[B, 3]`, which means nothing where `scale` is 0.
 
     References:
         docs/method.md, M27 to M29.
@@ -133,7 +133,7 @@ def _lift(tables, read_out, rolls, batch, winner=None):
 
 
 def _search(tables, read_out, rolls, frame, weights, expectation):
-    """Returns the candidates to fit, `[B, N]`: of the tables times the number of rolls, plus roll."""
+    """Returns the candidates to fit, `[B, N]`: those of the tables times R, plus the roll."""
     landmarks = tf.stop_gradient(frame.landmarks)
     expectation = Expectation(*map(tf.stop_gradient, expectation))
     compiled = read_out.compiled
