@@ -12,6 +12,7 @@ __all__ = ["KNOWLEDGE", "Lifted", "lift", "lift_sequence"]
 KNOWLEDGE = {
     "unknown": "camera unknown",
     "level": "said to be level",
+    "image_size": "image size known",
     "focal_length": "focal length known",
     "attitude": "pitch and roll known",
     "calibrated": "calibrated",
@@ -67,10 +68,12 @@ def lift(
         return _calibrated(landmarks, visibility, prior, cameras, index, options)
     if knowledge == "attitude":
         return _attitude(landmarks, visibility, prior, cameras, index, options)
-    if knowledge == "focal_length":
+    if knowledge in ("image_size", "focal_length"):
+        if knowledge == "image_size":
+            cameras = [tf_lift.Camera.guess(camera.image_size) for camera in cameras]
         # The rays of any camera, seen by one.
         landmarks = _IN_FRONT.focal_length[0] * _rays(landmarks, cameras, index)
-    camera = {"unknown": None, "level": "level", "focal_length": _IN_FRONT}[knowledge]
+    camera = {"unknown": None, "level": "level"}.get(knowledge, _IN_FRONT)
     return _in_batches(landmarks, visibility, prior=prior, camera=camera, **options)
 
 

@@ -40,8 +40,8 @@ def test_the_common_camera_gives_what_each_own_does(prior, views, calibrated):
     found = calibrated
     for number, camera in enumerate(views.cameras):
         rows = views.camera_index == number
-        direct = tf_lift.lift_with_camera(
-            views.landmarks[rows], prior, camera, views.visibility[rows], **OPTIONS
+        direct = tf_lift.lift(
+            views.landmarks[rows], prior, views.visibility[rows], camera=camera, **OPTIONS
         )
         np.testing.assert_allclose(found.joints_3d[rows], direct["joints_3d"], atol=0.1)
         np.testing.assert_allclose(found.stddev[rows], direct["joints_3d_stddev"], atol=0.1)
