@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tf_lift.ops import shapes
 from tf_lift.ops.lift import bone_lengths as limbs
-from tf_lift.ops.lift import outputs
+from tf_lift.ops.lift import outputs, robust
 from tf_lift.ops.lift.fast import routes
 from tf_lift.ops.lift.fast.xla import tracing
 from tf_lift.ops.lift.options import LiftOptions, ReadOut
@@ -127,6 +127,10 @@ def lift(
             noise = arguments["noise"] = tf.constant(options.landmark_stddev, tables.dtype)
             if noise.shape.rank:
                 shapes.check_shape(noise, "landmark_stddev", num_joints)
+        if options.outlier_probability:
+            outlier = arguments["outlier"] = tf.constant(options.outlier_probability, tables.dtype)
+            if outlier.shape.rank:
+                shapes.check_shape(outlier, "outlier_probability", num_joints)
         if bone_lengths is not None:
             arguments["bone_lengths"] = tf.convert_to_tensor(bone_lengths)
             limbs.check(arguments["bone_lengths"], parents, num_joints)
@@ -139,7 +143,9 @@ def lift(
             options.num_hypotheses,
             options.add_residuals,
             None if bone_lengths is None else tuple(parents),
-            masks=visibility is not None and visibility.dtype.is_bool and "noise" not in arguments,
+            masks=visibility is not None
+            and visibility.dtype.is_bool
+            and not {"noise", "outlier"} & set(arguments),
             compiled=compiled,
         )
         # Run one by one, the operations of a lift take several times as long as in one
@@ -166,6 +172,7 @@ def _suffix(name, num_joints):
         "landmarks": (num_joints, 2),
         "weights": (num_joints,),
         "noise": (num_joints,),
+        "outlier": (num_joints,),
         "bone_lengths": (num_joints - 1,),
         "scale": (),
     }[name]
@@ -248,6 +255,13 @@ def _lift_tensors(tables, read_out, arguments):
         return tensor
 
     batch = {name: flat(name, values) for name, values in arguments.items()}
+    if "outlier" in batch:
+        most_probable = functools.partial(
+            routes.lift_rows, tables, ReadOut("map", compiled=read_out.compiled)
+        )
+        weights = robust.find_weights(batch, tables, most_probable)
+        batch = {name: batch[name] for name in batch if name not in ("outlier", "noise")}
+        batch["weights"] = weights
     result = routes.lift_rows(tables, read_out, batch)
     signature = outputs.signature(tables.num_joints, tables.dtype, read_out.num_hypotheses)
     return tf.nest.map_structure(restore, result, signature)
