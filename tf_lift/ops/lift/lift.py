@@ -2,6 +2,7 @@
 
 import functools
 
+import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops import shapes
@@ -256,10 +257,8 @@ def _lift_tensors(tables, read_out, arguments):
 
     batch = {name: flat(name, values) for name, values in arguments.items()}
     if "outlier" in batch:
-        most_probable = functools.partial(
-            routes.lift_rows, tables, ReadOut("map", compiled=read_out.compiled)
-        )
-        weights = robust.find_weights(batch, tables, most_probable)
+        lift_once = functools.partial(routes.find_most_probable, tables, read_out.compiled)
+        weights = robust.find_weights(batch, tables, lift_once)
         batch = {name: batch[name] for name in batch if name not in ("outlier", "noise")}
         batch["weights"] = weights
     result = routes.lift_rows(tables, read_out, batch)
@@ -267,5 +266,9 @@ def _lift_tensors(tables, read_out, arguments):
     return tf.nest.map_structure(restore, result, signature)
 
 
-def _to_tensor(values, dtype):
-    return values if tf.is_tensor(values) else tf.convert_to_tensor(values, dtype)
+def _to_tensor(scale, dtype):
+    if tf.is_tensor(scale):
+        return scale
+    if np.ndim(scale) == 0 and not (np.isfinite(scale) and scale > 0):
+        raise ValueError(f"`scale` must be a positive number of pixels per mm. Received: {scale!r}")
+    return tf.convert_to_tensor(scale, dtype)

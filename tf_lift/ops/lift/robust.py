@@ -46,10 +46,15 @@ def find_weights(batch, tables, lift):
         weights = tf.ones_like(landmarks[..., 0])
     prior_odds = batch["outlier"]
     parts = {"landmarks": landmarks} | {name: batch[name] for name in ("scale",) if name in batch}
-    right = (1 - prior_odds) ** _FIRST_POWER
-    for _ in range(_NUM_ROUNDS):
+
+    def step(index, right):
         result = lift(parts | {"weights": weights * right})
-        right = inlier_probability(landmarks, weights, right, prior_odds, result, tables)
+        found = inlier_probability(landmarks, weights, right, prior_odds, result, tables)
+        return index + 1, tf.ensure_shape(found, right.shape)
+
+    # A loop of the graph, because it takes seconds to trace and to compile a lift.
+    first = (1 - prior_odds) ** _FIRST_POWER
+    _, right = tf.while_loop(lambda index, _: index < _NUM_ROUNDS, step, [0, first])
     # A pose that is not valid stays so: its weights may be negative or NaN.
     weights = weights * right
     if "weights" in batch:

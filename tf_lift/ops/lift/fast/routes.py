@@ -19,8 +19,9 @@ from tf_lift.ops import accelerator, chunks
 from tf_lift.ops.lift import calibration, inputs, misfit, outputs
 from tf_lift.ops.lift.fast import directions, missing_rows
 from tf_lift.ops.lift.fast.batch_lift import Route, lift_batch, lift_prepared, mark_invalid
+from tf_lift.ops.lift.options import ReadOut
 
-__all__ = ["lift_rows"]
+__all__ = ["find_most_probable", "lift_rows"]
 
 _VISIBLE, _ANY = Route("visible"), Route("any")
 
@@ -74,6 +75,30 @@ def lift_rows(tables, read_out, batch):
     structure = _specs(tables, read_out)
     result = directions.lift_with_gradient(forward, backward, structure, batch)
     return _with_misfit(result, batch, tables, read_out)
+
+
+def find_most_probable(tables, compiled, batch):
+    """Lifts weighted landmarks to the most probable candidate, all by one route.
+
+    Args:
+        tables: `LiftTables`.
+        compiled: Whether XLA compiles it.
+        batch: Dict of the arguments that there are, see `batch_lift.lift_batch`.
+
+    Returns:
+        Dict of results as that of `lift.lift`, without gradient and without `misfit`.
+    """
+    read_out = ReadOut("map", compiled=compiled)
+    batch = tf.nest.map_structure(tf.stop_gradient, batch)
+
+    def lift(part):
+        result = lift_batch(tables, read_out, _ANY, part)
+        result.pop("winner")
+        return result
+
+    if _is_straight(batch):
+        return lift(batch)
+    return chunks.map_chunks(lift, batch, _specs(tables, read_out), _size(tables, read_out, _ANY))
 
 
 def _with_misfit(result, batch, tables, read_out):
