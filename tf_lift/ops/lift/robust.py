@@ -36,7 +36,7 @@ def find_weights(batch, tables, lift):
         `[B, L]`: the weights, of the landmarks' noise as well, times the probabilities.
 
     References:
-        docs/method.md, M45 to M47.
+        docs/method.md, M44 to M46.
     """
     batch = {name: tf.stop_gradient(values) for name, values in batch.items()}
     landmarks, weights, valid = inputs.without_invalid(batch)
@@ -77,7 +77,7 @@ def inlier_probability(landmarks, weights, right, outlier, result, tables):
         `[B, L]`.
 
     References:
-        docs/method.md, M45 to M47.
+        docs/method.md, M44 to M46.
     """
     tiny = float(np.finfo(tables.dtype.as_numpy_dtype).tiny)
     usable = tf.math.is_finite(result["energy"])
@@ -104,7 +104,7 @@ def inlier_probability(landmarks, weights, right, outlier, result, tables):
     spread = tf.reshape(spread, [-1, design.shape[-1], tables.num_joints, 2])
     spread = tf.einsum("bjlc,bjld->blcd", spread, spread)
 
-    # Without the landmark itself, by Woodbury's identity (M45).
+    # Without the landmark itself, by Woodbury's identity (M44).
     identity = tf.eye(2, dtype=design.dtype)
     without = identity - fitted[..., tf.newaxis, tf.newaxis] * spread
     residuals = tf.linalg.matvec(_inverse(without), residuals)
