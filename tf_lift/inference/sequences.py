@@ -66,7 +66,8 @@ def lift_file(
     joints = _skeleton(skeleton or found.skeleton, found.landmarks.shape[1])
     count = len(found.landmarks)
     if camera is not None:
-        fixed = {name: value for name, value in options.items() if name != "scale"}
+        others = ("scale", "robust")
+        fixed = {name: value for name, value in options.items() if name not in others}
         camera = poses.with_pitch(found.landmarks, prior, camera, joints, found.scores, **fixed)
     # The last batch is not padded: that costs one more trace, and only if N is large.
     batches = [slice(start, start + batch_size) for start in range(0, count, batch_size)]

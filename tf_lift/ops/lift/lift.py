@@ -50,7 +50,7 @@ def lift(
     by the probability that its cost implies.
 
     Gradient: the winner is held fixed; all else, the scale included, is differentiated,
-    and of the mean the probabilities as well.
+    and of the mean the probabilities as well. Weights by `outlier_probability` are held fixed.
     At a given scale this is, for `landmarks`, S8: the upstream gradient g
     returns as H g, H the symmetric matrix that projects the input. `visibility` and
     `joints_3d_stddev` carry no gradient.
@@ -58,12 +58,13 @@ def lift(
     Degenerate input gives a defined result, never a pose that only looks like one:
 
     - landmarks that determine no scale (fewer than two visible at different places): the
-      mean pose of the heaviest component at angle zero, scale 0, energy infinite,
+      mean pose of the heaviest component at angle zero, scale 0, energy and misfit infinite,
       landmarks all at the mean of the visible ones, and no gradient of the pose;
-    - no landmark visible at a given scale: the mean pose, energy 0, no gradient;
-    - a visible landmark that is not finite, a negative or NaN weight, a given scale that
-      is not positive: every floating result of that pose is NaN, `mixture_index` is -1,
-      and its gradient is zero. Landmarks that are not visible may hold anything.
+    - no landmark visible at a given scale: the mean pose, energy and misfit 0, no gradient;
+    - a visible landmark that is not finite or too large for float sums (3e35 in float32, at a
+      given scale 6e14 mm), a negative or NaN weight, a tensor of scales that are not positive:
+      every floating result of that pose is NaN, `mixture_index` is -1, and its gradient is
+      zero. Landmarks that are not visible may hold anything.
 
     Args:
         landmarks: `[..., L, 2]`, (x right, y down), pixels.
@@ -87,18 +88,21 @@ def lift(
         Dict of `joints_3d` `[..., L, 3]` (mm, camera frame, origin at joint 0),
         `landmarks` `[..., L, 2]` (the projected pose, pixels, missing ones completed),
         `mixture_index` `[...]` int32, `rotation_angle` and `pitch` `[...]` (rad), `scale`
-        `[...]` (px/mm), `energy` `[...]` (mm^2) and `joints_3d_stddev` `[..., L]` (mm, root
-        of the posterior variance summed over the three axes). With `num_hypotheses` also
+        `[...]` (px/mm), `energy` `[...]` (mm^2), `misfit` `[...]` (how badly the landmarks fit
+        the prior, above 1 where they do not, see `misfit`) and `joints_3d_stddev` `[..., L]`
+        (mm, root of the posterior variance summed over the three axes, growing with the
+        misfit, see `calibration`). With `num_hypotheses` also
         `hypotheses`, a dict of `joints_3d` `[..., n, L, 3]` and `probability` `[..., n]`,
         most probable first.
 
     Raises:
-        ValueError: If a static shape, an option or the kind of tables does not fit.
+        ValueError: If a static shape, an option or the kind of tables does not fit, or a
+            scale given as a number is not positive and finite.
 
     References:
         Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, P2 and its
         supplementary material, S8.
-        docs/method.md, sections 1 to 4 and 10.
+        docs/method.md, sections 1 to 4, 10 and 12.
 
     >>> prior = tf_lift.PosePrior.load()
     >>> tables = tf_lift.prior.build_tables(prior, num_rotations=8)
