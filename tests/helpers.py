@@ -267,7 +267,7 @@ def assert_same_lift(
         landmarks_px: Tolerance of `landmarks`.
         angle_rad: Tolerance of `rotation_angle` and `pitch`.
         scale_rtol: Relative tolerance of `scale`.
-        energy_rtol: Relative tolerance of `energy`.
+        energy_rtol: Relative tolerance of `energy` and `misfit`.
         stddev_mm: Tolerance of `joints_3d_stddev`.
         probability: Tolerance of the probability of hypotheses.
     """
@@ -279,6 +279,7 @@ def assert_same_lift(
         "pitch": {"atol": angle_rad},
         "scale": {"rtol": scale_rtol},
         "energy": {"rtol": energy_rtol},
+        "misfit": {"rtol": energy_rtol},
         "joints_3d_stddev": {"atol": stddev_mm},
         "mixture_index": {},
         "probability": {"atol": probability},

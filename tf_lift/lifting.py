@@ -62,7 +62,8 @@ def lift(
         Dict of `joints_3d` `[..., L, 3]` (mm, camera frame, origin at joint 0),
         `landmarks` `[..., L, 2]` (the projected pose, pixels), `mixture_index` `[...]`,
         `rotation_angle`, `pitch` and `roll` `[...]` (rad), `scale` `[...]` (px/mm), `energy`
-        `[...]` (mm^2), `joints_3d_stddev` `[..., L]` (mm). With `num_hypotheses` also
+        `[...]` (mm^2), `misfit` `[...]` (how badly the landmarks fit the prior: above 1 something
+        is likely wrong with them), `joints_3d_stddev` `[..., L]` (mm). With `num_hypotheses` also
         `hypotheses`, a dict of `joints_3d` `[..., n, L, 3]` and `probability` `[..., n]`,
         most probable first.
 

@@ -113,14 +113,47 @@ def lift(
 def every(landmarks, prior, weights=None, scale=None, num_rotations=80, pitches=(0.0,)):
     """Returns all candidates of one pose: by component, then pitch, then rotation."""
     candidates = []
+    expected = expected_spread(prior, weights, num_rotations, pitches)
     for k in range(prior.mixture_size):
         for pitch in pitches:
             for n in range(num_rotations):
                 angle = 2 * np.pi * n / num_rotations
                 found = candidate(landmarks, prior, k, rotation(angle, pitch), weights, scale)
                 found |= {"mixture_index": k, "rotation_angle": angle, "pitch": pitch}
+                found["misfit"] = misfit(found, landmarks, prior, weights, scale, expected)
                 candidates.append(found)
     return candidates
+
+
+def spread(points, weights=None):
+    """Returns the mean squared distance of visible points from their centre."""
+    seen = points if weights is None else points[np.asarray(weights) > 0]
+    return np.mean(np.sum((seen - np.mean(seen, 0)) ** 2, -1))
+
+
+def expected_spread(prior, weights=None, num_rotations=80, pitches=(0.0,)):
+    """Returns the mean spread of the prior's poses over all views, mm^2."""
+    total = 2 * np.mean(prior.noise_stddev**2)
+    for k, share in enumerate(prior.mixture_weights):
+        views = [(n, pitch) for n in range(num_rotations) for pitch in pitches]
+        for n, pitch in views:
+            project = rotation(2 * np.pi * n / num_rotations, pitch)[:2].T
+            parts = [prior.mean_pose[k], *(prior.basis[k] * prior.stddev[k][:, None, None])]
+            spreads = sum(spread(part @ project, weights) for part in parts)
+            total += share / prior.mixture_weights.sum() * spreads / len(views)
+    return total
+
+
+def misfit(found, landmarks, prior, weights, scale, expected):
+    """Returns the misfit of a candidate, docs/method.md, M40 to M42."""
+    count = len(landmarks) if weights is None else np.sum(np.asarray(weights) > 0)
+    dimensions = 2 * count if scale is not None else 2 * count - 2
+    distance = found["energy"] / prior.noise_stddev[found["mixture_index"]] ** 2
+    if scale is None:
+        relative = spread(landmarks, weights) / found["scale"] ** 2 / expected
+        distance += dimensions * max(-np.log(relative) - 0.5, 0)
+    width = 2 / 9 / dimensions
+    return distance / (2.5 * dimensions * (1 - width + 2.326 * np.sqrt(width)) ** 3)
 
 
 def read_out(candidates, estimator="map", temperature=3.0):
@@ -134,7 +167,8 @@ def read_out(candidates, estimator="map", temperature=3.0):
     Returns:
         The best candidate's dict, with the means of joints_3d and landmarks if these are
         wanted, and joints_3d_stddev `[L]`: by the law of total variance over all
-        candidates, times 0.86, for the mean; over the two best for the others.
+        candidates, times 0.86, for the mean; over the two best for the others; and growing
+        with the misfit.
     """
     result, spread = dict(candidates[0]), candidates[:2]
     key = "energy" if estimator == "min_energy" else "cost"
@@ -149,6 +183,7 @@ def read_out(candidates, estimator="map", temperature=3.0):
         for p, each in zip(probability, spread, strict=True)
     )
     stddev = (0.86 if estimator == "mean" else 1.0) * np.sqrt(within + between)
+    stddev *= 1 + 3 * max(result["misfit"] - 0.2, 0)
     stddev[0] = 0
     return result | {"joints_3d_stddev": stddev}
 

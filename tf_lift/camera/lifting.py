@@ -75,6 +75,11 @@ def lift_seen(landmarks, prior, camera, visibility, options, jit_compile):
         if stddev.shape.rank:
             shapes.check_shape(stddev, "landmark_stddev", joints)
         arguments["noise"] = stddev
+    if options.outlier_probability:
+        outlier = tf.constant(options.outlier_probability, landmarks.dtype)
+        if outlier.shape.rank:
+            shapes.check_shape(outlier, "outlier_probability", joints)
+        arguments["outlier"] = outlier
     lengths = prior_bone_lengths.resolve(prior, options.bone_lengths, options.height)
     parents = None
     if lengths is not None:
@@ -150,7 +155,7 @@ def _lift_flat(prior, camera, read_out, batch):
     # Poses that are not valid are blanked until the end: zero gradients times NaN would be NaN.
     batch = batch | {"landmarks": camera.to_rays(landmarks)}
     rays, _, valid = inputs.without_invalid(batch)
-    for name, blank in (("weights", 0), ("noise", 1), ("bone_lengths", 1)):
+    for name, blank in (("weights", 0), ("noise", 1), ("outlier", 0), ("bone_lengths", 1)):
         if name in batch:
             batch[name] = tf.where(valid[:, tf.newaxis], batch[name], blank)
     visible = tf.ones_like(rays[..., 0], tf.bool)

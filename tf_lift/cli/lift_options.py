@@ -32,6 +32,13 @@ _LandmarkStddev = Annotated[
         "prior with commas between. [default: within the prior's noise]"
     ),
 ]
+_OutlierProbability = Annotated[
+    str | None,
+    typer.Option(
+        help="Probability of a landmark to be wrong altogether: one number, or one for each joint "
+        "of the prior with commas between. [default: by its confidence, where that is known]"
+    ),
+]
 _AddResiduals = Annotated[
     bool,
     typer.Option(
@@ -67,6 +74,7 @@ OPTIONS = {
     "num_rotations": (_NumRotations, 80),
     "pitches": (_Pitches, "0.0"),
     "landmark_stddev": (_LandmarkStddev, None),
+    "outlier_probability": (_OutlierProbability, None),
     "add_residuals": (_AddResiduals, False),
     "bone_lengths": (_BoneLengths, None),
     "height": (_Height, None),
@@ -90,8 +98,9 @@ def with_lift_options(command):
     def parsed(**arguments):
         fields = {name: arguments.pop(name) for name in OPTIONS}
         fields["pitches"] = texts.numbers(fields["pitches"], "--pitches")
-        stddev = texts.numbers(fields["landmark_stddev"], "--landmark-stddev")
-        fields["landmark_stddev"] = stddev[0] if stddev and len(stddev) == 1 else stddev
+        for name in ("landmark_stddev", "outlier_probability"):
+            values = texts.numbers(fields[name], "--" + name.replace("_", "-"))
+            fields[name] = values[0] if values and len(values) == 1 else values
         if fields["bone_lengths"] != "prior":
             fields["bone_lengths"] = texts.numbers(fields["bone_lengths"], "--bone-lengths")
         return command(**arguments, lift_options=fields)

@@ -1,7 +1,9 @@
 """`tf-lift predict` and `tf-lift lift`: 3D poses from photos and from files of 2D keypoints."""
 
+import contextlib
 import pathlib
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -17,6 +19,13 @@ _NOISE_HELP = "Error of the 2D positions, mm on the person, added to the prior's
 # On people of 300 px, errors of 3 to 7 px are 15 to 35 mm. Expecting too little costs much (132
 # mm instead of the 78 with 20 mm expected), expecting too much costs little (52 instead of 49).
 _NOISE_MM = 20.0
+_Robust = Annotated[
+    bool,
+    typer.Option(
+        "--robust/--no-robust",
+        help="Let confidences weigh the landmarks: doubtful ones count less and may be wrong.",
+    ),
+]
 
 
 @app.command()
@@ -80,6 +89,7 @@ def predict(
         str, typer.Option(help="Pose prior: cmu-tuned, cmu (smaller, faster), or a file.")
     ] = "cmu-tuned",
     noise_mm: Annotated[float, typer.Option(help=_NOISE_HELP)] = _NOISE_MM,
+    robust: _Robust = True,
     camera: Annotated[
         str | None,
         typer.Option(
@@ -123,15 +133,19 @@ def predict(
         figure=figure,
         box=texts.box(box, "--box"),
         min_score=min_score,
+        robust=robust,
         camera=camera if camera in (None, "level") else Camera.load(camera),
         options=LiftOptions(**lift_options),
     )
     failed = 0
-    for path, result in progress.track(results, "Photos", total=len(photos), console=console):
-        if isinstance(result, ValueError):
-            failed += 1
-            print(f"tf-lift: error: {path}: {' '.join(str(result).split())}", file=sys.stderr)
+    with _misfits_caught() as caught:
+        for path, result in progress.track(results, "Photos", total=len(photos), console=console):
+            if isinstance(result, ValueError):
+                failed += 1
+                print(f"tf-lift: error: {path}: {' '.join(str(result).split())}", file=sys.stderr)
     written = len(photos) - failed
+    if caught:
+        _note(inference.misfits.describe(len(caught), written))
     console.print(f"{written} of {len(photos)} photos done; wrote {output}", highlight=False)
     return 2 if failed else 0
 
@@ -174,6 +188,7 @@ def lift(
         str, typer.Option(help="Pose prior: cmu-tuned, cmu (smaller, faster), or a file.")
     ] = "cmu-tuned",
     noise_mm: Annotated[float, typer.Option(help=_NOISE_HELP)] = _NOISE_MM,
+    robust: _Robust = True,
     camera: Annotated[
         str | None,
         typer.Option(
@@ -190,32 +205,63 @@ def lift(
     image: Annotated[pathlib.Path | None, typer.Option(help="Image to draw the figure on.")] = None,
     lift_options: dict,
 ) -> None:
-    """Lifts 2D keypoints of a file to 3D poses."""
+    """Lifts 2D keypoints of a file to 3D poses.
+
+    A note says how many poses do not fit the prior (`misfit` above 1), and what usually causes it.
+    """
     from rich import progress
     from rich.console import Console
 
     from tf_lift import Camera, LiftOptions, PosePrior, inference
 
     console = Console()
-    poses = inference.lift_file(
-        keypoints,
-        PosePrior.load(prior).with_noise(noise_mm),
-        output,
-        skeleton=skeleton,
-        approximate=approximate,
-        batch_size=batch_size,
-        figure=figure,
-        image=image,
-        scale=scale,
-        min_score=min_score,
-        camera=camera if camera in (None, "level") else Camera.load(camera),
-        options=LiftOptions(**lift_options),
-        track=lambda batches: progress.track(batches, "Poses", console=console),
-    )
+    with _misfits_caught() as caught:
+        poses = inference.lift_file(
+            keypoints,
+            PosePrior.load(prior).with_noise(noise_mm),
+            output,
+            skeleton=skeleton,
+            approximate=approximate,
+            batch_size=batch_size,
+            figure=figure,
+            image=image,
+            scale=scale,
+            min_score=min_score,
+            robust=robust,
+            camera=camera if camera in (None, "level") else Camera.load(camera),
+            options=LiftOptions(**lift_options),
+            track=lambda batches: progress.track(batches, "Poses", console=console),
+        )
+    for warning in caught:
+        _note(warning)
     empty = int((poses.mixture_index < 0).sum())
     note = f", {empty} of them with too few keypoints (null)" if empty else ""
     _report_missing(console, poses.conversion)
     console.print(f"{len(poses.scale)} poses{note}; wrote {output}", highlight=False)
+
+
+@contextlib.contextmanager
+def _misfits_caught():
+    """Collects the texts of `MisfitWarning`s; others are shown as ever."""
+    from tf_lift.inference import MisfitWarning
+
+    texts = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", MisfitWarning)
+        show = warnings.showwarning
+
+        def collect(message, category, *args, **kwargs):
+            if issubclass(category, MisfitWarning):
+                texts.append(str(message))
+            else:
+                show(message, category, *args, **kwargs)
+
+        warnings.showwarning = collect
+        yield texts
+
+
+def _note(text):
+    print(f"tf-lift: note: {text}", file=sys.stderr)
 
 
 def _report_missing(console, conversion):

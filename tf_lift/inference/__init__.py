@@ -3,6 +3,7 @@
 from tf_lift.inference.detectors import BeliefMapDetector, Detection
 from tf_lift.inference.images import read_image
 from tf_lift.inference.keypoints import Keypoints, read_keypoints
+from tf_lift.inference.misfits import MisfitWarning
 from tf_lift.inference.photos import predict, predict_file, predict_files
 from tf_lift.inference.poses import Poses, lift_landmarks
 from tf_lift.inference.sequences import lift_file
@@ -11,6 +12,7 @@ __all__ = [
     "BeliefMapDetector",
     "Detection",
     "Keypoints",
+    "MisfitWarning",
     "Poses",
     "lift_file",
     "lift_landmarks",

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 from tf_lift.camera.camera import Camera
-from tf_lift.inference import images, poses
+from tf_lift.inference import images, misfits, poses
 from tf_lift.inference.detectors import BeliefMapDetector
 from tf_lift.ops.lift.options import LiftOptions
 from tf_lift.viewing import figures
@@ -20,6 +20,7 @@ def predict(
     *,
     box: tuple[float, float, float, float] | None = None,
     min_score: float = 0.05,
+    robust: bool = True,
     camera: Camera | None = None,
     options: LiftOptions | None = None,
     **option_fields,
@@ -33,6 +34,7 @@ def predict(
         box: (x, y, width, height), px: where the person is; `None` for the whole image. With
             several people in it, joints of different people may get mixed.
         min_score: Joints whose belief map peaks below count as missing.
+        robust: Whether confidences weigh the landmarks, see `poses.lift_landmarks`.
         camera: `Camera` that took the image.
         options: `tf_lift.LiftOptions`; `None` for the defaults.
         **option_fields: Fields of `LiftOptions` by name, in place of those of `options`.
@@ -50,6 +52,7 @@ def predict(
         detector.skeleton,
         detection.scores[None],
         min_score=min_score,
+        robust=robust,
         camera=camera,
         options=options,
         **option_fields,
@@ -66,7 +69,7 @@ def predict_file(
     name: str | None = None,
     **options,
 ) -> list[pathlib.Path]:
-    """Writes the pose of a photo as JSON, and a figure of it.
+    """Writes the pose of a photo as JSON, and a figure of it; warns if it does not fit the prior.
 
     Args:
         path: Photo.
@@ -86,6 +89,7 @@ def predict_file(
     path, output = pathlib.Path(path), pathlib.Path(output)
     image = images.read_image(path)
     found = predict(image, detector, prior, **options)
+    misfits.warn(found.misfit)
     content = found.to_dict()
     content["image"] = {"file": path.name, "width": image.shape[1], "height": image.shape[0]}
     content["detector"] = {

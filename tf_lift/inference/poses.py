@@ -13,6 +13,7 @@ import tf_lift
 from tf_lift import skeletons
 from tf_lift.camera import lifting as camera_lifting
 from tf_lift.camera.camera import Camera
+from tf_lift.inference import confidence
 from tf_lift.io import atomic
 from tf_lift.ops import shapes
 from tf_lift.ops.lift import outputs
@@ -35,6 +36,7 @@ LIFTED = (
     "rotation_angle",
     "mixture_index",
     "energy",
+    "misfit",
 )
 
 # Units of the results that a camera adds.
@@ -62,7 +64,10 @@ class Poses:
         scale: `[N]`, px per mm.
         rotation_angle: `[N]`, rad, about the vertical.
         mixture_index: `[N]`: component of the prior, -1 if too few joints were found.
-        energy: `[N]`, mm^2: squared distance to the landmarks and the prior.
+        energy: `[N]`, mm^2: squared distance to the landmarks and the prior; infinite where the
+            landmarks coincide (`null` in JSON), as `misfit` is.
+        misfit: `[N]`: how badly the landmarks fit the prior. Above 1 they do not, and something is
+            likely wrong with them: see `tf_lift.ops.lift.misfit.CAUSES`.
         conversion: Report of which joints the skeleton of the landmarks has and lacks.
         root_position: `[N, 3]`, mm, camera frame: where joint 0 is. `None` without a camera.
         pitch: `[N]`, rad: the camera's, positive looking down; known or estimated.
@@ -83,6 +88,7 @@ class Poses:
     rotation_angle: np.ndarray
     mixture_index: np.ndarray
     energy: np.ndarray
+    misfit: np.ndarray
     conversion: skeletons.MapReport | None = None
     root_position: np.ndarray | None = None
     pitch: np.ndarray | None = None
@@ -146,6 +152,7 @@ def lift_landmarks(
     *,
     min_score: float = 0.05,
     scale: float | None = None,
+    robust: bool = True,
     allow_empty: bool = False,
     approximate: bool = False,
     camera: Camera | str | None = None,
@@ -165,6 +172,9 @@ def lift_landmarks(
         min_score: Joints below count as missing.
         scale: Pixels per mm; `None` to estimate it. With a given scale, the position of the
             pelvis is taken from the landmarks, too.
+        robust: Whether confidences, where they are given, weigh the landmarks: a doubtful one has a
+            larger deviation and may be wrong altogether, see `tf_lift.inference.confidence`. An
+            `outlier_probability` among the options replaces that of the confidences.
         allow_empty: Whether a pose with fewer than 4 joints of the prior (or, with a given
             scale, without its pelvis) becomes NaN, with mixture index -1, instead of an error.
         approximate: Whether joints of the skeleton stand in for joints of the prior that
@@ -212,7 +222,13 @@ def lift_landmarks(
     origin = np.where(enough[:, np.newaxis, np.newaxis], origin, 0.0)
     shown = np.where(visibility[..., np.newaxis], mapped - origin, 0.0).astype(np.float32)
     options = merge(options, option_fields)
-    lifted = tf_lift.lift(shown, prior, visibility, scale=scale, camera=camera, options=options)
+    weights = visibility
+    if robust and confidence.are_known(mapped_scores):
+        weights = confidence.weights(mapped_scores, prior)
+        if options.outlier_probability is None:
+            outliers = confidence.outlier_probability(mapped_scores)
+            options = dataclasses.replace(options, outlier_probability=outliers)
+    lifted = tf_lift.lift(shown, prior, weights, scale=scale, camera=camera, options=options)
     lifted = {name: value.numpy() for name, value in outputs.flatten(lifted).items()}
     lifted["mixture_index"] = np.where(enough, lifted["mixture_index"], -1)
     for name, value in lifted.items():

@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_lift import skeletons
 from tf_lift.camera.camera import Camera
-from tf_lift.inference import images, keypoints, poses
+from tf_lift.inference import images, keypoints, misfits, poses
 from tf_lift.viewing import figures
 
 __all__ = ["lift_file"]
@@ -47,7 +47,8 @@ def lift_file(
         **options: Those of `poses.lift_landmarks`.
 
     Returns:
-        The poses. In a file of several, one with too few joints is NaN.
+        The poses. In a file of several, one with too few joints is NaN. A `MisfitWarning` says how
+        many do not fit the prior.
 
     Raises:
         ValueError: If the file cannot be read, or its keypoints do not fit the skeleton, or
@@ -65,7 +66,8 @@ def lift_file(
     joints = _skeleton(skeleton or found.skeleton, found.landmarks.shape[1])
     count = len(found.landmarks)
     if isinstance(camera, Camera):
-        fixed = {name: value for name, value in options.items() if name != "scale"}
+        others = ("scale", "robust")
+        fixed = {name: value for name, value in options.items() if name not in others}
         camera = poses.with_attitude(found.landmarks, prior, camera, joints, found.scores, **fixed)
     # The last batch is not padded: that costs one more trace, and only if N is large.
     batches = [slice(start, start + batch_size) for start in range(0, count, batch_size)]
@@ -89,6 +91,7 @@ def lift_file(
             f"`path` must hold a pose with at least {poses.MIN_JOINTS} joints of the prior. "
             f"Received: {path} with {count} poses, none with enough joints"
         )
+    misfits.warn(result.misfit)
     if output.suffix.lower() == ".json":
         poses.write_json(result.to_dict(), output)
     else:

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import tensorflow as tf
 
 from tf_lift import skeletons
@@ -43,7 +44,7 @@ class PPCALifting(tf.keras.layers.Layer):
 
     Returns:
         Dict as of `tf_lift.lift`: `joints_3d`, `landmarks`, `mixture_index`,
-        `rotation_angle`, `pitch`, `scale`, `energy`, `joints_3d_stddev`, and `hypotheses`
+        `rotation_angle`, `pitch`, `scale`, `energy`, `misfit`, `joints_3d_stddev`, and `hypotheses`
         where there are any.
 
     Raises:
@@ -79,7 +80,7 @@ class PPCALifting(tf.keras.layers.Layer):
             raise ValueError(
                 f'`jit_compile` must be True, False or "auto". Received: {jit_compile!r}'
             )
-        if scale is not None and not scale > 0:
+        if scale is not None and not (np.isfinite(scale) and scale > 0):
             raise ValueError(f"`scale` must be positive or None. Received: {scale!r}")
         self.scale = scale
         self.lift_gradient = lift_gradient

@@ -22,7 +22,7 @@ def test_arrays_and_lists_become_tuples():
         bone_lengths=np.array([[3, 4], [5, 6]]),
         add_residuals=np.bool_(True),
     )
-    same = LiftOptions("mean", 8, (0.0, 0.25), (1.0, 2.0), True, ((3.0, 4.0), (5.0, 6.0)))
+    same = LiftOptions("mean", 8, (0.0, 0.25), (1.0, 2.0), None, True, ((3.0, 4.0), (5.0, 6.0)))
     assert options == same and hash(options) == hash(same)
     assert type(options.num_rotations) is int and options.add_residuals is True
     assert options.height is None and LiftOptions(height=1700).height == 1700.0
@@ -62,6 +62,10 @@ def test_merge_replaces_fields():
         ({"landmark_stddev": -1.0}, "`landmark_stddev` must be a number of pixels >= 0"),
         ({"landmark_stddev": [[1.0]]}, "`landmark_stddev` must be a number of pixels >= 0"),
         ({"landmark_stddev": "low"}, "`landmark_stddev` must be .* Received: 'low'"),
+        ({"outlier_probability": 1.0}, r"`outlier_probability` must be probabilities in \[0, 1\)"),
+        ({"outlier_probability": [0.1, np.nan]}, "`outlier_probability` must be probabilities"),
+        ({"landmark_stddev": np.inf}, "`landmark_stddev` must be a number of pixels >= 0"),
+        ({"height": np.inf}, "`height` must be mm > 0 or None. Received: inf"),
         ({"add_residuals": 1.0}, "`add_residuals` must be True or False. Received: 1.0"),
         ({"refine": "no", "estimator": "map"}, "`refine` must be True or False"),
         ({"refine": True}, '`refine` must be False with estimator="mean"'),

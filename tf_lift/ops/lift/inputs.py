@@ -7,7 +7,14 @@ import tensorflow as tf
 
 from tf_lift.ops.lift import component as ppca
 
-__all__ = ["Frame", "find_frame", "where_valid", "without_invalid"]
+__all__ = [
+    "Frame",
+    "determines_scale",
+    "find_frame",
+    "is_in_range",
+    "where_valid",
+    "without_invalid",
+]
 
 
 class Frame(NamedTuple):
@@ -48,12 +55,39 @@ def find_frame(landmarks, weights, scale=None):
         visible = tf.cast(weights > 0, landmarks.dtype)[..., tf.newaxis]
         spread, size = visible * tf.abs(landmarks - centre), visible * tf.abs(landmarks)
     spread, size = tf.reduce_max(spread, [1, 2]), tf.reduce_max(size, [1, 2])
-    # Points that differ by no more than rounding: any scale is noise.
-    usable = spread > 8 * float(np.finfo(landmarks.dtype.as_numpy_dtype).eps) * size
+    usable = determines_scale(spread, size)
     # No result depends on the unit of the landmarks, so it needs no gradient.
     unit = tf.stop_gradient(tf.where(usable, spread, 1))
     landmarks = tf.where(tf.reshape(usable, [-1, 1, 1]), landmarks - centre, 0)
     return Frame(landmarks / tf.reshape(unit, [-1, 1, 1]), centre, unit, usable)
+
+
+def determines_scale(spread, size):
+    """Returns whether landmarks differ by more than rounding and underflow.
+
+    Args:
+        spread: Largest distance of a coordinate from the centre.
+        size: Largest coordinate.
+    """
+    limits = np.finfo(spread.dtype.as_numpy_dtype)
+    return (spread > 8 * float(limits.eps) * size) & (spread > 1e6 * float(limits.tiny))
+
+
+def is_in_range(landmarks, scale=None):
+    """Returns which landmarks `[B, L]` are numbers that no sum or square of them overflows.
+
+    Args:
+        landmarks: `[B, L, 2]`, pixels.
+        scale: Pixels per millimetre, `[B]`; `None` for a free one, where only sums are formed.
+
+    >>> is_in_range(tf.constant([[[1e38, 0.0], [1e30, 0.0]]])).numpy()
+    array([[False,  True]])
+    """
+    largest = 1e-3 * float(np.finfo(landmarks.dtype.as_numpy_dtype).max)
+    limit = tf.constant(largest, landmarks.dtype)
+    if scale is not None:
+        limit = tf.minimum(limit, 1e-3 * largest**0.5 * scale)[:, tf.newaxis, tf.newaxis]
+    return tf.reduce_all(tf.abs(landmarks) <= limit, -1)
 
 
 def without_invalid(batch):
@@ -67,7 +101,7 @@ def without_invalid(batch):
         Landmarks, weights (`None` where there are none) and, `[B]`, which poses are valid.
     """
     landmarks, weights = batch["landmarks"], batch.get("weights")
-    finite = tf.reduce_all(tf.math.is_finite(landmarks), -1)
+    finite = is_in_range(landmarks, batch.get("scale"))
     if weights is not None:
         finite = (finite | (weights <= 0)) & _is_number(weights)
     if "noise" in batch:

@@ -2,11 +2,12 @@
 
 import functools
 
+import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops import shapes
 from tf_lift.ops.lift import bone_lengths as limbs
-from tf_lift.ops.lift import outputs
+from tf_lift.ops.lift import outputs, robust
 from tf_lift.ops.lift.fast import routes
 from tf_lift.ops.lift.fast.xla import tracing
 from tf_lift.ops.lift.options import LiftOptions, ReadOut
@@ -49,7 +50,7 @@ def lift(
     by the probability that its cost implies.
 
     Gradient: the winner is held fixed; all else, the scale included, is differentiated,
-    and of the mean the probabilities as well.
+    and of the mean the probabilities as well. Weights by `outlier_probability` are held fixed.
     At a given scale this is, for `landmarks`, S8: the upstream gradient g
     returns as H g, H the symmetric matrix that projects the input. `visibility` and
     `joints_3d_stddev` carry no gradient.
@@ -57,12 +58,13 @@ def lift(
     Degenerate input gives a defined result, never a pose that only looks like one:
 
     - landmarks that determine no scale (fewer than two visible at different places): the
-      mean pose of the heaviest component at angle zero, scale 0, energy infinite,
+      mean pose of the heaviest component at angle zero, scale 0, energy and misfit infinite,
       landmarks all at the mean of the visible ones, and no gradient of the pose;
-    - no landmark visible at a given scale: the mean pose, energy 0, no gradient;
-    - a visible landmark that is not finite, a negative or NaN weight, a given scale that
-      is not positive: every floating result of that pose is NaN, `mixture_index` is -1,
-      and its gradient is zero. Landmarks that are not visible may hold anything.
+    - no landmark visible at a given scale: the mean pose, energy and misfit 0, no gradient;
+    - a visible landmark that is not finite or too large for float sums (3e35 in float32, at a
+      given scale 6e14 mm), a negative or NaN weight, a tensor of scales that are not positive:
+      every floating result of that pose is NaN, `mixture_index` is -1, and its gradient is
+      zero. Landmarks that are not visible may hold anything.
 
     Args:
         landmarks: `[..., L, 2]`, (x right, y down), pixels.
@@ -86,18 +88,21 @@ def lift(
         Dict of `joints_3d` `[..., L, 3]` (mm, camera frame, origin at joint 0),
         `landmarks` `[..., L, 2]` (the projected pose, pixels, missing ones completed),
         `mixture_index` `[...]` int32, `rotation_angle` and `pitch` `[...]` (rad), `scale`
-        `[...]` (px/mm), `energy` `[...]` (mm^2) and `joints_3d_stddev` `[..., L]` (mm, root
-        of the posterior variance summed over the three axes). With `num_hypotheses` also
+        `[...]` (px/mm), `energy` `[...]` (mm^2), `misfit` `[...]` (how badly the landmarks fit
+        the prior, above 1 where they do not, see `misfit`) and `joints_3d_stddev` `[..., L]`
+        (mm, root of the posterior variance summed over the three axes, growing with the
+        misfit, see `calibration`). With `num_hypotheses` also
         `hypotheses`, a dict of `joints_3d` `[..., n, L, 3]` and `probability` `[..., n]`,
         most probable first.
 
     Raises:
-        ValueError: If a static shape, an option or the kind of tables does not fit.
+        ValueError: If a static shape, an option or the kind of tables does not fit, or a
+            scale given as a number is not positive and finite.
 
     References:
         Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, P2 and its
         supplementary material, S8.
-        docs/method.md, sections 1 to 4 and 10.
+        docs/method.md, sections 1 to 4, 10 and 12.
 
     >>> prior = tf_lift.PosePrior.load()
     >>> tables = tf_lift.prior.build_tables(prior, num_rotations=8)
@@ -127,6 +132,10 @@ def lift(
             noise = arguments["noise"] = tf.constant(options.landmark_stddev, tables.dtype)
             if noise.shape.rank:
                 shapes.check_shape(noise, "landmark_stddev", num_joints)
+        if options.outlier_probability:
+            outlier = arguments["outlier"] = tf.constant(options.outlier_probability, tables.dtype)
+            if outlier.shape.rank:
+                shapes.check_shape(outlier, "outlier_probability", num_joints)
         if bone_lengths is not None:
             arguments["bone_lengths"] = tf.convert_to_tensor(bone_lengths)
             limbs.check(arguments["bone_lengths"], parents, num_joints)
@@ -139,7 +148,9 @@ def lift(
             options.num_hypotheses,
             options.add_residuals,
             None if bone_lengths is None else tuple(parents),
-            masks=visibility is not None and visibility.dtype.is_bool and "noise" not in arguments,
+            masks=visibility is not None
+            and visibility.dtype.is_bool
+            and not {"noise", "outlier"} & set(arguments),
             compiled=compiled,
         )
         # Run one by one, the operations of a lift take several times as long as in one
@@ -166,6 +177,7 @@ def _suffix(name, num_joints):
         "landmarks": (num_joints, 2),
         "weights": (num_joints,),
         "noise": (num_joints,),
+        "outlier": (num_joints,),
         "bone_lengths": (num_joints - 1,),
         "scale": (),
     }[name]
@@ -248,10 +260,19 @@ def _lift_tensors(tables, read_out, arguments):
         return tensor
 
     batch = {name: flat(name, values) for name, values in arguments.items()}
+    if "outlier" in batch:
+        lift_once = functools.partial(routes.find_most_probable, tables, read_out.compiled)
+        weights = robust.find_weights(batch, tables, lift_once)
+        batch = {name: batch[name] for name in batch if name not in ("outlier", "noise")}
+        batch["weights"] = weights
     result = routes.lift_rows(tables, read_out, batch)
     signature = outputs.signature(tables.num_joints, tables.dtype, read_out.num_hypotheses)
     return tf.nest.map_structure(restore, result, signature)
 
 
-def _to_tensor(values, dtype):
-    return values if tf.is_tensor(values) else tf.convert_to_tensor(values, dtype)
+def _to_tensor(scale, dtype):
+    if tf.is_tensor(scale):
+        return scale
+    if np.ndim(scale) == 0 and not (np.isfinite(scale) and scale > 0):
+        raise ValueError(f"`scale` must be a positive number of pixels per mm. Received: {scale!r}")
+    return tf.convert_to_tensor(scale, dtype)

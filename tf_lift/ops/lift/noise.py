@@ -4,6 +4,7 @@ import tensorflow as tf
 
 from tf_lift.ops.lift import component as ppca
 from tf_lift.ops.lift import inputs as lift_input
+from tf_lift.ops.lift import size
 
 __all__ = ["add_residuals", "trust", "trust_landmarks"]
 
@@ -56,29 +57,15 @@ def trust_landmarks(landmarks, weights, batch, tables):
     frame = lift_input.find_frame(tf.stop_gradient(landmarks), weights, batch.get("scale"))
     inverse_scale = 1 / frame.unit
     if tables.free_scale:
+        spread = size.spread(frame.landmarks, weights)
         mean = ppca.mean_weights(tf.cast(weights > 0, noise.dtype), True)
-        centre = tf.einsum("bl,blc->bc", mean, frame.landmarks)[:, tf.newaxis]
-        spread = tf.einsum("bl,blc->b", mean, (frame.landmarks - centre) ** 2)
         noise_spread = 2 * tf.reduce_sum(mean * noise**2, -1) / frame.unit**2
-        moments = _second_moments(tables)
-        pose_spread = tf.einsum("bl,l->b", mean, tf.linalg.diag_part(moments)) + 2 * variance
-        pose_spread -= tf.einsum("bl,lm,bm->b", mean, moments, mean)
+        pose_spread = size.expected_spread(weights, tables.second_moments, variance)
         # At least a tenth of the spread is pose, even where noise explains all of it.
         spread = tf.maximum(spread - noise_spread, 0.1 * spread)
         inverse_scale *= tf.sqrt(tf.math.divide_no_nan(pose_spread, spread))
     trusted = trust(tf.sqrt(variance), noise, inverse_scale[:, tf.newaxis])
     return tf.stop_gradient(weights * trusted)
-
-
-def _second_moments(tables):
-    """Returns `[L, L]`, mm^2: mean products of two joints' image positions."""
-    components = tables.components
-    probability = tf.nn.softmax(-tables.mixture_cost / 2)
-    views = tf.einsum("m,mcp,mcq->mpq", probability, components.view[:, :2], components.view[:, :2])
-    views = tf.reduce_sum(tf.reshape(views, [tables.num_components, -1, 3, 3]), 1)
-    mean = components.mean
-    moments = components.covariance + tf.einsum("plk,qnk->plqnk", mean, mean)
-    return tf.einsum("kpq,plqnk->ln", views, moments)
 
 
 def add_residuals(joints_3d, landmarks, weights, free_scale):

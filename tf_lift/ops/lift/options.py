@@ -29,6 +29,10 @@ class LiftOptions:
         pitches: Pitches of that camera to search, rad, positive looking down.
         landmark_stddev: Standard deviation of each coordinate of the landmarks, px: one
             number or one for each joint. `None`: the landmarks' noise is within the prior's.
+        outlier_probability: Probability of a landmark to be wrong altogether, in [0, 1): one
+            number, one for each joint, or `[..., L]` for each pose. Landmarks then count as much
+            as the pose that all others show makes them likely to be right, see
+            `tf_lift.ops.lift.robust`; takes two to four times as long. `None`: none is wrong.
         add_residuals: Whether to add to `joints_3d` what the landmarks show beyond the
             prior's bases and `landmark_stddev` does not explain. Without `landmark_stddev`
             the joints then project exactly to the landmarks.
@@ -61,6 +65,7 @@ class LiftOptions:
     pitches: tuple[float, ...] = (0.0,)
     # Fields typed `Any` hold numbers or nested tuples of them.
     landmark_stddev: Any = None
+    outlier_probability: Any = None
     add_residuals: bool = False
     bone_lengths: Any = None
     height: Any = None
@@ -96,6 +101,9 @@ class LiftOptions:
         if self.landmark_stddev is not None:
             expected = "a number of pixels >= 0, one for each joint, or None"
             self._set_floats("landmark_stddev", expected, [0, 1], _is_not_negative)
+        if self.outlier_probability is not None:
+            expected = "probabilities in [0, 1), one number or [..., L], or None"
+            self._set_floats("outlier_probability", expected, range(8), _is_probability)
         if self.bone_lengths is not None and not _is_prior(self.bone_lengths):
             expected = 'lengths in mm > 0, "prior" or None'
             self._set_floats("bone_lengths", expected, range(1, 8), _is_positive)
@@ -192,6 +200,10 @@ def _is_positive(array):
 
 def _is_not_negative(array):
     return np.isfinite(array) & (array >= 0)
+
+
+def _is_probability(array):
+    return (array >= 0) & (array < 1)
 
 
 def _to_tuples(value):

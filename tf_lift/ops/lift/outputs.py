@@ -25,6 +25,7 @@ def signature(num_joints, dtype, num_hypotheses=None, leading=(None,)):
         - `rotation_angle`, `pitch`, `roll` `[...]`: rad;
         - `scale` `[...]`: px/mm;
         - `energy` `[...]`: mm^2;
+        - `misfit` `[...]`: how badly the landmarks fit the prior, above 1 where they do not;
         - `hypotheses`: dict of `joints_3d` `[..., n, L, 3]` and `probability` `[..., n]`,
           most probable first.
 
@@ -47,6 +48,7 @@ def signature(num_joints, dtype, num_hypotheses=None, leading=(None,)):
         "roll": spec(),
         "scale": spec(),
         "energy": spec(),
+        "misfit": spec(),
     }
     if num_hypotheses is not None:
         specs["hypotheses"] = {

@@ -2,23 +2,7 @@
 
 import tensorflow as tf
 
-__all__ = [
-    "BONES_CALIBRATION",
-    "CALIBRATION",
-    "expectation",
-    "find_hypotheses",
-    "probabilities",
-    "stddev",
-]
-
-# Factor of the deviation of the tempered mixture. With it, the deviation covers 66 and 70 % of
-# the joints of two sets of people that a prior of three components has not seen, and 74 and
-# 56 % with a tuned prior of sixteen. It was chosen on the same people.
-CALIBRATION = 0.86
-
-# Factor of the deviation with bone lengths, the person's or the prior's, which remove part of
-# the error.
-BONES_CALIBRATION = 0.9
+__all__ = ["expectation", "find_hypotheses", "probabilities", "stddev"]
 
 # Least mean distance of the joints of two hypotheses, mm: more than the deviation within one,
 # less than the difference of a limb that points the other way.

@@ -11,8 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from tf_lift.ops.geometry import rotations
+from tf_lift.ops.lift import calibration, posterior, reference_input, scale_estimation, size
 from tf_lift.ops.lift import component as ppca
-from tf_lift.ops.lift import posterior, scale_estimation
+from tf_lift.ops.lift import misfit as fitness
+from tf_lift.ops.lift.options import ReadOut
 
 __all__ = ["Candidates", "fit_candidates", "lift"]
 
@@ -44,21 +46,11 @@ def lift(landmarks, prior, options, visibility=None, scale=None):
 
     References:
         Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, P2 and S8.
-        docs/method.md, M1 to M16 and M20.
+        docs/method.md, M1 to M16, M20 and M40 to M43.
     """
     free_scale = scale is None
-    landmarks, weights, unit, valid = _read_input(landmarks, visibility, scale)
-
-    # At a free position landmarks are relative to their centre, C y of M7. Where all visible
-    # ones coincide, up to rounding, they determine no scale and count as missing.
-    averaging = ppca.mean_weights(weights, free_scale)
-    centre = tf.einsum("bl,blc->bc", averaging, landmarks)[:, tf.newaxis]
-    points = tf.where((weights > 0)[..., tf.newaxis], landmarks - centre, 0)
-    spread, size = (tf.reduce_max(tf.abs(each), [1, 2]) for each in (points, landmarks))
-    rounding = 8 * np.finfo(landmarks.dtype.as_numpy_dtype).eps * size
-    determined = spread > rounding if free_scale else tf.ones_like(valid)
-    weights = tf.where(determined[:, tf.newaxis], weights, 0)
-    points = tf.where((weights > 0)[..., tf.newaxis], points, 0) / unit[:, tf.newaxis, tf.newaxis]
+    given = reference_input.read(landmarks, visibility, scale)
+    points, weights, centre, unit, determined, valid = given
 
     # The winner is held fixed: no gradient passes through the choice.
     found = fit_candidates(points, weights, prior, options, free_scale)
@@ -66,6 +58,7 @@ def lift(landmarks, prior, options, visibility=None, scale=None):
     if options.estimator == "min_energy":  # P2
         costs = tf.where(determined[:, tf.newaxis], found.poses.energy, costs)
     winner = tf.argmin(costs, -1, tf.int32)
+    component = winner // (options.num_rotations * len(options.pitches))
     best = tf.nest.map_structure(lambda each: tf.gather(each, winner, batch_dims=1), found.poses)
 
     # The result is a mean over candidates: over all (M20), or the winner alone, whose
@@ -86,12 +79,22 @@ def lift(landmarks, prior, options, visibility=None, scale=None):
     joints_3d = posterior.expectation(found.poses.joints_3d, probability)
     joints_3d -= joints_3d[:, :1]
     flat = found.poses.joints_3d[..., :2]
+    averaging = ppca.mean_weights(weights, free_scale)
     flat -= tf.einsum("bl,bmlc->bmc", averaging, flat)[:, :, tf.newaxis]
     scales = tf.where(determined, unit, 0)[:, tf.newaxis] / found.poses.inverse_scale
     projected = posterior.expectation(scales[..., tf.newaxis, tf.newaxis] * flat, probability)
     stddev = tf.pad(posterior.stddev(found, spread_probability, joints_3d)[:, 1:], [[0, 0], [1, 0]])
-    if options.estimator == "mean":
-        stddev = tf.where(determined[:, tf.newaxis], posterior.CALIBRATION * stddev, stddev)
+
+    # Misfit M40 to M42, of the size that is fitted where it is free, and the calibration M43.
+    energy = tf.where(determined, best.energy, np.inf)
+    noise_variance = tf.gather(tf.constant(prior.noise_stddev**2, costs.dtype), component)
+    moments = second_moments(prior, options), np.mean(prior.noise_stddev**2)
+    expected = size.expected_spread(weights, *(tf.constant(each, costs.dtype) for each in moments))
+    relative = size.spread(points, weights) * best.inverse_scale**2
+    relative = tf.math.divide_no_nan(relative, expected) if free_scale else None
+    dimensions = ppca.dimensions(weights, free_scale)
+    misfit = fitness.from_fit(energy, noise_variance, dimensions, relative)
+    stddev = calibration.calibrate(stddev, misfit, ReadOut(options.estimator))
     num_angles, pitches = options.num_rotations, tf.constant(options.pitches, costs.dtype)
     result = {
         "joints_3d": joints_3d,
@@ -101,13 +104,14 @@ def lift(landmarks, prior, options, visibility=None, scale=None):
         "pitch": tf.gather(pitches, winner // num_angles % len(pitches)),
         "roll": tf.zeros_like(best.energy),
         "scale": tf.where(determined, unit / best.inverse_scale, 0),
-        "energy": tf.where(determined, best.energy, np.inf),
+        "energy": energy,
+        "misfit": misfit,
         "costs": costs,
     }
     for name, each in result.items():
         rows = tf.reshape(valid, [-1] + [1] * (len(each.shape) - 1))
         result[name] = tf.where(rows, each, np.nan)
-    return result | {"mixture_index": tf.where(valid, winner // (num_angles * len(pitches)), -1)}
+    return result | {"mixture_index": tf.where(valid, component, -1)}
 
 
 def fit_candidates(points, weights, prior, options, free_scale):
@@ -115,13 +119,7 @@ def fit_candidates(points, weights, prior, options, free_scale):
 
     The landmarks are in mm or, at a free scale, less their mean, in any unit.
     """
-    # Directions R [W, mu], W = basis * stddev, of M1.
-    angles = np.arange(options.num_rotations) * 2 * np.pi / options.num_rotations
-    rotation = rotations.world_to_camera(angles, np.reshape(options.pitches, [-1, 1]))
-    loadings = prior.basis * prior.stddev[:, :, np.newaxis, np.newaxis]
-    shapes = np.concatenate([loadings, prior.mean_pose[:, np.newaxis]], 1)
-    directions = np.einsum("prdc,kjlc->kprldj", rotation, shapes)
-    directions = tf.constant(directions.reshape(-1, *directions.shape[3:]), points.dtype)
+    directions = tf.constant(_directions(prior, options), points.dtype)
     repeats = options.num_rotations * len(options.pitches)
     noise_stddev = tf.constant(np.repeat(prior.noise_stddev, repeats), points.dtype)
     log_mixture_weights = tf.constant(np.log(np.repeat(prior.mixture_weights, repeats)))
@@ -136,16 +134,18 @@ def fit_candidates(points, weights, prior, options, free_scale):
     return Candidates(costs, poses, fit.variance)
 
 
-def _read_input(landmarks, visibility, scale):
-    """Returns landmarks and weights, 0 where missing, pixels per mm, and valid poses."""
-    landmarks = tf.convert_to_tensor(landmarks)
-    dtype, weights = landmarks.dtype, visibility
-    weights = tf.cast(tf.ones_like(landmarks[..., 0]) if weights is None else weights, dtype)
-    unit = tf.convert_to_tensor(1.0 if scale is None else scale, dtype)
-    unit = tf.broadcast_to(unit, tf.shape(landmarks)[:1])
-    finite = tf.reduce_all(tf.math.is_finite(landmarks), -1) | (weights <= 0)
-    valid = tf.reduce_all(finite & tf.math.is_finite(weights) & (weights >= 0), -1)
-    valid &= tf.math.is_finite(unit) & (unit > 0)
-    weights = tf.where(valid[:, tf.newaxis], weights, 0)
-    landmarks = tf.where((weights > 0)[..., tf.newaxis], landmarks, 0)
-    return landmarks, weights, tf.where(valid, unit, 1), valid
+def second_moments(prior, options):
+    """Returns the mean products `[L, L]`, mm^2, of two joints' image positions, M41."""
+    flat = _directions(prior, options)[:, :, :2]
+    shares = np.repeat(prior.mixture_weights, len(flat) // prior.mixture_size)
+    return np.einsum("m,mlcj,mncj->ln", shares / np.sum(shares), flat, flat)
+
+
+def _directions(prior, options):
+    """Returns the directions R [W, mu], W = basis * stddev, of M1, `[M, L, 3, J + 1]`."""
+    angles = np.arange(options.num_rotations) * 2 * np.pi / options.num_rotations
+    rotation = rotations.world_to_camera(angles, np.reshape(options.pitches, [-1, 1]))
+    loadings = prior.basis * prior.stddev[:, :, np.newaxis, np.newaxis]
+    shapes = np.concatenate([loadings, prior.mean_pose[:, np.newaxis]], 1)
+    directions = np.einsum("prdc,kjlc->kprldj", rotation, shapes)
+    return directions.reshape(-1, *directions.shape[3:])

@@ -144,6 +144,20 @@ class LiftTables:
         return constant(make, self.noise_stddev)
 
     @functools.cached_property
+    def second_moments(self):
+        """`[L, L]`, mm^2: mean products of two joints' image positions, over the prior's poses."""
+
+        def make():
+            shares, view = tf.nn.softmax(-self.mixture_cost / 2), self.components.view[:, :2]
+            views = tf.einsum("m,mcp,mcq->mpq", shares, view, view)
+            views = tf.reduce_sum(tf.reshape(views, [self.num_components, -1, 3, 3]), 1)
+            mean = self.components.mean
+            moments = self.components.covariance + tf.einsum("plk,qnk->plqnk", mean, mean)
+            return tf.einsum("kpq,plqnk->ln", views, moments)
+
+        return constant(make, self.noise_stddev)
+
+    @functools.cached_property
     def joint_by_joint(self):
         """`landmarks_to_pose` `[2n, H, 3 L]` and `pose_offset` `[H, 3 L]`, joint by joint."""
 

@@ -9,10 +9,20 @@ import tensorflow as tf
 from tf_lift.ops import chunks
 from tf_lift.ops.geometry import recentring
 from tf_lift.ops.lift import bone_lengths as bones
-from tf_lift.ops.lift import component, inputs, noise, outputs, posterior
+from tf_lift.ops.lift import (
+    calibration,
+    component,
+    inputs,
+    misfit,
+    noise,
+    outputs,
+    posterior,
+    robust,
+)
 from tf_lift.ops.lift.attitude import search
 from tf_lift.ops.lift.attitude.expectation import Expectation, turn_landmarks
 from tf_lift.ops.lift.fast import candidates, directions, weighted_fit
+from tf_lift.ops.lift.options import ReadOut
 
 __all__ = ["NUM_CANDIDATES", "lift_rows"]
 
@@ -38,7 +48,7 @@ def lift_rows(tables, read_out, rolls, batch):
         read_out: `ReadOut`.
         rolls: Tuple: the grid of rolls, relative to the expected one, rad.
         batch: Dict of `landmarks` `[B, L, 2]`, px, and the fields of `Expectation` `[B]`;
-            perhaps of `weights` and `noise` `[B, L]` and `bone_lengths` `[B, L - 1]`; and of
+            perhaps `weights`, `noise`, `outlier` `[B, L]` and `bone_lengths` `[B, L - 1]`; and of
             `focal_length` `[B]`, px: the landmarks are then relative to the optical axis of a
             camera that faces the person.
 
@@ -50,20 +60,56 @@ def lift_rows(tables, read_out, rolls, batch):
     References:
         docs/method.md, M27 to M29.
     """
+    if "outlier" in batch:
+        batch = _without_outliers(tables, read_out, rolls, batch)
     structure = _signature(tables, read_out, "focal_length" in batch)
-    forward = functools.partial(_forward, tables, read_out, rolls)
+
+    def forward(batch):
+        result = _forward(tables, read_out, rolls, batch)
+        result.pop("candidate")
+        return result
+
     backward = functools.partial(_backward, tables, read_out, rolls)
     if read_out.compiled:
         forward, backward = (
             tf.function(part, jit_compile=True, autograph=False) for part in (forward, backward)
         )
-    return directions.lift_with_gradient(forward, backward, structure, batch)
+    result = directions.lift_with_gradient(forward, backward, structure, batch)
+    fitness = misfit.measure(result, batch, tables.lift)
+    stddev = calibration.calibrate(result["joints_3d_stddev"], fitness, read_out)
+    return result | {"misfit": fitness, "joints_3d_stddev": stddev}
+
+
+def _without_outliers(tables, read_out, rolls, batch):
+    """Returns a batch with weights in place of noise and of probabilities of being wrong.
+
+    In weak perspective: a landmark that is wrong is farther off than perspective moves one.
+    """
+    most_probable = ReadOut("map", compiled=read_out.compiled)
+    expected = {name: tf.stop_gradient(batch[name]) for name in Expectation._fields}
+
+    def lift_once(part):
+        result = _forward(tables, most_probable, rolls, part | expected)
+        result.pop("winner")
+        return result
+
+    def view(result):
+        index = result["candidate"] // len(rolls)
+        roll = tf.gather(tf.constant(rolls, tables.dtype), result["candidate"] % len(rolls))
+        loadings = tables.lift.components.directions(index, tables.lift.per_component)
+        loadings = tf.transpose(loadings[..., :2, :-1], [0, 1, 3, 2])
+        roll = tf.broadcast_to((roll + expected["roll"])[:, tf.newaxis], tf.shape(loadings)[:2])
+        return index, tf.transpose(turn_landmarks(loadings, roll), [0, 1, 3, 2])
+
+    weights = robust.find_weights(batch, tables.lift, lift_once, view)
+    left_out = {"outlier", "noise"}
+    return {name: batch[name] for name in batch if name not in left_out} | {"weights": weights}
 
 
 def _signature(tables, read_out, has_focal_length):
     specs = outputs.signature(tables.num_joints, tables.dtype, read_out.num_hypotheses)
     # The caller knows the frame in which the vertical has a pitch and a roll.
-    del specs["pitch"], specs["roll"]
+    del specs["pitch"], specs["roll"], specs["misfit"]
     specs["up"] = tf.TensorSpec([None, 3], tables.dtype)
     if has_focal_length:
         specs["root_position"] = tf.TensorSpec([None, 3], tables.dtype)
@@ -77,6 +123,7 @@ def _is_weighted(batch):
 def _forward(tables, read_out, rolls, batch):
     specs = _signature(tables, read_out, "focal_length" in batch)
     specs["winner"] = tf.TensorSpec([None, None], tf.int32)
+    specs["candidate"] = tf.TensorSpec([None], tf.int32)
     size = _WEIGHTED_SIZE if _is_weighted(batch) else _SIZE
     return chunks.map_chunks(functools.partial(_lift, tables, read_out, rolls), batch, specs, size)
 
@@ -92,6 +139,7 @@ def _backward(tables, read_out, rolls, batch, winner, upstream):
         with tf.GradientTape() as tape:
             tape.watch(part_of_batch)
             result = _lift(tables, read_out, rolls, part_of_batch, chosen)
+            result.pop("candidate")
             result = directions.differentiable(result)
         return tape.gradient(result, part_of_batch, part_upstream, unconnected_gradients="zero")
 
@@ -126,10 +174,10 @@ def _lift(tables, read_out, rolls, batch, winner=None):
     fitted = _fit(tables, read_out, rolls, frame, seen, expectation, focal_length, winner)
     result = _read(tables, read_out, frame, seen, focal_length, fitted, batch.get("bone_lengths"))
     result = tf.nest.map_structure(lambda value: inputs.where_valid(valid, value), result)
-    best = tf.gather(winner // len(rolls), fitted.best, batch_dims=1)
-    component_index = best // tables.lift.per_component
+    candidate = tf.gather(winner, fitted.best, batch_dims=1)
+    component_index = candidate // len(rolls) // tables.lift.per_component
     result["mixture_index"] = tf.where(valid, component_index, -1)
-    return result | {"winner": winner}
+    return result | {"winner": winner, "candidate": candidate}
 
 
 def _search(tables, read_out, rolls, frame, weights, expectation):
@@ -185,14 +233,18 @@ def _fit(tables, read_out, rolls, frame, weights, expectation, focal_length, win
     variance = weighted_fit.variance(fit, lift, read_out.compiled)
     averaging = component.mean_weights(weight, True)
     visible = tf.cast(weight > 0, dtype)
-    straight, ratio = points, None
-    for step in range(1 + (0 if focal_length is None else _NUM_PERSPECTIVE_STEPS)):
-        if step:
-            ratio = _perspective(found.poses, unit[:, 0, 0], repeat(focal_length), visible, step)
-            straight = points * ratio[..., tf.newaxis]
+
+    def fit_to(points):
         # Less their mean, which may be many times as large.
-        centred = straight - tf.einsum("bl,blc->bc", averaging, straight)[:, tf.newaxis]
-        found = candidates.chosen(centred, lift, fit, variance, read_out.estimator)
+        centred = points - tf.einsum("bl,blc->bc", averaging, points)[:, tf.newaxis]
+        return candidates.chosen(centred, lift, fit, variance, read_out.estimator)
+
+    straight, ratio = points, None
+    found = fit_to(points)
+    for step in range(0 if focal_length is None else _NUM_PERSPECTIVE_STEPS):
+        ratio = _perspective(found.poses, unit[:, 0, 0], repeat(focal_length), visible, step)
+        straight = points * ratio[..., tf.newaxis]
+        found = fit_to(straight)
     costs = tf.reshape(found.costs, shape)
     if read_out.estimator != "min_energy":
         if ratio is not None:
@@ -228,7 +280,7 @@ def _perspective(poses, unit, focal_length, visible, step):
     """Returns the depths of joints over that of joint 0, `[N, L]`, by the fit of a candidate."""
     joints = poses.joints_3d[:, 0, :, 2] - poses.joints_3d[:, 0, :1, 2]
     depth = focal_length * poses.inverse_scale[:, 0] / unit
-    if step == 1:
+    if step == 0:
         # The one depth of weak perspective is about the mean depth of the visible joints.
         depth -= tf.reduce_sum(visible * joints, -1) / tf.reduce_sum(visible, -1)
     return recentring.depth_ratio(joints, depth)
@@ -289,10 +341,6 @@ def _read(tables, read_out, frame, weights, focal_length, fitted, bone_lengths):
 
     mean, joints_3d, size_factor, inverse_scale, target = read(averaged)
     stddev = posterior.stddev(found, near, mean)
-    if read_out.estimator == "mean":
-        stddev *= posterior.CALIBRATION
-    if bone_lengths is not None:
-        stddev *= posterior.BONES_CALIBRATION
     stddev *= tf.cast(tf.range(tables.num_joints) > 0, stddev.dtype)
     stddev = tf.where(usable[:, tf.newaxis], stddev, tables.lift.mean_pose_stddev)
     best_scale = tf.gather(found.poses.inverse_scale, fitted.best, batch_dims=1)

@@ -143,18 +143,15 @@ def _lift_candidates(tables, read_out, route, frame, weights, bone_lengths, winn
 
     mean, joints_3d, size_factor = read(whole.joints_3d, whole.inverse_scale)
     if whole.variance is not None:
-        stddev = posterior.CALIBRATION * tf.sqrt(whole.variance)
+        stddev = tf.sqrt(whole.variance)
     elif takes_mean:
         is_rooted = weights is None and tables.free_scale
         stddev = posterior.stddev(ensemble, ensemble_probability, mean, is_rooted)
-        stddev *= posterior.CALIBRATION
     elif found.near is None:
         stddev = found.stddev
     else:
         near_probability = posterior.probabilities(found.near.costs, 1.0)
         stddev = posterior.stddev(found.near, near_probability, mean)
-    if bone_lengths is not None:
-        stddev *= posterior.BONES_CALIBRATION
     # Joint 0 is the origin by definition.
     stddev *= tf.cast(tf.range(tables.num_joints) > 0, stddev.dtype)
     stddev = tf.where(frame.usable[:, tf.newaxis], stddev, tables.mean_pose_stddev)

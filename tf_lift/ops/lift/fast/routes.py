@@ -16,11 +16,12 @@ import functools
 import tensorflow as tf
 
 from tf_lift.ops import accelerator, chunks
-from tf_lift.ops.lift import inputs, outputs
+from tf_lift.ops.lift import calibration, inputs, misfit, outputs
 from tf_lift.ops.lift.fast import directions, missing_rows
 from tf_lift.ops.lift.fast.batch_lift import Route, lift_batch, lift_prepared, mark_invalid
+from tf_lift.ops.lift.options import ReadOut
 
-__all__ = ["lift_rows"]
+__all__ = ["find_most_probable", "lift_rows"]
 
 _VISIBLE, _ANY = Route("visible"), Route("any")
 
@@ -70,9 +71,48 @@ def lift_rows(tables, read_out, batch):
         if not read_out.uses_all_candidates or _is_straight(batch):
             result = forward(batch)
             result.pop("winner")
-            return result
-    structure = outputs.signature(tables.num_joints, tables.dtype, read_out.num_hypotheses)
-    return directions.lift_with_gradient(forward, backward, structure, batch)
+            return _with_misfit(result, batch, tables, read_out)
+    structure = _specs(tables, read_out)
+    result = directions.lift_with_gradient(forward, backward, structure, batch)
+    return _with_misfit(result, batch, tables, read_out)
+
+
+def find_most_probable(tables, compiled, batch):
+    """Lifts weighted landmarks to the most probable candidate, all by one route.
+
+    Args:
+        tables: `LiftTables`.
+        compiled: Whether XLA compiles it.
+        batch: Dict of the arguments that there are, see `batch_lift.lift_batch`.
+
+    Returns:
+        Dict of results as that of `lift.lift`, without gradient and without `misfit`.
+    """
+    read_out = ReadOut("map", compiled=compiled)
+    batch = tf.nest.map_structure(tf.stop_gradient, batch)
+
+    def lift(part):
+        result = lift_batch(tables, read_out, _ANY, part)
+        result.pop("winner")
+        return result
+
+    if _is_straight(batch):
+        return lift(batch)
+    return chunks.map_chunks(lift, batch, _specs(tables, read_out), _size(tables, read_out, _ANY))
+
+
+def _with_misfit(result, batch, tables, read_out):
+    """Returns the results of any route with their misfit, and deviations that grow with it."""
+    fitness = misfit.measure(result, batch, tables)
+    stddev = calibration.calibrate(result["joints_3d_stddev"], fitness, read_out)
+    return result | {"misfit": fitness, "joints_3d_stddev": stddev}
+
+
+def _specs(tables, read_out):
+    """Returns the specs of the results of one route, to which `_with_misfit` adds."""
+    specs = outputs.signature(tables.num_joints, tables.dtype, read_out.num_hypotheses)
+    del specs["misfit"]
+    return specs
 
 
 @functools.lru_cache(maxsize=64)
@@ -96,7 +136,7 @@ def _is_straight(batch):
 def _forward(tables, read_out, batch):
     """Lifts all poses of a batch; returns the results and `winner`."""
     lift = functools.partial(lift_batch, tables, read_out)
-    results = outputs.signature(tables.num_joints, tables.dtype, read_out.num_hypotheses)
+    results = _specs(tables, read_out)
     results["winner"] = tf.TensorSpec([None], tf.int32)
 
     def in_turns(route):

@@ -1,0 +1,107 @@
+"""Confidences weigh landmarks, and poses that do not fit are noted."""
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+import tf_lift
+from tf_lift import cli, inference
+from tf_lift.inference import confidence, misfits, poses
+
+pytestmark = pytest.mark.usefixtures("untraced_lifts")
+
+
+@pytest.fixture
+def landmarks(tiny_prior):
+    """`[3, 17, 2]`, px, of poses of the prior."""
+    return 0.3 * tiny_prior.sample(3, seed=2)[..., [0, 2]] * [1, -1] + [300, 400]
+
+
+def test_doubtful_landmarks_weigh_less_and_are_wrong_more_often(tiny_prior):
+    scores = np.array([0.0, 0.05, 0.3, 0.5, 0.6, 0.9])
+    weights = confidence.weights(scores, tiny_prior)
+    assert weights[0] == 0 and np.all(np.diff(weights[:5]) > 0)
+    np.testing.assert_array_equal(weights[4:], 1)
+    variance = np.mean(tiny_prior.noise_stddev**2)
+    # 0.6 over 0.3, to the fourth power, less 1: 15 times 20 mm.
+    np.testing.assert_allclose(weights[2], variance / (variance + 300**2), rtol=1e-6)
+    wrong = confidence.outlier_probability(scores)
+    assert np.all(np.diff(wrong[:5]) < 0)
+    np.testing.assert_allclose(wrong[[0, 2, 4, 5]], [0.9, 0.455, 0.01, 0.01])
+
+
+def test_confidences_are_those_of_a_direct_lift(tiny_prior, landmarks, rng):
+    scores = rng.uniform(0.1, 0.9, [3, 17])
+    scores[0, 4] = 0.01
+    known = np.where(scores < 0.05, 0, scores)
+    found = poses.lift_landmarks(landmarks, tiny_prior, scores=scores)
+    expected = tf_lift.lift(
+        landmarks.astype(np.float32),
+        tiny_prior,
+        confidence.weights(known, tiny_prior),
+        outlier_probability=confidence.outlier_probability(known),
+    )
+    np.testing.assert_allclose(found.joints_3d, expected["joints_3d"], atol=0.1)
+    np.testing.assert_allclose(found.misfit, expected["misfit"], rtol=1e-3)
+    plain = poses.lift_landmarks(landmarks, tiny_prior, scores=scores, robust=False)
+    expected = tf_lift.lift(landmarks.astype(np.float32), tiny_prior, known > 0)
+    np.testing.assert_allclose(plain.joints_3d, expected["joints_3d"], atol=0.1)
+
+
+def test_a_doubtful_wrist_that_is_wrong_moves_no_other_joint():
+    prior = tf_lift.PosePrior.load("cmu").with_noise(20.0)
+    landmarks = 0.3 * prior.sample(6, seed=2)[..., [0, 2]] * [1, -1] + [300, 400]
+    scores = np.full([6, 17], 0.9)
+    scores[:, 16] = 0.3
+    wrong = landmarks.copy()
+    wrong[:, 16] += [80, -60]
+    moved = np.linalg.norm(
+        poses.lift_landmarks(wrong, prior, scores=scores).joints_3d
+        - poses.lift_landmarks(landmarks, prior, scores=scores).joints_3d,
+        axis=-1,
+    )
+    assert np.all(moved[:, :16] < 15)
+
+
+def _lift(tmp_path, tiny_prior, landmarks, capsys):
+    """Runs `tf-lift lift`; returns the exit code, the notes and the poses."""
+    np.savez(tmp_path / "in.npz", landmarks=landmarks, skeleton="h36m17")
+    tiny_prior.save(tmp_path / "prior.npz")
+    names = [str(tmp_path / name) for name in ("in.npz", "prior.npz", "out.json")]
+    code = cli.main(["lift", names[0], "--prior", names[1], "-o", names[2]])
+    return code, capsys.readouterr().err, json.loads((tmp_path / "out.json").read_text())["poses"]
+
+
+@pytest.mark.parametrize("place", [100.0, "underflow"])
+def test_command_notes_poses_that_do_not_fit(tmp_path, tiny_prior, landmarks, capsys, place):
+    landmarks[1] = 1e-42 * landmarks[1] if place == "underflow" else place
+    code, notes, found = _lift(tmp_path, tiny_prior, landmarks, capsys)
+    assert code == 0 and notes.count("tf-lift: note:") == 1
+    assert "1 of 3 poses do not fit the prior (misfit above 1)" in notes
+    assert "zeros for missing joints" in notes
+    assert found[1]["misfit"] is None and found[0]["misfit"] < 1
+
+
+def test_command_has_no_note_where_all_poses_fit(tmp_path, tiny_prior, landmarks, capsys):
+    code, notes, _ = _lift(tmp_path, tiny_prior, landmarks, capsys)
+    assert code == 0 and "note" not in notes
+
+
+def test_a_file_lifted_in_python_warns(tmp_path, tiny_prior, landmarks):
+    landmarks[2] = 7.0
+    np.savez(tmp_path / "in.npz", landmarks=landmarks, skeleton="h36m17")
+    with pytest.warns(inference.MisfitWarning, match="1 of 3 poses"):
+        found = inference.lift_file(tmp_path / "in.npz", tiny_prior, tmp_path / "out.npz")
+    assert found.misfit[2] == np.inf
+    with np.load(tmp_path / "out.npz") as content:
+        np.testing.assert_array_equal(content["misfit"], found.misfit)
+
+
+def test_poses_with_too_few_joints_are_not_counted():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert misfits.warn([0.4, np.nan]) == 0
+    with pytest.warns(inference.MisfitWarning, match="1 of 2 poses"):
+        assert misfits.warn([0.4, np.nan, 1.1]) == 1
