@@ -86,7 +86,7 @@ def is_in_range(landmarks, scale=None):
     largest = 1e-3 * float(np.finfo(landmarks.dtype.as_numpy_dtype).max)
     limit = tf.constant(largest, landmarks.dtype)
     if scale is not None:
-        limit = tf.minimum(limit, 1e-3 * largest**0.5 * scale)[:, tf.newaxis, tf.newaxis]
+        limit = tf.reshape(tf.minimum(limit, 1e-3 * largest**0.5 * scale), [-1, 1, 1])
     return tf.reduce_all(tf.abs(landmarks) <= limit, -1)
 
 

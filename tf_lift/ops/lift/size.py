@@ -23,7 +23,7 @@ def spread(landmarks, weights):
     """
     mean = tf.broadcast_to(_shares(weights), tf.shape(landmarks)[:-1])
     centre = tf.einsum("bl,blc->bc", mean, landmarks)[:, tf.newaxis]
-    return tf.einsum("bl,blc->b", mean, (landmarks - centre) ** 2)
+    return tf.reduce_sum(mean * tf.reduce_sum((landmarks - centre) ** 2, -1), -1)
 
 
 def expected_spread(weights, second_moments, noise_variance):
@@ -38,8 +38,10 @@ def expected_spread(weights, second_moments, noise_variance):
         `[B]`, mm^2.
     """
     mean = _shares(weights)
-    expected = tf.einsum("bl,l->b", mean, tf.linalg.diag_part(second_moments))
-    return expected + 2 * noise_variance - tf.einsum("bl,lm,bm->b", mean, second_moments, mean)
+    # Only sums and products, which convert to other runtimes.
+    expected = tf.reduce_sum(mean * tf.linalg.diag_part(second_moments), -1)
+    between = tf.reduce_sum(tf.matmul(mean, second_moments) * mean, -1)
+    return expected + 2 * noise_variance - between
 
 
 def _shares(weights):
