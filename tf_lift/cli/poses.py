@@ -77,8 +77,8 @@ def predict(
         str | None, typer.Option(help="Signature of a SavedModel. [default: found]")
     ] = None,
     prior: Annotated[
-        str, typer.Option(help="Pose prior: cmu-tuned, cmu (smaller, faster), or a file.")
-    ] = "cmu-tuned",
+        str, typer.Option(help="Pose prior: people, cmu (smaller, faster), or a file.")
+    ] = "people",
     noise_mm: Annotated[float, typer.Option(help=_NOISE_HELP)] = _NOISE_MM,
     camera: Annotated[
         pathlib.Path | None,
@@ -169,8 +169,8 @@ def lift(
         float, typer.Option(help="Keypoints with a lower confidence count as missing.")
     ] = 0.05,
     prior: Annotated[
-        str, typer.Option(help="Pose prior: cmu-tuned, cmu (smaller, faster), or a file.")
-    ] = "cmu-tuned",
+        str, typer.Option(help="Pose prior: people, cmu (smaller, faster), or a file.")
+    ] = "people",
     noise_mm: Annotated[float, typer.Option(help=_NOISE_HELP)] = _NOISE_MM,
     camera: Annotated[
         pathlib.Path | None,

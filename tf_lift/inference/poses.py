@@ -17,6 +17,7 @@ from tf_lift.io import atomic
 from tf_lift.ops import shapes
 from tf_lift.ops.lift import outputs
 from tf_lift.ops.lift.options import LiftOptions, merge
+from tf_lift.prior.narrowing import narrow
 
 __all__ = ["Poses", "lift_landmarks", "with_pitch", "write_json", "write_npz"]
 
@@ -186,6 +187,7 @@ def lift_landmarks(
     """
     if camera is not None and scale is not None:
         raise ValueError(f"`scale` must be None where `camera` is given. Received: {scale}")
+    prior = narrow(prior, skeleton or prior.skeleton)
     target = skeletons.get(prior.skeleton)
     mapped, mapped_scores, conversion = _map_joints(
         landmarks, target, skeleton, scores, min_score, approximate, camera
@@ -263,6 +265,7 @@ def with_pitch(
     """
     if camera.pitch is not None:
         return camera
+    prior = narrow(prior, skeleton or prior.skeleton)
     target = skeletons.get(prior.skeleton)
     mapped, mapped_scores, _ = _map_joints(
         landmarks, target, skeleton, scores, min_score, approximate, camera
