@@ -89,6 +89,12 @@ def fit_prior(
         tuple[float, float] | None,
         typer.Option(help="The same from elbow to wrist.", metavar="LOW HIGH"),
     ] = None,
+    own_widths: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=1.0, help="Share of the poses that keep hips, shoulders and forearms."
+        ),
+    ] = 0.5,
     select_by: Annotated[
         str, typer.Option(help="Criterion of auto: likelihood (of held-out people) or lifting.")
     ] = "likelihood",
@@ -122,7 +128,7 @@ def fit_prior(
         raise ValueError(f"`--output` must lie in a folder that exists. Received: {str(output)!r}")
     if tune_steps < 1:
         raise ValueError(f"`--tune-steps` must be at least 1. Received: {tune_steps}")
-    bodies = BodyVariation(bone_variation, stature_variation, hips, shoulders, forearm)
+    bodies = BodyVariation(bone_variation, stature_variation, hips, shoulders, forearm, own_widths)
     checkpoint = checkpoint or output.with_name(f"{output.name}.partial")
     sizes = prior_sizes.parse(mixture_size, num_bases, noise_stddev)
     data = mocap.load_poses(poses, skeleton)

@@ -8,7 +8,7 @@ from tf_lift.data.motion.bodies import LEG_PER_STATURE, BodyVariation, vary_bodi
 
 SKELETON = skeletons.CMU_17
 INDEX = {name: index for index, name in enumerate(SKELETON.joint_names)}
-SAME = {"bones": 0.0, "stature": 0.0}
+SAME = {"bones": 0.0, "stature": 0.0, "own_widths": 0.0}
 
 
 def length(poses, first, second):
@@ -64,6 +64,17 @@ def test_forearms_keep_their_direction(cmu_prior, rng):
     np.testing.assert_allclose(cosine, 1.0, atol=1e-9)
 
 
+def test_a_share_keeps_its_widths(cmu_prior, rng):
+    poses = cmu_prior.sample(1000, seed=0)
+    variation = BodyVariation(0.0, 0.0, hips=(0.15, 0.15), forearm=(0.2, 0.2), own_widths=0.3)
+    varied = vary_bodies(poses, SKELETON, rng, variation)
+    kept = np.abs(varied - poses).max((1, 2)) < 1e-9
+    assert 0.25 < kept.mean() < 0.35
+    np.testing.assert_allclose(
+        length(varied, "left_hip", "right_hip")[~kept] / stature(varied)[~kept], 0.15, rtol=1e-6
+    )
+
+
 def test_stature_scales_all_bones(cmu_prior, rng):
     poses = cmu_prior.sample(3000, seed=0)
     varied = vary_bodies(poses, SKELETON, rng, BodyVariation(bones=0.0, stature=0.04))
@@ -86,7 +97,13 @@ def test_the_same_seed_gives_the_same_bodies(cmu_prior):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"bones": -0.1}, {"stature": np.nan}, {"hips": (0.2, 0.1)}, {"shoulders": (20.0, 30.0)}],
+    [
+        {"own_widths": 1.5},
+        {"bones": -0.1},
+        {"stature": np.nan},
+        {"hips": (0.2, 0.1)},
+        {"shoulders": (20.0, 30.0)},
+    ],
 )
 def test_bad_settings_are_named(settings):
     with pytest.raises(ValueError, match=f"`{next(iter(settings))}` must"):

@@ -30,6 +30,7 @@ class BodyVariation:
             to 0.24 between the ends of the shoulder blades (ANSUR II), 0.15 to 0.19 in Human3.6M.
         forearm: From elbow to wrist, likewise: 0.146 (Drillis and Contini), 0.165 in CMU's
             motion capture, whose wrist is the far end of the wrist.
+        own_widths: Share of the poses that keep their hips, shoulders and forearms.
 
     Raises:
         ValueError: If a deviation is negative, or a range is not of fractions.
@@ -40,11 +41,14 @@ class BodyVariation:
     hips: tuple[float, float] | None = None
     shoulders: tuple[float, float] | None = None
     forearm: tuple[float, float] | None = None
+    own_widths: float = 0.5
 
     def __post_init__(self):
         for name in ("bones", "stature"):
             if not getattr(self, name) >= 0.0:
                 raise ValueError(f"`{name}` must not be negative. Received: {getattr(self, name)}")
+        if not 0.0 <= self.own_widths <= 1.0:
+            raise ValueError(f"`own_widths` must be from 0 to 1. Received: {self.own_widths}")
         for name in ("hips", "shoulders", "forearm"):
             limits = getattr(self, name)
             if limits is not None and not (len(limits) == 2 and 0.0 < limits[0] <= limits[1] < 1.0):
@@ -78,7 +82,7 @@ def vary_bodies(
         docs/prior.md.
 
     >>> poses = tf_lift.PosePrior.load("cmu").sample(3, seed=0)
-    >>> wide = BodyVariation(bones=0.0, stature=0.0, hips=(0.15, 0.15))
+    >>> wide = BodyVariation(0.0, 0.0, hips=(0.15, 0.15), own_widths=0.0)
     >>> varied = vary_bodies(poses, tf_lift.skeletons.H36M_17, np.random.default_rng(0), wide)
     >>> hips = np.linalg.norm(varied[:, 1] - varied[:, 4], axis=-1)
     >>> bool((hips > 230).all())
@@ -103,8 +107,11 @@ def vary_bodies(
     )
     stature = leg / 2 / LEG_PER_STATURE
 
+    kept = rng.random(len(poses)) < variation.own_widths
+
     def factor(limit, own):
-        return rng.uniform(*limit, len(poses)) * stature / np.maximum(own, 1e-9)
+        drawn = rng.uniform(*limit, len(poses)) * stature / np.maximum(own, 1e-9)
+        return np.where(kept, 1.0, drawn)
 
     for limit, top, *below in (
         (variation.hips, "hip", "knee", "ankle"),
