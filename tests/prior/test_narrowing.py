@@ -76,8 +76,8 @@ def test_names_follow_the_joints(cmu_prior):
     assert narrow(cmu_prior, "coco17") is narrow(cmu_prior, skeletons.COCO_17)
 
 
-@pytest.mark.parametrize("name", ["cmu17", "h36m32", "mpi_inf_3dhp17"])
-def test_a_convention_without_proportions_changes_nothing(cmu_prior, name):
+@pytest.mark.parametrize("name", ["cmu17", "mpi_inf_3dhp17"])
+def test_own_or_unknown_proportions_change_nothing(cmu_prior, name):
     assert narrow(cmu_prior, name) is cmu_prior
 
 

@@ -240,8 +240,7 @@ def test_the_shipped_priors_are_of_people(name, size, bases):
     assert prior.skeleton == "cmu17"
     assert symmetry.mirror_error(prior, skeletons.CMU_17) < 1e-3
     assert files.locate(name).stat().st_size < 300_000
-    # Tuning moves joint 0 by millimetres; the lift returns poses relative to joint 0.
-    np.testing.assert_allclose(prior.mean_pose[:, 0], 0.0, atol=1e-6 if name == "cmu" else 5.0)
+    np.testing.assert_allclose(prior.mean_pose[:, 0], 0.0, atol=1e-6)
     poses = prior.sample(500, seed=0)
     head, left_ankle, right_ankle = (
         poses[:, skeletons.H36M_17.joint_names.index(name), 2]

@@ -121,6 +121,8 @@ def test_a_tuned_prior_is_its_own_mirror_image(tiny_prior, wrong_prior):
         assert symmetry.mirror_error(tuned, skeletons.H36M_17) < 1e-6
         assert symmetry.partners_of(tuned, skeletons.H36M_17).tolist() == partners
         assert np.abs(tuned.mean_pose - prior.mean_pose).max() > 0.1
+        np.testing.assert_allclose(tuned.mean_pose[:, 0], 0.0, atol=1e-9)
+        np.testing.assert_allclose(tuned.basis[:, :, 0], 0.0, atol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,7 @@ H36M_32 = Skeleton(
         "left_hand_end": (("left_hand",),),
         "right_hand_end": (("right_hand",),),
     },
+    proportions=H36M_17.proportions,
 )
 
 COCO_17 = Skeleton(

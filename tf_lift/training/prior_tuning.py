@@ -208,6 +208,8 @@ class _MirroredMixture:
     def prior(self, credit):
         """Returns the `PosePrior`: bases are the principal axes of the loadings."""
         mean, loadings, log_noise, logits = (values.numpy().astype(np.float64) for values in self())
+        # Joint 0 back at the origin: a lift of free position does not see the difference.
+        mean, loadings = mean - mean[:, :1], loadings - loadings[:, :, :1]
         flat = loadings.reshape(*loadings.shape[:2], -1)
         _, stddev, basis = np.linalg.svd(flat, full_matrices=False)
         weights = np.exp(logits - logits.max())
