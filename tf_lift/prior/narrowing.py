@@ -158,7 +158,7 @@ def typical_proportions(prior: PosePrior) -> dict[str, float]:
     if not {end for pair in legs for end in pair} <= set(names):
         return {}
     stature = sum(_length(prior, names, pair) for pair in legs) / 2 / LEG_PER_STATURE
-    pairs = {name: (pair,) for name, pair in _WIDTHS.items()}
+    pairs: dict[str, tuple] = {name: (pair,) for name, pair in _WIDTHS.items()}
     pairs |= {name: tuple(chain[:2] for chain in chains) for name, chains in _LENGTHS.items()}
     return {
         name: float(np.mean([_length(prior, names, pair) for pair in ends]) / stature)

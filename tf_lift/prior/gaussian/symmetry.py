@@ -41,8 +41,8 @@ def partners_of(prior, skeleton) -> NDArray[np.int64]:
         skeleton: `Skeleton` of its joints.
     """
     points = _points(prior.mean_pose, prior.basis, prior.stddev)
-    mirrored = (alignment.mirror(part, skeleton) for part in (prior.mean_pose, prior.basis))
-    return find_partners(points, _points(*mirrored, prior.stddev))
+    mean, basis = (alignment.mirror(part, skeleton) for part in (prior.mean_pose, prior.basis))
+    return find_partners(points, _points(mean, basis, prior.stddev))
 
 
 def _points(mean_pose, basis, stddev):
