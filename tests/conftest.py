@@ -44,6 +44,14 @@ def tiny_prior():
     )
 
 
+@pytest.fixture(scope="session")
+def cmu_prior():
+    """The smaller prior that ships, of CMU's marks."""
+    from tf_lift import prior
+
+    return prior.PosePrior.load("cmu")
+
+
 def _standing_pose():
     """Returns [17, 3] mm, z up, facing -y: a person who stands with the arms at the sides."""
     places = {

@@ -41,7 +41,7 @@ def test_wheel_holds_the_package_and_its_data(wheel):
     }
     sources.add("tf_lift_command.py")
     assert "tf_lift/py.typed" in sources
-    assert "tf_lift/prior/cmu_h36m17.npz" in sources
+    assert "tf_lift/prior/cmu.npz" in sources
     assert sources <= names
     others = {name for name in names - sources if ".dist-info/" not in name}
     assert not others

@@ -9,6 +9,7 @@ from tf_lift.ops.geometry import joint_maps
 from tf_lift.ops.lift import lift as lifting
 from tf_lift.ops.lift.options import merge
 from tf_lift.prior import bone_lengths as prior_bone_lengths
+from tf_lift.prior.narrowing import narrow
 from tf_lift.prior.tables import build_tables
 
 __all__ = ["lift"]
@@ -48,7 +49,8 @@ def lift(
             removed.
         skeleton: Name of the skeleton of `landmarks` and `visibility` where it differs from
             the prior's. The lift infers joints that this skeleton lacks, and landmarks that
-            are NaN. All results have the prior's joints.
+            are NaN. All results have the prior's joints, at the marks of this skeleton where
+            it has `proportions`: the prior is narrowed to them (`tf_lift.prior.narrow`).
         approximate: Whether joints that are centimetres off may stand for those that
             `skeleton` lacks: see `tf_lift.skeletons.joint_map`.
         options: `tf_lift.LiftOptions`: estimator, searched rotations, noise of the
@@ -84,6 +86,7 @@ def lift(
     options = merge(options, option_fields)
     landmarks = tf.convert_to_tensor(landmarks)
     if skeleton is not None:
+        prior = narrow(prior, skeleton)
         weights = skeletons.joint_map(skeleton, prior.skeleton, approximate=approximate)
         landmarks, visibility = joint_maps.convert(landmarks, weights, visibility)
     if camera is not None and camera != "level" and not isinstance(camera, Camera):

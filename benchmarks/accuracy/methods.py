@@ -19,6 +19,8 @@ import tensorflow as tf
 import tf_lift
 from benchmarks.accuracy.martinez import NetworkConfig, train
 from benchmarks.accuracy.protocol import TrainingData
+from tf_lift.data.motion import bodies, recombination
+from tf_lift.prior.learning import em
 from tf_lift.training import prior_tuning
 
 __all__ = [
@@ -207,7 +209,11 @@ def _ours_with_noise(training, options, **lift_options):
     return Predictor(lifter(prior, knows_noise=True, **lift_options))
 
 
-# The prior that ships as "cmu-tuned", before and after its tuning: docs/prior.md.
+# The recipe of the prior that ships as "people", without and with recombined poses, other bodies
+# and tuning: docs/prior.md.
+_NUM_DRAWN = 60_000
+_TUNE_STEPS = 2000
+_BODIES = bodies.BodyVariation(hips=(0.09, 0.16), shoulders=(0.16, 0.23), forearm=(0.14, 0.17))
 MANY_MODELS = {"mixture_size": 16, "num_bases": 40, "noise_stddev": 8.0, "shrinkage": 1.0}
 
 
@@ -215,18 +221,31 @@ MANY_MODELS = {"mixture_size": 16, "num_bases": 40, "noise_stddev": 8.0, "shrink
 @register("ours_tuned", "Ours, K=16, tuned", "ours", tuned=True)
 @register("ours_many", "Ours, K=16", "ours")
 def _ours_many(training, options, tuned=False, **lift_options):
-    prior, budget = training.prior(**MANY_MODELS), {}
     if tuned:
-        config = prior_tuning.TuningConfig(seed=training.seed)
-        prior = training.kept("tuned", lambda: _tune(prior, training, config))
+        config = prior_tuning.TuningConfig(_TUNE_STEPS, bodies=_BODIES, seed=training.seed)
+        prior = training.kept("tuned", lambda: _tuned(training, config))
         budget = dataclasses.asdict(config)
+    else:
+        prior, budget = training.prior(**MANY_MODELS), {}
     # The mean needs fewer angles than the choice of one.
     lift_options |= {"estimator": "mean", "num_rotations": 40}
     return Predictor(lifter(prior, knows_noise=True, **lift_options), budget)
 
 
-def _tune(prior, training, config):
-    return prior_tuning.tune(prior, training.poses, training.clip, config)
+def _tuned(training, config):
+    """Learns the prior as `tf-lift fit-prior --recombine 1 --tune` does."""
+    poses = recombination.draw(
+        training.poses,
+        tf_lift.skeletons.get(training.skeleton),
+        np.random.default_rng(training.seed),
+        _NUM_DRAWN,
+        share=1.0,
+        weights=em.balanced_weights(training.clip) / len(training.poses),
+    )
+    prior = tf_lift.PosePrior.fit(
+        poses, seed=training.seed, skeleton=training.skeleton, **MANY_MODELS
+    )
+    return prior_tuning.tune(prior, poses, config=config)
 
 
 def lifter(

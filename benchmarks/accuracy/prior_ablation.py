@@ -47,7 +47,7 @@ class Variant:
 
 
 REFERENCE = Variant()
-# The sizes of the prior that ships as "cmu-tuned".
+# The sizes of the prior that ships as "people".
 LARGE = Variant(mixture_size=16, num_bases=40, noise_stddev=8.0)
 # Step, setting, variant.
 VARIANTS: tuple[tuple[str, str, Variant], ...] = (

@@ -11,7 +11,7 @@ __all__ = ["PRIORS", "latency", "speed"]
 
 # The priors that are timed: the small one, whose speed is compared with the bare product, and
 # the default one.
-PRIORS = ("cmu", "cmu-tuned")
+PRIORS = ("cmu", "people")
 _MATMULS = ("matmul_compiled", "matmul_plain")
 # Calls of a round where one takes microseconds.
 _LATENCY_CALLS = 60

@@ -190,3 +190,33 @@ def test_tune_tunes_the_prior_that_is_learnt(tmp_path, write_poses, fit, capsys)
 def test_bad_tune_steps_are_named(write_poses, fit, capsys):
     assert fit(write_poses(), "--tune", "--tune-steps", "0") == 2
     assert "`--tune-steps` must be at least 1" in capsys.readouterr().err
+
+
+def test_recombined_poses_and_other_bodies_follow_the_seed(tmp_path, write_poses, fit, capsys):
+    path = write_poses(clip=np.arange(120) % 5)
+    arguments = ["--num-bases", "4", "--skeleton", "cmu17", "--recombine", "0.5"]
+    arguments += ["--num-drawn", "200", "--tune", "--tune-steps", "2"]
+    arguments += [
+        "--hips",
+        "0.1",
+        "0.19",
+        "--shoulders",
+        "0.15",
+        "0.23",
+        "--forearm",
+        "0.14",
+        "0.17",
+    ]
+    priors = []
+    for seed in ("0", "0", "1"):
+        assert fit(path, *arguments, "--seed", seed) == 0
+        priors.append(PosePrior.load(tmp_path / "prior.npz"))
+    assert "200 poses, each also mirrored" in capsys.readouterr().out
+    np.testing.assert_array_equal(priors[0].mean_pose, priors[1].mean_pose)
+    assert (priors[0].mean_pose != priors[2].mean_pose).any()
+    assert priors[0].skeleton == "cmu17"
+
+
+def test_bad_ranges_are_named(write_poses, fit, capsys):
+    assert fit(write_poses(), "--tune", "--hips", "170", "180") == 2
+    assert "`hips` must be (low, high), fractions of the stature" in capsys.readouterr().err

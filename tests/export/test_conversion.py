@@ -155,7 +155,7 @@ def check_same(found, expected, mask):
     ("name", "estimator", "mask", "runtimes"),
     [
         ("cmu", "map", "all", (run_litert, run_onnx)),
-        ("cmu-tuned", "mean", "all", (run_litert,)),
+        ("people", "mean", "all", (run_litert,)),
         # With a mask the conversion takes as long as there are joints. The page of the next
         # test converts the mean of the default prior with a mask.
         ("small", "map", "bool", (run_litert,)),

@@ -9,6 +9,7 @@ import pytest
 import scipy.io
 
 from tf_lift import PosePrior, skeletons
+from tf_lift.prior.gaussian import symmetry
 from tf_lift.prior.storage import files
 
 ARRAYS = ("mean_pose", "basis", "stddev", "noise_stddev", "mixture_weights")
@@ -230,15 +231,16 @@ def test_a_text_with_folder_or_ending_is_a_path(tmp_path, monkeypatch, tiny_prio
         PosePrior.load("mine")
 
 
-@pytest.mark.parametrize(("name", "size", "bases"), [("cmu", 3, 25), ("cmu-tuned", 16, 40)])
+@pytest.mark.parametrize(("name", "size", "bases"), [("cmu", 3, 25), ("people", 16, 40)])
 def test_the_shipped_priors_are_of_people(name, size, bases):
     prior = PosePrior.load(name)
 
     assert (prior.mixture_size, prior.num_bases, prior.num_joints) == (size, bases, 17)
     assert "mocap.cs.cmu.edu" in prior.credit
+    assert prior.skeleton == "cmu17"
+    assert symmetry.mirror_error(prior, skeletons.CMU_17) < 1e-3
     assert files.locate(name).stat().st_size < 300_000
-    # Tuning moves joint 0 by millimetres; the lift returns poses relative to joint 0.
-    np.testing.assert_allclose(prior.mean_pose[:, 0], 0.0, atol=1e-6 if name == "cmu" else 5.0)
+    np.testing.assert_allclose(prior.mean_pose[:, 0], 0.0, atol=1e-6)
     poses = prior.sample(500, seed=0)
     head, left_ankle, right_ankle = (
         poses[:, skeletons.H36M_17.joint_names.index(name), 2]
@@ -252,8 +254,8 @@ def test_the_shipped_priors_are_of_people(name, size, bases):
         assert 350.0 < np.median(lengths) < 480.0
 
 
-def test_the_tuned_prior_is_the_default():
-    assert PosePrior.load() is PosePrior.load("cmu-tuned")
+def test_the_prior_of_varied_people_is_the_default():
+    assert PosePrior.load() is PosePrior.load("people")
 
 
 def test_a_prior_that_ships_is_read_once_and_files_each_time(tmp_path, tiny_prior):

@@ -199,7 +199,7 @@ def test_tables_are_built_once(tiny_prior):
 def test_tables_of_a_prior_loaded_again_by_name_are_built_once():
     first, second = (tf_lift.PosePrior.load("cmu") for _ in range(2))
     assert build_tables(first, 6) is build_tables(second, 6)
-    assert build_tables(first, 6) is not build_tables(tf_lift.PosePrior.load("cmu-tuned"), 6)
+    assert build_tables(first, 6) is not build_tables(tf_lift.PosePrior.load("people"), 6)
 
 
 def test_first_use_inside_a_graph(tiny_prior):

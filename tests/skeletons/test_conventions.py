@@ -30,6 +30,7 @@ PUBLISHED = {
     "h36m17": "pelvis,r_hip,r_knee,r_ankle,l_hip,l_knee,l_ankle,spine,thorax,neck_nose,head_top,"
     "l_shoulder,l_elbow,l_wrist,r_shoulder,r_elbow,r_wrist",
 }
+PUBLISHED["cmu17"] = PUBLISHED["h36m17"]
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -142,3 +143,52 @@ def test_bones_are_one_tree(skeleton):
 def test_unknown_skeleton_is_named():
     with pytest.raises(ValueError, match="`skeleton` must be one of .* Received: 'spider'"):
         skeletons.get("spider")
+
+
+def test_proportions_of_motion_capture_are_those_of_its_people(shared_path):
+    """The quantiles that the proportions of `cmu17` state."""
+    with np.load(shared_path("data/cmu/cmu_h36m17_train.npz")) as data:
+        poses, subject = data["poses"].astype(np.float64), data["subject"]
+    index = skeletons.CMU_17.joint_names.index
+
+    def length(rows, *ends):
+        first, last = (poses[rows, index(end)] for end in ends)
+        return np.median(np.linalg.norm(first - last, axis=-1))
+
+    shares = []
+    for name in np.unique(subject):
+        rows = subject == name
+
+        def both(first, last, rows=rows):
+            return sum(length(rows, f"{s}_{first}", f"{s}_{last}") for s in ("left", "right")) / 2
+
+        stature = (both("hip", "knee") + both("knee", "ankle")) / 0.491
+        ends = {
+            "hips": length(rows, "left_hip", "right_hip"),
+            "shoulders": length(rows, "left_shoulder", "right_shoulder"),
+            "forearm": both("elbow", "wrist"),
+            "neck": length(rows, "thorax", "neck_nose"),
+            "head": length(rows, "neck_nose", "head_top"),
+        }
+        shares.append([ends[part] / stature for part in skeletons.CMU_17.proportions])
+    found = np.percentile(shares, [5, 95], axis=0).T
+    np.testing.assert_allclose(found, list(skeletons.CMU_17.proportions.values()), atol=6e-4)
+
+
+def test_human36m_has_wider_hips_and_narrower_shoulders_than_motion_capture():
+    wide, own = skeletons.H36M_17.proportions, skeletons.CMU_17.proportions
+    assert wide["hips"][0] > own["hips"][1]
+    assert wide["shoulders"][1] < own["shoulders"][0]
+
+
+@pytest.mark.parametrize(
+    ("proportions", "message"),
+    [
+        ({"tail": (0.1, 0.2)}, "`proportions` must be of hips.*'tail'"),
+        ({"hips": (0.2, 0.1)}, "fractions of the stature.*'hips'"),
+        ({"hips": (170.0, 180.0)}, "fractions of the stature"),
+    ],
+)
+def test_bad_proportions_are_named(proportions, message):
+    with pytest.raises(ValueError, match=message):
+        skeletons.Skeleton("two", ("a", "b"), (-1, 0), proportions=proportions)

@@ -27,6 +27,7 @@ def body(rng):
     crown = shoulders + (ears - shoulders) * 4 / 3
     own = {
         "h36m17": {"pelvis": hips, "head_top": ears},
+        "cmu17": {"pelvis": hips, "head_top": ears},
         "openpose18": {"neck": shoulders},
         "openpose25": {"neck": shoulders, "mid_hip": hips},
         "mpii16": {"pelvis": hips, "thorax": shoulders, "head_top": crown},
@@ -86,8 +87,10 @@ MISSING = {
     **{
         (name, "h36m17"): "spine thorax neck_nose"
         for name in NAMES
-        if name not in ("h36m17", "h36m32")
+        if name not in ("h36m17", "cmu17", "h36m32")
     },
+    ("cmu17", "h36m17"): "",
+    ("h36m17", "cmu17"): "",
     ("h36m32", "h36m17"): "",
     # Joints of other skeletons that the prior lacks.
     ("h36m17", "mpii16"): "upper_neck",

@@ -1,11 +1,15 @@
 """Tests that tuning a prior lowers errors, is seeded, and names bad input."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from tf_lift import skeletons
+from tf_lift.data.motion.bodies import BodyVariation
 from tf_lift.layers import TrainablePPCALifting
 from tf_lift.prior import PosePrior
+from tf_lift.prior.gaussian import alignment, symmetry
 from tf_lift.training import prior_tuning
 from tf_lift.training.prior_tuning import TuningConfig, draw_views, tune
 
@@ -89,14 +93,36 @@ def test_groups_count_the_same(tiny_prior, rng):
     assert 0.4 < (heights > 1.5 * heights.min()).mean() < 0.6
 
 
-def test_bones_vary_where_asked(tiny_prior, rng, monkeypatch):
+def test_bodies_vary_where_asked(tiny_prior, rng, monkeypatch):
     calls = []
     monkeypatch.setattr(
-        prior_tuning, "vary_bones", lambda poses, *others: calls.append(others[-1]) or poses
+        prior_tuning, "vary_bodies", lambda poses, *others: calls.append(others[-1]) or poses
     )
-    draw_views(tiny_prior.sample(2, seed=0), skeletons.H36M_17, rng, 4, bone_variation=0.05)
+    bodies = BodyVariation(bones=0.05)
+    draw_views(tiny_prior.sample(2, seed=0), skeletons.H36M_17, rng, 4, bodies=bodies)
     draw_views(tiny_prior.sample(2, seed=0), skeletons.H36M_17, rng, 4)
-    assert calls == [0.05]
+    assert calls == [bodies]
+
+
+def test_a_tuned_prior_is_its_own_mirror_image(tiny_prior, wrong_prior):
+    poses = tiny_prior.sample(100, seed=3)
+    # One mixture of two components of their own image, and one of a pair.
+    first, second = (part[:1] for part in (wrong_prior.mean_pose, wrong_prior.basis))
+    image = [alignment.mirror(part, skeletons.H36M_17) for part in (first, second)]
+    pair = dataclasses.replace(
+        wrong_prior,
+        mean_pose=np.concatenate([first, image[0]]),
+        basis=np.concatenate([second, image[1]]),
+        stddev=wrong_prior.stddev[[0, 0]],
+        noise_stddev=wrong_prior.noise_stddev[[0, 0]],
+    )
+    for prior, partners in ((tiny_prior, [0, 1]), (pair, [1, 0])):
+        tuned = tune(prior, poses, config=dataclasses.replace(QUICK, steps=5))
+        assert symmetry.mirror_error(tuned, skeletons.H36M_17) < 1e-6
+        assert symmetry.partners_of(tuned, skeletons.H36M_17).tolist() == partners
+        assert np.abs(tuned.mean_pose - prior.mean_pose).max() > 0.1
+        np.testing.assert_allclose(tuned.mean_pose[:, 0], 0.0, atol=1e-9)
+        np.testing.assert_allclose(tuned.basis[:, :, 0], 0.0, atol=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +141,7 @@ def test_bad_input_is_named(tiny_prior, poses, groups, message):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"steps": 0}, {"learning_rate": 0.0}, {"temperature": -1.0}, {"bone_variation": -0.1}],
+    [{"steps": 0}, {"learning_rate": 0.0}, {"temperature": -1.0}],
 )
 def test_bad_settings_are_named(settings):
     with pytest.raises(ValueError, match=f"`{next(iter(settings))}` must"):

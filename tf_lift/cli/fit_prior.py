@@ -49,7 +49,52 @@ def fit_prior(
         bool,
         typer.Option("--tune", help="Tune the prior by gradient descent afterwards, for lifting."),
     ] = False,
-    tune_steps: Annotated[int, typer.Option(help="Steps of the tuning.")] = 300,
+    tune_steps: Annotated[
+        int,
+        typer.Option(help="Steps of the tuning; more only for many poses, or recombined ones."),
+    ] = 300,
+    recombine: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Share of the poses with limbs and trunks of others, if in balance; 0: none.",
+        ),
+    ] = 0.0,
+    num_drawn: Annotated[
+        int, typer.Option(min=1, help="Number of poses drawn where a share is recombined.")
+    ] = 60_000,
+    bone_variation: Annotated[
+        float,
+        typer.Option(
+            help="Standard deviation of the logarithm of bone lengths in tuning: 0.07 is 7 %."
+        ),
+    ] = 0.07,
+    stature_variation: Annotated[
+        float, typer.Option(help="The same of the factor of all bones of a person.")
+    ] = 0.04,
+    hips: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            help="Range of the distance between the hips in tuning, fractions of the stature; "
+            "otherwise the people's own.",
+            metavar="LOW HIGH",
+        ),
+    ] = None,
+    shoulders: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="The same between the shoulders.", metavar="LOW HIGH"),
+    ] = None,
+    forearm: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="The same from elbow to wrist.", metavar="LOW HIGH"),
+    ] = None,
+    own_widths: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=1.0, help="Share of the poses that keep hips, shoulders and forearms."
+        ),
+    ] = 0.5,
     select_by: Annotated[
         str, typer.Option(help="Criterion of auto: likelihood (of held-out people) or lifting.")
     ] = "likelihood",
@@ -74,6 +119,7 @@ def fit_prior(
 
     from tf_lift.cli import prior_sizes
     from tf_lift.data.formats import mocap
+    from tf_lift.data.motion.bodies import BodyVariation
     from tf_lift.prior.learning import report
 
     if output.suffix.lower() != ".npz":
@@ -82,6 +128,7 @@ def fit_prior(
         raise ValueError(f"`--output` must lie in a folder that exists. Received: {str(output)!r}")
     if tune_steps < 1:
         raise ValueError(f"`--tune-steps` must be at least 1. Received: {tune_steps}")
+    bodies = BodyVariation(bone_variation, stature_variation, hips, shoulders, forearm, own_widths)
     checkpoint = checkpoint or output.with_name(f"{output.name}.partial")
     sizes = prior_sizes.parse(mixture_size, num_bases, noise_stddev)
     data = mocap.load_poses(poses, skeleton)
@@ -98,12 +145,15 @@ def fit_prior(
         max_iterations=max_iterations,
         max_seconds=60.0 * time_limit,
     )
+    poses_learnt = data.poses
+    if recombine:
+        poses_learnt, groups = _recombine(data, groups, recombine, num_drawn, seed), None
     if checkpoint.exists():
         console.print(f"Going on from {checkpoint}", soft_wrap=True)
     try:
         prior, log_likelihood = report.fit_with_progress(
             console,
-            data.poses,
+            poses_learnt,
             groups=groups,
             seed=seed,
             max_iterations=max_iterations,
@@ -114,7 +164,7 @@ def fit_prior(
             **sizes,
         )
         if tune:
-            prior = _tune(console, prior, data, groups, tune_steps, seed)
+            prior = _tune(console, prior, poses_learnt, groups, bodies, tune_steps, seed)
     except KeyboardInterrupt:
         if checkpoint.exists():
             console.print(
@@ -127,12 +177,30 @@ def fit_prior(
     checkpoint.unlink(missing_ok=True)
     console.print(report.table(prior))
     console.print(
-        f"{len(data.poses)} poses, each also mirrored; mean log-likelihood of a pose "
+        f"{len(poses_learnt)} poses, each also mirrored; mean log-likelihood of a pose "
         f"{log_likelihood:.2f} nats; wrote {output}"
     )
 
 
-def _tune(console, prior, data, groups, steps, seed):
+def _recombine(data, groups, share, count, seed):
+    import numpy as np
+
+    from tf_lift import skeletons
+    from tf_lift.data.motion import recombination
+    from tf_lift.prior.learning import em
+
+    weights = None if groups is None else em.balanced_weights(groups) / len(groups)
+    return recombination.draw(
+        data.poses,
+        skeletons.get(data.skeleton),
+        np.random.default_rng(seed),
+        count,
+        share=share,
+        weights=weights,
+    )
+
+
+def _tune(console, prior, poses, groups, bodies, tune_steps, seed):
     from rich import progress
 
     from tf_lift.training.prior_tuning import TuningConfig, tune
@@ -149,4 +217,5 @@ def _tune(console, prior, data, groups, steps, seed):
         def on_progress(fraction, error):
             bar.update(task, completed=fraction, description=f"tune, {error:.1f} mm in training")
 
-        return tune(prior, data.poses, groups, TuningConfig(steps=steps, seed=seed), on_progress)
+        config = TuningConfig(steps=tune_steps, bodies=bodies, seed=seed)
+        return tune(prior, poses, groups, config, on_progress)

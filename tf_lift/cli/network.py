@@ -155,7 +155,7 @@ def export(
     prior: Annotated[
         str | None,
         typer.Option(
-            help="Instead of a network, export the lift alone, with this pose prior (cmu-tuned, "
+            help="Instead of a network, export the lift alone, with this pose prior (people, "
             "cmu or a file) and the options below.",
             show_default=False,
         ),

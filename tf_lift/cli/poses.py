@@ -86,8 +86,8 @@ def predict(
         str | None, typer.Option(help="Signature of a SavedModel. [default: found]")
     ] = None,
     prior: Annotated[
-        str, typer.Option(help="Pose prior: cmu-tuned, cmu (smaller, faster), or a file.")
-    ] = "cmu-tuned",
+        str, typer.Option(help="Pose prior: people, cmu (smaller, faster), or a file.")
+    ] = "people",
     noise_mm: Annotated[float, typer.Option(help=_NOISE_HELP)] = _NOISE_MM,
     robust: _Robust = True,
     camera: Annotated[
@@ -185,8 +185,8 @@ def lift(
         float, typer.Option(help="Keypoints with a lower confidence count as missing.")
     ] = 0.05,
     prior: Annotated[
-        str, typer.Option(help="Pose prior: cmu-tuned, cmu (smaller, faster), or a file.")
-    ] = "cmu-tuned",
+        str, typer.Option(help="Pose prior: people, cmu (smaller, faster), or a file.")
+    ] = "people",
     noise_mm: Annotated[float, typer.Option(help=_NOISE_HELP)] = _NOISE_MM,
     robust: _Robust = True,
     camera: Annotated[

@@ -18,6 +18,7 @@ from tf_lift.io import atomic
 from tf_lift.ops import shapes
 from tf_lift.ops.lift import outputs
 from tf_lift.ops.lift.options import LiftOptions, merge
+from tf_lift.prior.narrowing import narrow
 
 __all__ = ["Poses", "lift_landmarks", "with_attitude", "write_json", "write_npz"]
 
@@ -199,6 +200,7 @@ def lift_landmarks(
     """
     if isinstance(camera, Camera) and scale is not None:
         raise ValueError(f"`scale` must be None where a `Camera` is given. Received: {scale}")
+    prior = narrow(prior, skeleton or prior.skeleton)
     target = skeletons.get(prior.skeleton)
     mapped, mapped_scores, conversion = _map_joints(
         landmarks, target, skeleton, scores, min_score, approximate, camera
@@ -280,6 +282,7 @@ def with_attitude(
     """
     if camera.pitch is not None and camera.roll is not None:
         return camera
+    prior = narrow(prior, skeleton or prior.skeleton)
     target = skeletons.get(prior.skeleton)
     mapped, mapped_scores, _ = _map_joints(
         landmarks, target, skeleton, scores, min_score, approximate, camera

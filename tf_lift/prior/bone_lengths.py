@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tf_lift import skeletons
 
-__all__ = ["resolve", "typical_bone_lengths", "typical_height"]
+__all__ = ["resolve", "typical_bone_lengths", "typical_distance", "typical_height"]
 
 # A person's height over the length of the longest chain of bones, from the end of a leg to the
 # top of the head: the rest is below the ankle and above the last joint. The chain is 1600 mm in
@@ -70,10 +70,28 @@ def typical_bone_lengths(prior):
     """
     parents = np.array(skeletons.get(prior.skeleton).parents)
     joints = np.flatnonzero(parents >= 0)
-    mean = prior.mean_pose[:, joints] - prior.mean_pose[:, parents[joints]]
+    return typical_distance(prior, joints, parents[joints])
+
+
+def typical_distance(prior, first, second):
+    """Returns the root mean square distance between joints under a prior, in mm.
+
+    Args:
+        prior: `PosePrior` of L joints.
+        first: Index of a joint, or indices `[n]`.
+        second: Likewise.
+
+    Returns:
+        NumPy number, or `[n]`.
+
+    >>> prior = tf_lift.PosePrior.load("cmu")
+    >>> bool(160 < typical_distance(prior, 1, 4) < 200)  # From one hip to the other.
+    True
+    """
+    mean = prior.mean_pose[:, first] - prior.mean_pose[:, second]
     loadings = prior.basis * prior.stddev[:, :, np.newaxis, np.newaxis]
-    loadings = loadings[:, :, joints] - loadings[:, :, parents[joints]]
-    squared = np.sum(mean**2, -1) + np.sum(loadings**2, (1, 3))
+    loadings = loadings[:, :, first] - loadings[:, :, second]
+    squared = np.sum(mean**2, -1) + np.sum(loadings**2, (1, -1))
     return np.sqrt(prior.mixture_weights @ squared)
 
 

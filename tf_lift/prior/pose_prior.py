@@ -196,7 +196,7 @@ class PosePrior:
             FileNotFoundError: If there is no such file.
 
         >>> PosePrior.load("cmu").skeleton
-        'h36m17'
+        'cmu17'
         """
         path = files.locate(path)
         # Priors that ship do not change: all callers share one object and its tables.

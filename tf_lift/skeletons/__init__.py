@@ -1,6 +1,7 @@
 """Skeletons as data: joint names, bones, left/right pairs and maps between conventions."""
 
 from tf_lift.skeletons.conventions import (
+    CMU_17,
     COCO_17,
     H36M_17,
     H36M_32,
@@ -17,6 +18,7 @@ from tf_lift.skeletons.maps import Converted, MapReport, convert, joint_map, rep
 from tf_lift.skeletons.skeleton import Skeleton
 
 __all__ = [
+    "CMU_17",
     "COCO_17",
     "Converted",
     "H36M_17",

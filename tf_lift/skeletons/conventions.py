@@ -10,11 +10,15 @@ References:
     Mehta et al. Monocular 3D Human Pose Estimation In The Wild (MPI-INF-3DHP). 3DV 2017.
     Drillis and Contini. Body Segment Parameters. 1966, in: Winter. Biomechanics and Motor
     Control of Human Movement, figure 4.1.
+    Gordon et al. 2012 Anthropometric Survey of U.S. Army Personnel (ANSUR II). 2014.
 """
+
+import dataclasses
 
 from tf_lift.skeletons.skeleton import Skeleton
 
 __all__ = [
+    "CMU_17",
     "COCO_17",
     "H36M_17",
     "H36M_32",
@@ -54,6 +58,15 @@ _CROWN_OF_EARS = {
     **dict.fromkeys(_SHOULDERS, (1 - 1 / _HEAD_TOP) / 2),
 }
 
+# Proportions, as fractions of the stature. Hip joints are 0.10 apart (CMU's motion capture), the
+# outline of the hips 0.19 wide (Drillis and Contini; ANSUR II: 0.195 for men). Shoulder joints
+# are 0.22 apart (CMU), the ends of the shoulder blades 0.23 to 0.24 (ANSUR II, biacromial
+# breadth of women and men). No tables of annotators' marks are published: they mark hips between
+# joint and outline, and shoulders inside their ends. The forearm is 0.146 (Drillis and Contini).
+_FOREARM = {"forearm": (0.136, 0.156)}
+_ANNOTATED = {"hips": (0.115, 0.155), "shoulders": (0.185, 0.220), **_FOREARM}
+_DETECTED = {"hips": (0.110, 0.150), "shoulders": (0.177, 0.212), **_FOREARM}
+
 # Human3.6M's 17 joints in the order of the paper's training code.
 H36M_17 = Skeleton(
     name="h36m17",
@@ -80,6 +93,30 @@ H36M_17 = Skeleton(
         "spine": (("mpi_spine",),),
         "thorax": (("mpi_neck",), ("upper_neck",), _SHOULDERS),
         "neck_nose": (("mpi_head",),),
+    },
+    # Its people have hips 239 to 293 mm apart, shoulders 257 to 328, neck 107 to 121 and head
+    # 115 mm; their stature is taken as 1,735 mm, that of men in ANSUR II less 20 mm.
+    proportions={
+        "hips": (0.138, 0.169),
+        "shoulders": (0.148, 0.189),
+        "neck": (0.062, 0.070),
+        "head": (0.066, 0.066),
+        **_FOREARM,
+    },
+)
+
+# The same joints as CMU's motion capture has them, with its marks: hips, shoulders and wrists
+# are joints of the skeleton that was fitted to each person, and the wrist is the far end of the
+# wrist. These are the 5 and 95 % quantiles of the 19 people that the prior learns from.
+CMU_17 = dataclasses.replace(
+    H36M_17,
+    name="cmu17",
+    proportions={
+        "hips": (0.083, 0.121),
+        "shoulders": (0.201, 0.242),
+        "forearm": (0.144, 0.181),
+        "neck": (0.055, 0.063),
+        "head": (0.055, 0.064),
     },
 )
 
@@ -112,6 +149,7 @@ H36M_32 = Skeleton(
         "left_hand_end": (("left_hand",),),
         "right_hand_end": (("right_hand",),),
     },
+    proportions=H36M_17.proportions,
 )
 
 COCO_17 = Skeleton(
@@ -122,6 +160,7 @@ COCO_17 = Skeleton(
         "right_ankle"
     ),
     parents=(-1, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14),
+    proportions=_ANNOTATED,
 )
 
 # OpenPose's COCO model; the neck is the middle of the shoulders.
@@ -135,6 +174,7 @@ OPENPOSE_18 = Skeleton(
     parents=(1, -1, 1, 2, 3, 1, 5, 6, 1, 8, 9, 1, 11, 12, 0, 0, 14, 15),
     points={"neck": "mid_shoulders"},
     sources={"neck": (_SHOULDERS,)},
+    proportions=_DETECTED,
 )
 
 # OpenPose's BODY_25; MidHip is the middle of the hips.
@@ -152,6 +192,7 @@ OPENPOSE_25 = Skeleton(
     ),
     points={"neck": "mid_shoulders", "mid_hip": "pelvis"},
     sources={"neck": (_SHOULDERS,), "mid_hip": (_HIPS,)},
+    proportions=_DETECTED,
 )
 
 # MPII's annotators marked the head by a line from the upper neck to the crown. Its pelvis and
@@ -170,6 +211,7 @@ MPII_16 = Skeleton(
         "upper_neck": (("thorax",), ("mpi_neck",), _SHOULDERS),
         "head_top": (_CROWN_OF_EARS,),
     },
+    proportions=_ANNOTATED,
 )
 
 # Leeds Sports Pose. Its neck is the lower end of the head, MPII's upper neck.
@@ -186,6 +228,7 @@ LSP_14 = Skeleton(
         "neck": (("thorax",), ("mpi_neck",), _SHOULDERS),
         "head_top": (_CROWN_OF_EARS,),
     },
+    proportions=_ANNOTATED,
 )
 
 # MediaPipe Pose (BlazePose). `thumb`, `index` and `pinky` are knuckles of the hand; `foot_index`
@@ -203,6 +246,7 @@ MEDIAPIPE_33 = Skeleton(
         *(-1, 0, 1, 2, 0, 4, 5, 3, 6, 0, 0, 0, 0, 11, 12, 13, 14),
         *(15, 16, 15, 16, 15, 16, 11, 12, 23, 24, 25, 26, 27, 28, 29, 30),
     ),
+    proportions=_DETECTED,
 )
 
 # The 17 of MPI-INF-3DHP's 28 joints that its evaluation uses. They are joints of a capture
@@ -238,6 +282,7 @@ SKELETONS = {
     skeleton.name: skeleton
     for skeleton in (
         H36M_17,
+        CMU_17,
         OPENPOSE_18,
         COCO_17,
         OPENPOSE_25,

@@ -3,10 +3,14 @@
 import dataclasses
 from collections.abc import Mapping
 
-__all__ = ["Combination", "Skeleton", "weights_of"]
+__all__ = ["PROPORTIONS", "Combination", "Skeleton", "weights_of"]
 
 # Points with weights that sum to 1; a tuple of points means their mean.
 Combination = tuple[str, ...] | Mapping[str, float]
+
+# Lengths between marks that differ between conventions: between the two hips or shoulders; elbow
+# to wrist; thorax to neck_nose; neck_nose to head_top.
+PROPORTIONS = ("hips", "shoulders", "forearm", "neck", "head")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +31,13 @@ class Skeleton:
         points: For joints whose name is not the point that they mark, this point.
         approximations: As `sources`, for corresponding points that are some centimetres off;
             used only on demand.
+        proportions: Where the convention puts its marks: (low, high) over people and
+            annotators, as fractions of the stature, for some of `PROPORTIONS`. The lift
+            narrows a prior to them (`tf_lift.prior.narrow`).
 
     Raises:
-        ValueError: If names repeat, the parents do not form a forest, or weights do not sum
-            to 1.
+        ValueError: If names repeat, the parents do not form a forest, weights do not sum to 1,
+            or a proportion is unknown or not a fraction.
 
     >>> joints = tf_lift.skeletons.H36M_17
     >>> joints.num_joints, joints.joint_names[joints.swap[13]]
@@ -43,6 +50,7 @@ class Skeleton:
     sources: Mapping[str, tuple[Combination, ...]] = dataclasses.field(default_factory=dict)
     points: Mapping[str, str] = dataclasses.field(default_factory=dict)
     approximations: Mapping[str, tuple[Combination, ...]] = dataclasses.field(default_factory=dict)
+    proportions: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
         if len(set(self.joint_names)) != len(self.joint_names):
@@ -67,6 +75,17 @@ class Skeleton:
                             f"`{field}` must have weights that sum to 1. "
                             f"Received: {combination} for {joint!r}, a sum of {total:g}"
                         )
+
+        for name, limits in self.proportions.items():
+            if name not in PROPORTIONS:
+                raise ValueError(
+                    f"`proportions` must be of {', '.join(PROPORTIONS)}. Received: {name!r}"
+                )
+            if len(limits) != 2 or not 0 < limits[0] <= limits[1] < 1:
+                raise ValueError(
+                    "`proportions` must be (low, high), fractions of the stature. "
+                    f"Received: {limits} for {name!r}"
+                )
 
     @property
     def num_joints(self) -> int:

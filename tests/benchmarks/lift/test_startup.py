@@ -19,8 +19,8 @@ def test_every_prior_is_compiled_and_started(startup, monkeypatch):
     results = startup.startup(8, 0, lambda share, text: told.append(share))
     assert results == {
         "batch": 8,
-        "compile_seconds": {"cmu": {"bool": 8}, "cmu-tuned": {"bool": 8}},
-        "first_lift_seconds": {"cmu": 3, "cmu-tuned": 9},
+        "compile_seconds": {"cmu": {"bool": 8}, "people": {"bool": 8}},
+        "first_lift_seconds": {"cmu": 3, "people": 6},
     }
     assert told == sorted(told) and told[-1] == 1.0
 

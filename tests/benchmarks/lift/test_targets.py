@@ -43,14 +43,14 @@ def _missing(compiled, plain):
         return {row.name: {"share_of_all_visible": share} for row in ROWS}
 
     kinds = {"compiled": rows(compiled), "plain": rows(plain)}
-    return {"missing": {"rows": {"cmu": kinds, "cmu-tuned": kinds}}}
+    return {"missing": {"rows": {"cmu": kinds, "people": kinds}}}
 
 
 def test_aims_of_missing_landmarks(targets):
     from benchmarks.lift.missing import ROWS
 
     rows = {row["what"]: row for row in targets(_missing(0.5, 0.1))}
-    for prior in ("cmu", "cmu-tuned"):
+    for prior in ("cmu", "people"):
         floors = {
             row.name: rows[f"{prior}, compiled, {row.name}, x all visible"]["target"]
             for row in ROWS
@@ -86,7 +86,7 @@ def test_aims_of_startup_exactness_and_growth(targets):
     results = {
         "startup": {
             "compile_seconds": {"cmu": {"bool": 8.0, "float": 8.1}},
-            "first_lift_seconds": {"cmu": 1.5, "cmu-tuned": 1.6},
+            "first_lift_seconds": {"cmu": 1.5, "people": 1.6},
         },
         "exactness": {
             "runs": {

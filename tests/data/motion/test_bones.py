@@ -46,3 +46,13 @@ def test_bad_arguments_are_named(rng):
         vary_bones(np.zeros([4, 16, 3]), SKELETON, rng, 0.1)
     with pytest.raises(ValueError, match="`stddev` must not be negative"):
         vary_bones(np.zeros([4, 17, 3]), SKELETON, rng, -0.1)
+
+
+def test_one_factor_is_common_to_all_bones(tiny_prior, rng):
+    poses = tiny_prior.sample(2000, seed=0)
+    varied = vary_bones(poses, SKELETON, rng, 0.0, overall=0.04)
+    factors = np.linalg.norm(bones(varied), axis=-1) / np.linalg.norm(bones(poses), axis=-1)
+    np.testing.assert_allclose(factors, factors[:, :1] * np.ones(16), rtol=1e-9)
+    np.testing.assert_allclose(np.log(factors[:, 0]).std(), 0.04, rtol=0.1)
+    with pytest.raises(ValueError, match="`overall` must not be negative"):
+        vary_bones(poses, SKELETON, rng, 0.0, overall=-1.0)

@@ -29,7 +29,7 @@ NUM_MISSING = tuple(range(15))
 @pytest.fixture(scope="module")
 def priors(small_prior, tiny_prior):
     """The priors by name: two random ones and those of 240 and of 1,280 candidates."""
-    loaded = {name: tf_lift.PosePrior.load(name) for name in ("cmu", "cmu-tuned")}
+    loaded = {name: tf_lift.PosePrior.load(name) for name in ("cmu", "people")}
     return {"small": small_prior, "tiny": tiny_prior, **loaded}
 
 
@@ -78,7 +78,7 @@ def choose(cases, rows):
     ("name", "free_scale", "estimator"),
     [
         *itertools.product(PRIORS, (True, False), ("map", "min_energy")),
-        ("cmu-tuned", True, "map"),
+        ("people", True, "map"),
     ],
 )
 def test_shortlists_hold_the_winner(priors, name, free_scale, estimator):
@@ -356,7 +356,7 @@ _DISTANCES = {0: 0.3, 1: 0.2, 2: 1.5, 4: 7.5, 7: 16, 10: 29, 14: 70}
 
 def test_the_mean_of_the_most_probable_is_near_that_of_all():
     """Of 1,280 candidates the lift of poses with missing landmarks averages 24."""
-    prior = tf_lift.PosePrior.load("cmu-tuned")
+    prior = tf_lift.PosePrior.load("people")
     cases = lift_contract.make_cases(
         prior, estimator="mean", num_missing=tuple(_DISTANCES), num_poses=1
     )

@@ -136,3 +136,13 @@ def test_wrong_loadings_are_named(tiny_prior):
         soft_lifting.tables(
             tiny_prior.mean_pose, tiny_prior.basis[:, :, 1:], [1.0, 1.0], [0.0, 0.0], 4
         )
+
+
+def test_the_other_half_of_the_angles_is_that_of_an_odd_number(tiny_prior):
+    """Angles 0, 120 and 240 degrees of six, two of them of the second half, and of three."""
+    loadings = tiny_prior.basis * tiny_prior.stddev[..., np.newaxis, np.newaxis]
+    parameters = (tiny_prior.mean_pose, loadings, tiny_prior.noise_stddev, np.log([0.7, 0.3]))
+    six, three = (soft_lifting.tables(*parameters, number) for number in (6, 3))
+    for some, all_of in zip(six, three, strict=True):
+        picked = np.reshape(some, [2, 6, *some.shape[1:]])[:, ::2]
+        np.testing.assert_allclose(picked.reshape(all_of.shape), all_of, rtol=1e-9, atol=1e-9)

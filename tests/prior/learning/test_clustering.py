@@ -27,11 +27,14 @@ def test_clusters_are_those_of_the_nearest_centres(tiny_prior, model, rng, mirro
     found = clustering.cluster_moments(data, angles, model, 3, seed=4)
 
     sides = [alignment.rotate(poses, angles).reshape(60, -1)]
+    image = None
     if mirror:
+        basis = model[1].reshape(-1, 17, 3)
+        image = alignment.mirror(basis, SKELETON).reshape(len(basis), -1) @ model[1].T
         sides.append(alignment.mirror(sides[0].reshape(60, 17, 3), SKELETON).reshape(60, -1))
     vectors, shares = np.concatenate(sides), np.tile(data.weights / len(sides), len(sides))
     points = (vectors - model[0]) @ model[1].T
-    centres = clustering.find_centres(points, shares, 3, np.random.default_rng(4))
+    centres = clustering.find_centres(points, shares, 3, np.random.default_rng(4), image)
     nearest = np.linalg.norm(points[:, None] - centres, axis=-1).argmin(axis=1)
     for k in range(3):
         expected = Moments.of(vectors[nearest == k], shares[nearest == k])
@@ -52,6 +55,19 @@ def test_lloyd_steps_lower_the_distance(rng):
     for k in range(4):
         np.testing.assert_allclose(centres[k], points[nearest == k].mean(axis=0))
     assert sorted(np.bincount(nearest)) == [25, 25, 25, 25]
+
+
+def test_centres_are_their_own_mirror_images(rng):
+    image = np.diag([-1.0, 1.0, 1.0])
+    points = rng.standard_normal([300, 3]) * [200.0, 100.0, 50.0]
+    points = np.concatenate([points, points @ image])
+    for count in (1, 4, 7):
+        centres = clustering.find_centres(
+            points, np.full(600, 1 / 600), count, np.random.default_rng(0), image
+        )
+        distance = np.linalg.norm(centres[:, np.newaxis] - centres @ image, axis=-1)
+        np.testing.assert_allclose(distance.min(1), 0.0, atol=1e-9)
+        assert sorted(distance.argmin(1)) == list(range(count))
 
 
 def test_centres_of_few_poses_are_near(tiny_prior, model, monkeypatch):

@@ -9,24 +9,30 @@ __all__ = ["vary_bones"]
 
 
 def vary_bones(
-    poses: NDArray, skeleton: Skeleton, rng: np.random.Generator, stddev: float
+    poses: NDArray,
+    skeleton: Skeleton,
+    rng: np.random.Generator,
+    stddev: float,
+    overall: float = 0.0,
 ) -> NDArray:
     """Returns the poses with random bone lengths and unchanged bone directions.
 
     Motion capture has many poses of few people. Each bone of each pose is multiplied by
-    a log-normal factor of median 1, the same for the left and the right bone of a pair.
+    a log-normal factor of median 1, the same for the left and the right bone of a pair, and
+    all bones of a pose by one more factor, of its stature.
 
     Args:
         poses: Array of shape `[N, L, 3]`, any unit and frame.
         skeleton: `Skeleton` of the joints, a tree in which parents come before children.
         rng: Random generator.
         stddev: Standard deviation of a factor's logarithm: 0.07 is 7 %.
+        overall: The same for the factor of all bones.
 
     Returns:
         Array of shape `[N, L, 3]`; roots stay where they are.
 
     Raises:
-        ValueError: If `poses` has another shape or `stddev` is negative.
+        ValueError: If `poses` has another shape, or `stddev` or `overall` is negative.
 
     >>> rng = np.random.default_rng(0)
     >>> poses = tf_lift.PosePrior.load().sample(3, seed=0)
@@ -41,11 +47,14 @@ def vary_bones(
             f"`poses` must have shape [N, {skeleton.num_joints}, 3]. "
             f"Received: poses.shape={poses.shape}"
         )
-    if not stddev >= 0.0:
-        raise ValueError(f"`stddev` must not be negative. Received: {stddev}")
+    for name, value in (("stddev", stddev), ("overall", overall)):
+        if not value >= 0.0:
+            raise ValueError(f"`{name}` must not be negative. Received: {value}")
     swap = np.array(skeleton.swap)
     first_of_pair = np.minimum(np.arange(len(swap)), swap)
     factors = np.exp(stddev * rng.standard_normal(poses.shape[:2]))[:, first_of_pair]
+    if overall:
+        factors = factors * np.exp(overall * rng.standard_normal([len(poses), 1]))
     varied = poses.copy()
     for parent, child in skeleton.bones:
         bone = poses[:, child] - poses[:, parent]

@@ -73,7 +73,10 @@ def tables(mean_pose, loadings, noise_stddev, log_mixture_weights, num_rotations
         loadings = tf.convert_to_tensor(loadings)
         num_joints = mean_pose.shape[-2]
         shapes.check_shape(loadings, "loadings", num_joints, 3)
-        angles = 2 * np.pi * np.arange(num_rotations) / num_rotations
+        # Half a turn later only the signs of horizontal coordinates and of depths change.
+        is_halved = num_rotations % 2 == 0
+        num_angles = num_rotations // 2 if is_halved else num_rotations
+        angles = 2 * np.pi * np.arange(num_angles) / num_rotations
         rotation = tf.constant(rotations.world_to_camera(angles), mean_pose.dtype)
         directions = tf.concat([loadings, mean_pose[:, tf.newaxis]], 1)
         directions = tf.einsum("rdc,kjlc->krjld", rotation, directions)
@@ -84,7 +87,7 @@ def tables(mean_pose, loadings, noise_stddev, log_mixture_weights, num_rotations
 
         projected, mean = design[:, :-1], design[:, -1]
         identity = tf.eye(num_rows, dtype=mean_pose.dtype)
-        noise_variance = tf.repeat(tf.convert_to_tensor(noise_stddev) ** 2, num_rotations)
+        noise_variance = tf.repeat(tf.convert_to_tensor(noise_stddev) ** 2, num_angles)
         covariance = tf.matmul(projected, projected, transpose_a=True)
         covariance += noise_variance[:, tf.newaxis, tf.newaxis] * identity
         factor = tf.linalg.cholesky(covariance)
@@ -93,14 +96,37 @@ def tables(mean_pose, loadings, noise_stddev, log_mixture_weights, num_rotations
         cross_covariance = tf.matmul(projected, rooted[:, :-1], transpose_a=True)
         regression = tf.matmul(precision, cross_covariance)
         linear = tf.linalg.matvec(precision, mean)
-        return SoftTables(
+        built = SoftTables(
             precision=precision,
             linear=linear,
             constant=tf.reduce_sum(mean * linear, -1),
-            normaliser=log_determinant - 2 * tf.repeat(log_mixture_weights, num_rotations),
+            normaliser=log_determinant - 2 * tf.repeat(log_mixture_weights, num_angles),
             regression=regression,
             offset=rooted[:, -1] - tf.linalg.matvec(regression, mean, transpose_a=True),
         )
+        return _with_other_half(built, num_angles) if is_halved else built
+
+
+def _with_other_half(tables, num_angles):
+    """Returns the tables of all angles from those of the first half of a turn."""
+    num_rows = tables.linear.shape[-1]
+    dtype = tables.linear.dtype
+    seen = tf.constant(np.tile([-1.0, 1.0], num_rows // 2), dtype)
+    joints = tf.constant(np.tile([-1.0, 1.0, -1.0], num_rows // 2 + 1), dtype)
+    signs = SoftTables(
+        precision=seen[:, tf.newaxis] * seen,
+        linear=seen,
+        constant=tf.ones([], dtype),
+        normaliser=tf.ones([], dtype),
+        regression=seen[:, tf.newaxis] * joints,
+        offset=joints,
+    )
+
+    def both(table, sign):
+        first = tf.reshape(table, [-1, num_angles, *table.shape[1:]])
+        return tf.reshape(tf.concat([first, sign * first], 1), [-1, *table.shape[1:]])
+
+    return SoftTables(*(both(*pair) for pair in zip(tables, signs, strict=True)))
 
 
 def lift(landmarks, tables, temperature=1.0, name="soft_lift"):

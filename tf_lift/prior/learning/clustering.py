@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from tf_lift.prior.gaussian import alignment
+from tf_lift.prior.gaussian import alignment, symmetry
 from tf_lift.prior.learning.statistics import Moments, PoseData
 
 __all__ = ["cluster_moments", "find_centres"]
@@ -37,7 +37,9 @@ def cluster_moments(
     rng = np.random.default_rng(seed)
     mean, basis = model[:2]
     points, weights = _points_to_cluster(data, angles, mean, basis, rng)
-    centres = find_centres(points, weights, mixture_size, rng)
+    # The single model of mirrored poses is its own mirror image, and so is the space of its bases.
+    mirror = _mirrored(basis, data.skeleton) @ basis.T if data.mirror else None
+    centres = find_centres(points, weights, mixture_size, rng, mirror)
 
     def clusters(rows, poses):
         vectors = alignment.rotate(poses, angles[rows]).reshape(len(poses), -1)
@@ -86,7 +88,9 @@ def _mirrored(vectors, skeleton):
     return alignment.mirror(poses, skeleton).reshape(len(vectors), -1)
 
 
-def find_centres(points, weights, num_centres: int, rng) -> NDArray[np.float64]:
+def find_centres(
+    points, weights, num_centres: int, rng, mirror: NDArray | None = None
+) -> NDArray[np.float64]:
     """Finds cluster centres by k-means++ and Lloyd's steps.
 
     Args:
@@ -94,6 +98,9 @@ def find_centres(points, weights, num_centres: int, rng) -> NDArray[np.float64]:
         weights: Array of shape `[N]`, sums to 1.
         num_centres: Number of centres K.
         rng: NumPy's random generator.
+        mirror: Array of shape `[J, J]`: `point @ mirror` is the mirror image of a point, and
+            the points contain the mirror images of all points. Each centre then has its
+            mirror image among the centres, or is its own.
 
     Returns:
         Array of shape `[K, J]`.
@@ -122,12 +129,21 @@ def find_centres(points, weights, num_centres: int, rng) -> NDArray[np.float64]:
         centres = np.concatenate([centres, points[row : row + 1]])
         closest = np.minimum(closest, _squared_distances(points, centres[-1]))
     for _ in range(NUM_LLOYD_STEPS - 1):
-        nearest = _nearest(points, centres)
-        members = weights[:, None] * (nearest[:, None] == np.arange(num_centres))
-        sizes = members.sum(axis=0)[:, None]
-        # A centre that is nearest to no point stays where it is.
-        centres = np.where(sizes > 0.0, members.T @ points / np.maximum(sizes, 1e-300), centres)
+        centres = _lloyd_step(points, weights, centres)
+    if mirror is not None:
+        partners = symmetry.find_partners(centres, centres @ mirror)
+        for _ in range(NUM_LLOYD_STEPS):
+            centres = (centres + centres[partners] @ mirror) / 2.0
+            centres = _lloyd_step(points, weights, centres)
+        centres = (centres + centres[partners] @ mirror) / 2.0
     return centres
+
+
+def _lloyd_step(points, weights, centres):
+    members = weights[:, None] * (_nearest(points, centres)[:, None] == np.arange(len(centres)))
+    sizes = members.sum(axis=0)[:, None]
+    # A centre that is nearest to no point stays where it is.
+    return np.where(sizes > 0.0, members.T @ points / np.maximum(sizes, 1e-300), centres)
 
 
 def _nearest(points, centres):

@@ -26,8 +26,8 @@ TEXT_NAMES = ("skeleton", "credit")
 
 FOLDER = pathlib.Path(__file__).parents[1]
 # Files of the priors that ship with the package, by name.
-SHIPPED = {"cmu": "cmu_h36m17.npz", "cmu-tuned": "cmu_h36m17_tuned.npz"}
-DEFAULT_NAME = "cmu-tuned"
+SHIPPED = {"people": "people.npz", "cmu": "cmu.npz"}
+DEFAULT_NAME = "people"
 
 
 def as_float64(value, name) -> NDArray[np.float64]:
@@ -68,7 +68,7 @@ def locate(path) -> pathlib.Path:
         ValueError: If no prior has this name.
 
     >>> locate("cmu").name
-    'cmu_h36m17.npz'
+    'cmu.npz'
     """
     if path is None:
         path = DEFAULT_NAME
