@@ -45,12 +45,14 @@ class _Setting(NamedTuple):
     jit_compile: bool
 
 
+# A caller's function would have it converted by AutoGraph, which takes as long as tracing it.
+@tf.autograph.experimental.do_not_convert
 def lift_sequence(
     landmarks,
     prior,
     visibility=None,
     *,
-    fps,
+    fps=None,
     camera=None,
     skeleton=None,
     options=None,
@@ -77,7 +79,7 @@ def lift_sequence(
             L joints of the prior, or of `skeleton`.
         prior: `PosePrior`.
         visibility: `[T, L]`, bool or weights >= 0; `None` for all that are not NaN.
-        fps: Frames per second.
+        fps: Frames per second; there is no default.
         camera: `Camera` that took all frames; `None`: unknown.
         skeleton: Name of the skeleton of `landmarks` where it differs from the prior's.
         options: `tf_lift.LiftOptions`; `None` for the defaults. `bone_lengths` `[L - 1]` and
@@ -190,123 +192,200 @@ def _lift_one(landmarks, weights, setting, lengths):
 
 
 def _lift_many(landmarks, weights, setting, lengths):
-    prior, interval, options = setting.prior, setting.interval, setting.options
-    dtype = landmarks.dtype
-    # One frame has nothing to be smoothed by, and stays as it is.
+    """Lifts a clip of any number of frames; one frame stays as it is."""
     is_one = tf.equal(tf.shape(landmarks)[0], 1)
-    source_motion = motion.of_skeleton(setting.skeleton or prior.skeleton)
-    points, weights64 = tf.cast(landmarks, tf.float64), tf.cast(weights, tf.float64)
-    unit = _millimetres_per_pixel(points, weights64, setting)
+    seen, setting = _smooth_landmarks(landmarks, weights, setting, is_one)
+    dtype = landmarks.dtype
+    frames = tf.cast(seen.landmarks, dtype), tf.cast(seen.weights, dtype)
+    result = outputs.flatten(_lift(*frames, setting))
+    known = tf.reduce_any(seen.weights > 0, -1)
+    known &= (result["mixture_index"] >= 0) & (result["scale"] > 0)
+    lifted = _read(result, known)
+    shaped, lengths = _share_shape(lifted, lengths, setting)
+    moved = _smooth_poses(shaped, lengths, seen, setting)
+    moved = _smooth_places(moved, shaped, seen, setting)
+    # Kept apart from the lift of a clip of one frame, which has nothing to be smoothed by.
+    for name, value in _write(moved, setting.camera).items():
+        result[name] = tf.where(is_one, result[name], tf.cast(value, dtype))
+    if lengths is not None:
+        own = _bone_lengths(lifted.joints_3d[0], _parents(setting.prior))
+        lengths = lengths if seen.lengths_given else tf.where(is_one, own, lengths)
+        result["bone_lengths"] = tf.cast(lengths, dtype)
+    return _where_found(tf.reduce_any(known), result, setting)
 
-    # Smooth and weigh the landmarks.
-    centre = _weighted_mean(points, weights64)
-    density = tf.constant(source_motion.in_space)
+
+class _Seen(NamedTuple):
+    """The landmarks of a clip as they are lifted.
+
+    Attributes:
+        landmarks: `[T, L, 2]`, float64, px, smoothed; those that the motion implies as well.
+        weights: `[T, L]`, float64; 0 for missing ones.
+        fill: `[T, L]`, float64, mm: deviation of each of the prior's joints where the motion
+            alone implies its landmark, else 0.
+        activity: Power of the acceleration relative to that of the motion capture.
+        unit: mm on the person per pixel, about.
+        lengths_given: Whether the caller knows the bone lengths.
+    """
+
+    landmarks: tf.Tensor
+    weights: tf.Tensor
+    fill: tf.Tensor
+    activity: tf.Tensor
+    unit: tf.Tensor
+    lengths_given: bool
+
+
+def _smooth_landmarks(landmarks, weights, setting, is_one):
+    """Returns the `_Seen` of a clip, and the setting to lift it with."""
+    prior, options = setting.prior, setting.options
+    points, weights = tf.cast(landmarks, tf.float64), tf.cast(weights, tf.float64)
+    unit = _millimetres_per_pixel(points, weights, setting)
+    is_given = weights > 0
+    centre = _mean_place(points, is_given)
     points = unit * (points - centre)
-    levels = landmark_smoothing.find_levels(points, weights64, density, interval)
-    smoothed, noise = landmark_smoothing.smooth(points, weights64, levels, density, interval)
+    density = tf.constant(motion.of_skeleton(setting.skeleton or prior.skeleton).in_space)
+    levels = landmark_smoothing.find_levels(points, weights, density, setting.interval)
+    smoothed, noise = landmark_smoothing.smooth(points, weights, levels, density, setting.interval)
     smoothed = tf.where(is_one, points, smoothed)
-    noise = tf.where(is_one & (weights64 > 0), 0, noise)
-    filled = noise < _MAX_FILLED_MM
-    seen = tf.reduce_sum(tf.cast(filled, tf.int32), -1) >= _MIN_JOINTS
-    filled &= seen[:, tf.newaxis]
+    noise = tf.where(is_one & is_given, tf.zeros_like(noise), noise)
+
+    visible = noise < _MAX_FILLED_MM
+    enough = tf.reduce_sum(tf.cast(visible, tf.int32), -1, keepdims=True) >= _MIN_JOINTS
+    visible &= enough
+    fill = tf.where(visible & ~is_given, noise, tf.zeros_like(noise))
+    if setting.skeleton is not None:
+        mapping = np.abs(skeletons.joint_map(setting.skeleton, prior.skeleton))
+        mapping[~mapping.any(1)] = 1 / mapping.shape[1]  # Inferred from all others.
+        fill = tf.linalg.matmul(fill, tf.constant(mapping, tf.float64), transpose_b=True)
     if options.landmark_stddev:
+        # What differs from frame to frame is part of the whole error, and mostly gone.
         told = unit * tf.reduce_mean(tf.constant(options.landmark_stddev, tf.float64))
         noise = tf.sqrt(noise**2 + tf.maximum(told**2 - levels.noise**2, 0))
         setting = setting._replace(options=dataclasses.replace(options, landmark_stddev=None))
     trust = 1 / (1 + noise**2 / np.sum(prior.mixture_weights * prior.noise_stddev**2))
-    trust *= tf.where(weights64 > 0, weights64, 1)
-    trust = tf.stop_gradient(tf.where(filled, trust, 0))
-    smoothed = tf.where(filled[..., tf.newaxis], smoothed / unit + centre, 0)
-
-    result = outputs.flatten(_lift(tf.cast(smoothed, dtype), tf.cast(trust, dtype), setting))
-    known = seen & (result["mixture_index"] >= 0) & (result["scale"] > 0)
-
-    # One body.
-    parents = _parents(prior)
-    joints = tf.where(known[:, tf.newaxis, tf.newaxis], result["joints_3d"], 0)
-    joints = tf.cast(joints, tf.float64)
-    stddev = tf.cast(result["joints_3d_stddev"], tf.float64)
-    stddev = tf.where(known[:, tf.newaxis], tf.stop_gradient(stddev), np.inf)
-    scale = tf.cast(tf.where(known, result["scale"], 1), tf.float64)
-    size_factor = tf.ones_like(scale)
-    if parents is not None:
-        own = _bone_lengths(joints[0], parents)
-        if lengths is None:
-            typical = prior_bone_lengths.typical_bone_lengths(prior)
-            swap = skeletons.get(prior.skeleton).swap
-            lengths = shape.estimate(joints, stddev, interval, typical, parents, swap)
-            lengths = tf.where(is_one, own, lengths)
-            shaped, size_factor = limbs.apply(joints, lengths, parents)
-            shaped -= shaped[:, :1]
-        else:
-            lengths, shaped = tf.cast(lengths, tf.float64), joints
-        keeps = is_one | ~known
-        joints = tf.where(keeps[:, tf.newaxis, tf.newaxis], joints, shaped)
-        size_factor = tf.where(keeps, 1, size_factor)
-        result["bone_lengths"] = tf.cast(lengths, dtype)
-    stddev *= tf.stop_gradient(size_factor)[:, tf.newaxis]
-    scale /= size_factor
-
-    # One motion.
-    joint_motion = motion.of_skeleton(prior.skeleton)
+    trust = tf.where(is_given, weights * trust, trust)
+    trust = tf.stop_gradient(tf.where(visible, trust, 0))
+    smoothed = tf.where(visible[..., tf.newaxis], smoothed / unit + centre, 0)
     activity = tf.maximum(levels.activity, _MIN_ACTIVITY)
-    moved, deviation = pose_smoothing.smooth_poses(
-        joints,
-        stddev,
-        activity * tf.constant(joint_motion.about_root),
-        tf.constant(joint_motion.spread),
-        interval,
-    )
-    if parents is not None:
-        moved = shape.restore(moved, lengths, parents)
-    joints = tf.where(is_one, joints, moved)
-    deviation = tf.where(is_one & known[:, tf.newaxis], stddev, deviation)
+    lengths_given = options.bone_lengths is not None or options.height is not None
+    return _Seen(smoothed, trust, fill, activity, unit, lengths_given), setting
 
-    root_density = activity * motion.ROOT_DENSITY
-    overall = tf.reduce_mean(stddev, -1)
-    root = result.get("root_position")
-    distance = pose_smoothing.DISTANCE_MM
-    if root is not None:
-        root = size_factor[:, tf.newaxis] * tf.cast(root, tf.float64)
-        root = tf.where(known[:, tf.newaxis], root, 0)
-        number = tf.reduce_sum(tf.cast(known, tf.float64))
-        distance = tf.stop_gradient(tf.math.divide_no_nan(tf.reduce_sum(root[:, 2]), number))
-        distance = tf.maximum(distance, 1)
-        depth_unit = distance * pose_smoothing.SIZE_UNIT
-        units = tf.stack([pose_smoothing.PLACE_UNIT, pose_smoothing.PLACE_UNIT, depth_unit])
-        moved = pose_smoothing.smooth_places(
-            root, overall, units, root_density * tf.ones([3], tf.float64), interval
-        )
-        root = tf.where(is_one, root, moved)
-    log_scale = tf.math.log(scale)[:, tf.newaxis]
-    moved = pose_smoothing.smooth_places(
-        log_scale,
-        overall,
-        tf.constant([pose_smoothing.SIZE_UNIT], tf.float64),
-        tf.reshape(root_density / distance**2, [1]),
-        interval,
+
+class _Poses(NamedTuple):
+    """The poses of a clip in float64; what is not known is 0, its deviation infinite.
+
+    Attributes:
+        known: `[T]`: whether a frame could be lifted.
+        joints_3d: `[T, L, 3]`, mm.
+        stddev: `[T, L]`, mm, without a gradient.
+        log_scale: `[T]`.
+        place: `[T, 2 or 3]`: mean landmark, px, or with a camera the root's position, mm.
+    """
+
+    known: tf.Tensor
+    joints_3d: tf.Tensor
+    stddev: tf.Tensor
+    log_scale: tf.Tensor
+    place: tf.Tensor
+
+
+def _read(result, known):
+    """Returns the `_Poses` of the results of a lift."""
+    rows = known[:, tf.newaxis]
+    place = result.get("root_position")
+    place = tf.reduce_mean(result["landmarks"], 1) if place is None else place
+    stddev = tf.stop_gradient(result["joints_3d_stddev"])
+    return _Poses(
+        known,
+        tf.cast(tf.where(rows[..., tf.newaxis], result["joints_3d"], 0), tf.float64),
+        tf.cast(tf.where(rows, stddev, np.inf), tf.float64),
+        tf.math.log(tf.cast(tf.where(known, result["scale"], 1), tf.float64)),
+        tf.cast(tf.where(rows, place, 0), tf.float64),
     )
-    scale = tf.exp(tf.where(is_one, log_scale, moved))[:, 0]
-    if root is not None:
-        result["root_position"] = tf.cast(root, dtype)
-        projected = setting.camera.project(tf.cast(joints + root[:, tf.newaxis], dtype))
+
+
+def _share_shape(lifted, lengths, setting):
+    """Returns the `_Poses` with the bone lengths of one person, and these, perhaps `None`."""
+    parents = _parents(setting.prior)
+    if parents is None:
+        return lifted, None
+    if lengths is not None:  # The lift knew them.
+        return lifted, tf.cast(lengths, tf.float64)
+    lengths = shape.estimate(
+        lifted.joints_3d,
+        lifted.stddev,
+        setting.interval,
+        prior_bone_lengths.typical_bone_lengths(setting.prior),
+        parents,
+        skeletons.get(setting.prior.skeleton).swap,
+    )
+    joints, size_factor = limbs.apply(lifted.joints_3d, lengths, parents)
+    joints = tf.where(lifted.known[:, tf.newaxis, tf.newaxis], joints - joints[:, :1], 0)
+    size_factor = tf.where(lifted.known, size_factor, tf.ones_like(size_factor))
+    shaped = lifted._replace(
+        joints_3d=joints,
+        stddev=tf.stop_gradient(size_factor)[:, tf.newaxis] * lifted.stddev,
+        log_scale=lifted.log_scale - tf.math.log(size_factor),
+    )
+    if isinstance(setting.camera, Camera):
+        shaped = shaped._replace(place=size_factor[:, tf.newaxis] * lifted.place)
+    return shaped, lengths
+
+
+def _smooth_poses(poses, lengths, seen, setting):
+    """Returns the `_Poses` with smoothed joints and the deviations of these."""
+    joint_motion = motion.of_skeleton(setting.prior.skeleton)
+    joints, stddev = pose_smoothing.smooth_poses(
+        poses.joints_3d,
+        poses.stddev,
+        seen.fill,
+        seen.activity * tf.constant(joint_motion.about_root),
+        tf.constant(joint_motion.spread),
+        setting.interval,
+    )
+    if lengths is not None:
+        joints = shape.restore(joints, lengths, _parents(setting.prior))
+    return poses._replace(joints_3d=joints, stddev=stddev)
+
+
+def _smooth_places(moved, poses, seen, setting):
+    """Returns smoothed `_Poses` with the smoothed scales and places of `poses`."""
+    density = seen.activity * motion.ROOT_DENSITY
+    overall = tf.reduce_mean(poses.stddev, -1)
+    distance = tf.constant(pose_smoothing.DISTANCE_MM, tf.float64)
+    ones = tf.ones(tf.shape(poses.place)[1:], tf.float64)
+    if isinstance(setting.camera, Camera):
+        count = tf.reduce_sum(tf.cast(poses.known, tf.float64))
+        distance = tf.math.divide_no_nan(tf.reduce_sum(poses.place[:, 2]), count)
+        distance = tf.stop_gradient(tf.maximum(distance, 1))
+        flat, depth = pose_smoothing.PLACE_UNIT * ones[:2], pose_smoothing.SIZE_UNIT * ones[:1]
+        unit, place_density = tf.concat([flat, distance * depth], 0), density * ones
     else:
-        place = tf.where(known[:, tf.newaxis], tf.reduce_mean(result["landmarks"], 1), 0)
-        place = tf.cast(place, tf.float64)
-        moved = pose_smoothing.smooth_places(
-            place,
-            overall,
-            pose_smoothing.PLACE_UNIT / unit * tf.ones([2], tf.float64),
-            root_density / unit**2 * tf.ones([2], tf.float64),
-            interval,
-        )
-        flat = joints[..., :2] - tf.reduce_mean(joints[..., :2], 1, keepdims=True)
-        projected = moved[:, tf.newaxis] + scale[:, tf.newaxis, tf.newaxis] * flat
-    result["landmarks"] = tf.where(is_one, result["landmarks"], tf.cast(projected, dtype))
-    result["joints_3d"] = tf.cast(joints, dtype)
-    result["joints_3d_stddev"] = tf.cast(deviation, dtype)
-    result["scale"] = tf.cast(scale, dtype)
-    return _where_found(tf.reduce_any(known), result, setting)
+        unit = pose_smoothing.PLACE_UNIT / seen.unit * ones
+        place_density = density / seen.unit**2 * ones
+    log_scale = pose_smoothing.smooth_places(
+        poses.log_scale[:, tf.newaxis],
+        overall,
+        pose_smoothing.SIZE_UNIT * ones[:1],
+        density / distance**2 * ones[:1],
+        setting.interval,
+    )
+    place = pose_smoothing.smooth_places(
+        poses.place, overall, unit, place_density, setting.interval
+    )
+    return moved._replace(log_scale=log_scale[:, 0], place=place)
+
+
+def _write(poses, camera):
+    """Returns the results of smoothed `_Poses`, by name."""
+    scale = tf.exp(poses.log_scale)
+    result = {"joints_3d": poses.joints_3d, "joints_3d_stddev": poses.stddev, "scale": scale}
+    if isinstance(camera, Camera):
+        landmarks = camera.project(poses.joints_3d + poses.place[:, tf.newaxis])
+        return result | {"landmarks": landmarks, "root_position": poses.place}
+    flat = poses.joints_3d[..., :2] - tf.reduce_mean(poses.joints_3d[..., :2], 1, keepdims=True)
+    flat *= scale[:, tf.newaxis, tf.newaxis]
+    return result | {"landmarks": poses.place[:, tf.newaxis] + flat}
 
 
 def _where_found(found, result, setting):
@@ -333,10 +412,11 @@ def _bone_lengths(joints_3d, parents):
     return tf.norm(tf.gather(joints_3d, children) - tf.gather(joints_3d, others), axis=-1)
 
 
-def _weighted_mean(points, weights):
-    total = tf.einsum("tl,tlc->c", tf.cast(weights > 0, points.dtype), points)
-    count = tf.reduce_sum(tf.cast(weights > 0, points.dtype))
-    return tf.stop_gradient(tf.math.divide_no_nan(total, count))
+def _mean_place(points, is_given):
+    """Returns the mean `[2]` of all landmarks of all frames, without a gradient."""
+    given = tf.cast(is_given, points.dtype)
+    total = tf.einsum("tl,tlc->c", given, points)
+    return tf.stop_gradient(tf.math.divide_no_nan(total, tf.reduce_sum(given)))
 
 
 def _millimetres_per_pixel(landmarks, weights, setting):

@@ -41,6 +41,10 @@ _JOINTS = {
 }
 ROOT_DENSITY = 677.0**2
 
+# Factor of the deviation within a clip, because a person may turn while unseen: measured in gaps
+# of up to 4 s, docs/sequences.md.
+_SPREAD = 1.5
+
 # Parts of the names of joints that the motion capture lacks, and the joint that they move like.
 _ALIKE = {
     "mid_hip": "pelvis",
@@ -80,6 +84,7 @@ def of_skeleton(skeleton) -> JointMotion:
     """
     rows = [_JOINTS[_alike(name)] for name in skeletons.get(skeleton).joint_names]
     in_space, about_root, spread = np.array(rows, np.float64).T
+    spread = _SPREAD * spread
     # Joint 0 of another skeleton may be another one: no joint is without motion.
     return JointMotion(in_space**2, np.maximum(about_root, 100) ** 2, np.maximum(spread, 10))
 

@@ -12,6 +12,9 @@ __all__ = ["DISTANCE_MM", "PLACE_UNIT", "SIZE_UNIT", "smooth_places", "smooth_po
 # taking it for noise blurs the motion. Of 0.05 to 0.4 in depth and 0 to 0.1 in the image plane.
 _FLAT_PART, _DEPTH_PART = 0.05, 0.3
 
+# Deviations along the axes of a joint whose landmark was filled in, over that of the landmark.
+_FILL_PARTS = (1.0, 1.0, 2.0)
+
 # Deviations, from one frame to the next, of a place in the image plane, in mm, and of the log of
 # the scale, over the mean deviation of the joints in mm.
 PLACE_UNIT = _FLAT_PART
@@ -23,12 +26,13 @@ DISTANCE_MM = 3_000.0
 _TINY = 1e-6
 
 
-def smooth_poses(joints_3d, stddev, density, spread, interval):
+def smooth_poses(joints_3d, stddev, fill, density, spread, interval):
     """Smooths the joints of lifted poses, each frame weighed by its deviation.
 
     Args:
         joints_3d: `[T, L, 3]`, float64, mm, camera frame, origin at joint 0.
         stddev: `[T, L]`, float64, mm; infinite for the frames to fill.
+        fill: `[T, L]`, float64, mm: deviation of landmarks that were filled in, else 0.
         density: `[L]`, float64: power of the joints' acceleration, mm^2/s^3.
         spread: `[L]`, float64: deviation of the joints about their mean place, mm.
         interval: Time between two frames, s.
@@ -49,6 +53,7 @@ def smooth_poses(joints_3d, stddev, density, spread, interval):
     own = tf.where(known, finite**2 / usual, np.inf)[..., tf.newaxis]
     parts = tf.constant([_FLAT_PART, _FLAT_PART, _DEPTH_PART], stddev.dtype)
     variance = (parts * own) ** 2 + _TINY
+    variance += (tf.constant(_FILL_PARTS, stddev.dtype) * fill[..., tf.newaxis]) ** 2
 
     # About the mean place of the joint, as the frames that show it have it.
     trust = tf.where(known, 1 / finite**2, 0)[..., tf.newaxis]
