@@ -43,8 +43,8 @@ _CAMERA_UNITS = {"root_position": "mm, camera frame", "pitch": "rad, positive lo
 # Units of the other poses that a lift may return.
 _HYPOTHESES_UNITS = {"hypotheses_joints_3d": "mm, as joints_3d"}
 
-# Fields of `Poses` that are not arrays.
-OTHERS = ("skeleton", "conversion")
+# Fields of `Poses` that are not arrays of poses.
+OTHERS = ("skeleton", "conversion", "bone_lengths")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +69,8 @@ class Poses:
         hypotheses_joints_3d: `[N, n, L, 3]`, mm, as `joints_3d`: distinct poses that fit the
             landmarks, most probable first. `None` unless the options ask for them.
         hypotheses_probability: `[N, n]`.
+        bone_lengths: `[L - 1]`, mm, from each joint but the root, in order, to its parent: those
+            of all poses, if they are one person's sequence. Else `None`.
     """
 
     skeleton: skeletons.Skeleton
@@ -87,9 +89,10 @@ class Poses:
     pitch: np.ndarray | None = None
     hypotheses_joints_3d: np.ndarray | None = None
     hypotheses_probability: np.ndarray | None = None
+    bone_lengths: np.ndarray | None = None
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Returns all arrays that are not `None`, by name."""
+        """Returns all arrays of N poses that are not `None`, by name."""
         fields = (field.name for field in dataclasses.fields(self))
         arrays = {name: getattr(self, name) for name in fields if name not in OTHERS}
         return {name: array for name, array in arrays.items() if array is not None}
@@ -99,7 +102,9 @@ class Poses:
         """Joins poses of one skeleton, in order."""
         arrays = [part.arrays() for part in parts]
         joined = {name: np.concatenate([a[name] for a in arrays]) for name in arrays[0]}
-        return cls(parts[0].skeleton, **joined, conversion=parts[0].conversion)
+        first = parts[0]
+        others = {"conversion": first.conversion, "bone_lengths": first.bone_lengths}
+        return cls(first.skeleton, **joined, **others)
 
     def drawn_landmarks(self) -> np.ndarray:
         """Returns landmarks `[N, L, 2]`: those found, and the projected pose elsewhere."""
@@ -121,7 +126,9 @@ class Poses:
                 "energy": "mm^2",
                 **({} if self.root_position is None else _CAMERA_UNITS),
                 **({} if self.hypotheses_joints_3d is None else _HYPOTHESES_UNITS),
+                **({} if self.bone_lengths is None else {"bone_lengths": "mm"}),
             },
+            **({} if self.bone_lengths is None else {"bone_lengths": self.bone_lengths.tolist()}),
             "skeleton": self.skeleton.name,
             "joint_names": list(self.skeleton.joint_names),
             "parents": list(self.skeleton.parents),
@@ -145,6 +152,7 @@ def lift_landmarks(
     allow_empty: bool = False,
     approximate: bool = False,
     camera: Camera | None = None,
+    fps: float | None = None,
     options: LiftOptions | None = None,
     **option_fields,
 ) -> Poses:
@@ -168,6 +176,9 @@ def lift_landmarks(
         camera: `Camera` that took the images: the poses are then placed in front of it
             (`tf_lift.lift_with_camera`), and `scale` must be `None`. Joints that its lens
             cannot have seen count as missing.
+        fps: Frames per second, if the poses are one person's, frame by frame: they are then
+            lifted as a sequence (`tf_lift.lift_sequence`), which fills frames with too few
+            joints. `None`: each pose by itself.
         options: `tf_lift.LiftOptions`; `None` for the defaults.
         **option_fields: Fields of `LiftOptions` by name, in place of those of `options`.
 
@@ -186,12 +197,16 @@ def lift_landmarks(
     """
     if camera is not None and scale is not None:
         raise ValueError(f"`scale` must be None where `camera` is given. Received: {scale}")
+    if fps is not None and scale is not None:
+        raise ValueError(f"`scale` must be None where `fps` is given. Received: {scale}")
     target = skeletons.get(prior.skeleton)
     mapped, mapped_scores, conversion = _map_joints(
         landmarks, target, skeleton, scores, min_score, approximate, camera
     )
     visibility = mapped_scores > 0
     enough = visibility.sum(1) >= MIN_JOINTS
+    if fps is not None:
+        enough[:] = enough.any()  # The sequence fills the others.
     few = np.flatnonzero(~enough)
     if len(few) and not allow_empty:
         raise ValueError(
@@ -209,11 +224,16 @@ def lift_landmarks(
     origin = np.where(enough[:, np.newaxis, np.newaxis], origin, 0.0)
     shown = np.where(visibility[..., np.newaxis], mapped - origin, 0.0).astype(np.float32)
     options = merge(options, option_fields)
-    if camera is None:
+    if fps is not None:
+        lifted = tf_lift.lift_sequence(
+            shown, prior, visibility, fps=fps, camera=camera, options=options
+        )
+    elif camera is None:
         lifted = tf_lift.lift(shown, prior, visibility, scale=scale, options=options)
     else:
         lifted = tf_lift.lift_with_camera(shown, prior, camera, visibility, options=options)
     lifted = {name: value.numpy() for name, value in outputs.flatten(lifted).items()}
+    bone_lengths = lifted.pop("bone_lengths", None)
     lifted["mixture_index"] = np.where(enough, lifted["mixture_index"], -1)
     for name, value in lifted.items():
         if name != "mixture_index":
@@ -230,6 +250,7 @@ def lift_landmarks(
         hypotheses_probability=lifted.get("hypotheses_probability"),
         root_position=lifted.get("root_position"),
         pitch=None if camera is None else lifted["pitch"],
+        bone_lengths=bone_lengths,
     )
 
 
@@ -322,6 +343,8 @@ def write_npz(poses: Poses, path: str | os.PathLike) -> pathlib.Path:
         "joint_names": np.array(poses.skeleton.joint_names),
         "parents": np.array(poses.skeleton.parents),
     }
+    if poses.bone_lengths is not None:
+        arrays["bone_lengths"] = poses.bone_lengths
     # The stubs of NumPy take every keyword for `allow_pickle`.
     return _write(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
 
