@@ -78,7 +78,9 @@ def main(arguments):
         rng = np.random.default_rng([options.seed, number])
         clips = select(data, frame, number, options.num_clips, options.longest, rng)
         results[str(number)] = evaluate(clips, prior, rng)
-        print(f"\nsplit {number}: {len(clips)} clips, {sum(len(c.landmarks) for c in clips)} frames")
+        print(
+            f"\nsplit {number}: {len(clips)} clips, {sum(len(c.landmarks) for c in clips)} frames"
+        )
         print(_table(results[str(number)]), flush=True)
     if options.json:
         command = " ".join(["python -m benchmarks sequences", *arguments])

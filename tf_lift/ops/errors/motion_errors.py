@@ -69,7 +69,7 @@ def _error_of_differences(predicted, true, fps, visibility, order):
     if not 0 < fps < math.inf:
         raise ValueError(f"`fps` must be a positive number. Received: {fps!r}")
     predicted, true, weights = procrustes.visible_joints(
-        predicted, true, visibility, "predicted", "true"
+        predicted, true, visibility, "predicted", "true", dimension=3
     )
     if predicted.shape.rank is not None and predicted.shape.rank < 3:
         raise ValueError(
