@@ -102,9 +102,8 @@ class Poses:
         """Joins poses of one skeleton, in order."""
         arrays = [part.arrays() for part in parts]
         joined = {name: np.concatenate([a[name] for a in arrays]) for name in arrays[0]}
-        first = parts[0]
-        others = {"conversion": first.conversion, "bone_lengths": first.bone_lengths}
-        return cls(first.skeleton, **joined, **others)
+        result = cls(parts[0].skeleton, **joined, conversion=parts[0].conversion)
+        return dataclasses.replace(result, bone_lengths=parts[0].bone_lengths)
 
     def drawn_landmarks(self) -> np.ndarray:
         """Returns landmarks `[N, L, 2]`: those found, and the projected pose elsewhere."""

@@ -81,9 +81,10 @@ def _error_of_differences(predicted, true, fps, visibility, order):
         weights = tf.minimum(weights[..., 1:, :], weights[..., :-1, :])
     # The derivative of the square root is infinite at 0.
     squared = tf.reduce_sum(difference**2, -1)
-    positive = squared > 0
-    distance = tf.sqrt(tf.where(positive, squared, 1))
-    distance = fps**order * tf.where(positive | tf.math.is_nan(squared), distance, 0)
+    zero = squared == 0
+    distance = fps**order * tf.where(
+        zero, tf.zeros_like(squared), tf.sqrt(tf.where(zero, tf.ones_like(squared), squared))
+    )
     return tf.math.divide_no_nan(
         tf.reduce_sum(weights * distance, [-2, -1]), tf.reduce_sum(weights, [-2, -1])
     )
