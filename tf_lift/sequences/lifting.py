@@ -108,13 +108,13 @@ def lift_sequence(
 
     >>> prior = tf_lift.PosePrior.load("cmu")
     >>> pose = prior.sample(1, seed=0)[0]
-    >>> landmarks = np.tile(0.3 * pose[:, [0, 2]] * [1, -1] + [320, 240], [9, 1, 1])
-    >>> landmarks[3:5] = np.nan
+    >>> landmarks = np.tile(0.3 * pose[:, [0, 2]] * [1, -1] + [320, 240], [60, 1, 1])
+    >>> landmarks[10:50] = np.nan
     >>> lifted = tf_lift.lift_sequence(landmarks, prior, fps=25)
     >>> lifted["joints_3d"].shape, lifted["bone_lengths"].shape
-    (TensorShape([9, 17, 3]), TensorShape([16]))
+    (TensorShape([60, 17, 3]), TensorShape([16]))
     >>> wrist = lifted["joints_3d_stddev"][:, 16].numpy()
-    >>> bool(wrist[4] > wrist[0])
+    >>> bool(wrist[30] > wrist[5])
     True
     """
     interval = 1 / _check_fps(fps)

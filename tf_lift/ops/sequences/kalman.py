@@ -237,7 +237,7 @@ def _log_likelihood(values, variance, factors, motion):
         cost = tf.reduce_sum(square, -1) + dimension * tf.math.log(spread)
         total -= tf.reduce_sum(tf.where(known, cost, 0), -1) / 2
         # What is gross is no news of the state either.
-        innovation *= tf.minimum(1, _TAIL / tf.maximum(distance, _TAIL))
+        innovation *= _TAIL / tf.maximum(distance, _TAIL)
         weight = tf.where(known, p / spread, 0)
         slope = tf.where(known, r / spread, 0)
         place += weight[..., tf.newaxis] * innovation

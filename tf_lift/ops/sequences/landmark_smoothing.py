@@ -53,8 +53,8 @@ def find_levels(landmarks, weights, density, interval) -> Levels:
     References:
         docs/method.md, M54.
     """
-    noises, activities = np.meshgrid(_NOISES_MM, _ACTIVITIES, indexing="ij")
-    noises, activities = noises.ravel(), activities.ravel()
+    noises = np.repeat(_NOISES_MM, len(_ACTIVITIES))
+    activities = np.tile(_ACTIVITIES, len(_NOISES_MM))
     motion = kalman.constant_velocity(
         activities[:, np.newaxis] * density, interval, _POSITION_MM, _VELOCITY_MM
     )
