@@ -25,6 +25,7 @@ ALLOWED = {
     "prior": {"io", "ops", "skeletons", "data"},
     "lifting": {"camera", "ops", "prior", "skeletons"},
     "camera": {"io", "ops", "prior", "skeletons"},
+    "sequences": {"camera", "lifting", "ops", "prior", "skeletons"},
     "losses": {"ops"},
     "metrics": {"ops"},
     "layers": {"ops", "prior", "skeletons"},

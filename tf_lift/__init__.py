@@ -2,7 +2,7 @@
 
 Public names:
 
-- `lift`, `LiftOptions`, `Camera`: 2D landmarks to 3D poses;
+- `lift`, `lift_sequence`, `LiftOptions`, `Camera`: 2D landmarks to 3D poses;
 - `PosePrior`, `prior`: pose priors, shipped or learnt from motion capture;
 - `layers`, `losses`, `metrics`: Keras classes for networks of your own;
 - `models`, `build_lifting_cpm`, `training`, `evaluation`: the paper's network;
@@ -32,6 +32,7 @@ __all__ = [
     "inference",
     "layers",
     "lift",
+    "lift_sequence",
     "losses",
     "metrics",
     "models",
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     from tf_lift.models import build_lifting_cpm
     from tf_lift.ops.lift.options import LiftOptions
     from tf_lift.prior import PosePrior
+    from tf_lift.sequences.lifting import lift_sequence
 else:
     _NAMES = {
         "Camera": "camera.camera",
@@ -69,6 +71,7 @@ else:
         "build_lifting_cpm": "models",
         "export_saved_model": "export",
         "lift": "lifting",
+        "lift_sequence": "sequences.lifting",
     }
     _modules = set(__all__) - {*_NAMES, "__version__"}
     __getattr__, __dir__ = lazy.attach(__name__, _modules, _NAMES)

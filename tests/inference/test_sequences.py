@@ -144,3 +144,37 @@ def test_bad_input_is_one_line(prior_path, landmarks, tmp_path, capsys, options,
     assert re.search(message, error), error
     assert len(error.splitlines()) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["in.npy"]
+
+
+def test_frames_of_one_person(tiny_prior, prior_path, landmarks, tmp_path, capsys):
+    landmarks[4] = np.nan
+    np.savez(tmp_path / "in.npz", landmarks=landmarks, skeleton="coco17")
+    options = ["--fps", "25", "--batch-size", "3", "--noise-mm", "0"]
+    for ending in ("json", "npz"):
+        assert _run(tmp_path / "in.npz", prior_path, tmp_path / f"out.{ending}", *options) == 0
+    assert "10 poses; wrote" in " ".join(capsys.readouterr().out.split())
+    content = json.loads((tmp_path / "out.json").read_text())
+    joints_3d = np.array([pose["joints_3d"] for pose in content["poses"]])
+    parents = np.array(skeletons.H36M_17.parents)
+    lengths = np.linalg.norm(joints_3d[:, 1:] - joints_3d[:, parents[1:]], axis=-1)
+    np.testing.assert_allclose(lengths, np.tile(content["bone_lengths"], [10, 1]), atol=0.1)
+    assert content["units"]["bone_lengths"] == "mm"
+    with np.load(tmp_path / "out.npz") as arrays:
+        np.testing.assert_allclose(arrays["bone_lengths"], content["bone_lengths"], rtol=1e-5)
+        np.testing.assert_allclose(arrays["joints_3d"], joints_3d, atol=0.01)
+    # Without it, the frame that misses all joints has no pose.
+    assert _run(tmp_path / "in.npz", prior_path, tmp_path / "single.json") == 0
+    single = json.loads((tmp_path / "single.json").read_text())
+    assert "bone_lengths" not in single and single["poses"][4]["scale"] is None
+
+
+@pytest.mark.parametrize("fps", ["0", "-3"])
+def test_frame_rate_must_be_positive(prior_path, landmarks, tmp_path, capsys, fps):
+    np.savez(tmp_path / "in.npz", landmarks=landmarks, skeleton="coco17")
+    assert _run(tmp_path / "in.npz", prior_path, tmp_path / "out.json", "--fps", fps) == 2
+    assert "`fps` must be a positive number" in capsys.readouterr().err
+
+
+def test_scale_of_a_sequence_is_free(tiny_prior, landmarks):
+    with pytest.raises(ValueError, match="`scale` must be None where `fps` is given"):
+        poses.lift_landmarks(landmarks, tiny_prior, "coco17", scale=1.0, fps=25)

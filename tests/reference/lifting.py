@@ -145,7 +145,7 @@ def expected_spread(prior, weights=None, num_rotations=80, pitches=(0.0,)):
 
 
 def misfit(found, landmarks, prior, weights, scale, expected):
-    """Returns the misfit of a candidate, docs/method.md, M40 to M42."""
+    """Returns the misfit of a candidate, docs/method.md, M30 to M32."""
     count = len(landmarks) if weights is None else np.sum(np.asarray(weights) > 0)
     dimensions = 2 * count if scale is not None else 2 * count - 2
     distance = found["energy"] / prior.noise_stddev[found["mixture_index"]] ** 2

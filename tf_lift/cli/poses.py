@@ -198,6 +198,14 @@ def lift(
             "[default: unknown, pitch and roll are estimated for each pose]",
         ),
     ] = None,
+    fps: Annotated[
+        float | None,
+        typer.Option(
+            help="Frames per second, if the poses are the frames of one person, in order, none "
+            "left out: they share one body and move smoothly, and gaps are filled. Frame numbers "
+            "are not read. [default: each pose by itself]"
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Poses to lift at a time.")] = 1024,
     figure: Annotated[
         pathlib.Path | None, typer.Option(help="png file for a drawing of up to 6 of the poses.")
@@ -229,6 +237,7 @@ def lift(
             min_score=min_score,
             robust=robust,
             camera=camera if camera in (None, "level") else Camera.load(camera),
+            fps=fps,
             options=LiftOptions(**lift_options),
             track=lambda batches: progress.track(batches, "Poses", console=console),
         )

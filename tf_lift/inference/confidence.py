@@ -37,7 +37,7 @@ def stddev_mm(scores) -> np.ndarray:
         scores: Confidences, any shape; above 0.6 all count alike.
 
     References:
-        docs/method.md, M47.
+        docs/method.md, M37.
 
     >>> stddev_mm([0.9, 0.6, 0.3]).round()
     array([  0.,   0., 300.])
@@ -54,7 +54,7 @@ def weights(scores, prior) -> np.ndarray:
         prior: `PosePrior`, with the noise of sure landmarks.
 
     References:
-        docs/method.md, M47.
+        docs/method.md, M37.
     """
     variance = np.mean(prior.noise_stddev**2)
     found = variance / (variance + stddev_mm(scores) ** 2)
@@ -68,7 +68,7 @@ def outlier_probability(scores) -> np.ndarray:
         scores: Confidences, any shape.
 
     References:
-        docs/method.md, M48.
+        docs/method.md, M38.
 
     >>> outlier_probability([0.9, 0.3]).round(3)
     array([0.01 , 0.455])

@@ -46,8 +46,8 @@ _CAMERA_UNITS = {"root_position": "mm, camera frame"}
 # Units of the other poses that a lift may return.
 _HYPOTHESES_UNITS = {"hypotheses_joints_3d": "mm, as joints_3d"}
 
-# Fields of `Poses` that are not arrays.
-OTHERS = ("skeleton", "conversion")
+# Fields of `Poses` that are not arrays of poses.
+OTHERS = ("skeleton", "conversion", "bone_lengths")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +76,8 @@ class Poses:
         hypotheses_joints_3d: `[N, n, L, 3]`, mm, as `joints_3d`: distinct poses that fit the
             landmarks, most probable first. `None` unless the options ask for them.
         hypotheses_probability: `[N, n]`.
+        bone_lengths: `[L - 1]`, mm, from each joint but the root, in order, to its parent: those
+            of all poses, if they are one person's sequence. Else `None`.
     """
 
     skeleton: skeletons.Skeleton
@@ -96,9 +98,10 @@ class Poses:
     roll: np.ndarray | None = None
     hypotheses_joints_3d: np.ndarray | None = None
     hypotheses_probability: np.ndarray | None = None
+    bone_lengths: np.ndarray | None = None
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Returns all arrays that are not `None`, by name."""
+        """Returns all arrays of N poses that are not `None`, by name."""
         fields = (field.name for field in dataclasses.fields(self))
         arrays = {name: getattr(self, name) for name in fields if name not in OTHERS}
         return {name: array for name, array in arrays.items() if array is not None}
@@ -108,7 +111,8 @@ class Poses:
         """Joins poses of one skeleton, in order."""
         arrays = [part.arrays() for part in parts]
         joined = {name: np.concatenate([a[name] for a in arrays]) for name in arrays[0]}
-        return cls(parts[0].skeleton, **joined, conversion=parts[0].conversion)
+        result = cls(parts[0].skeleton, **joined, conversion=parts[0].conversion)
+        return dataclasses.replace(result, bone_lengths=parts[0].bone_lengths)
 
     def drawn_landmarks(self) -> np.ndarray:
         """Returns landmarks `[N, L, 2]`: those found, and the projected pose elsewhere."""
@@ -132,7 +136,9 @@ class Poses:
                 "energy": "mm^2",
                 **({} if self.root_position is None else _CAMERA_UNITS),
                 **({} if self.hypotheses_joints_3d is None else _HYPOTHESES_UNITS),
+                **({} if self.bone_lengths is None else {"bone_lengths": "mm"}),
             },
+            **({} if self.bone_lengths is None else {"bone_lengths": self.bone_lengths.tolist()}),
             "skeleton": self.skeleton.name,
             "joint_names": list(self.skeleton.joint_names),
             "parents": list(self.skeleton.parents),
@@ -157,6 +163,7 @@ def lift_landmarks(
     allow_empty: bool = False,
     approximate: bool = False,
     camera: Camera | str | None = None,
+    fps: float | None = None,
     options: LiftOptions | None = None,
     **option_fields,
 ) -> Poses:
@@ -182,6 +189,9 @@ def lift_landmarks(
             are some centimetres off (`skeletons.convert`).
         camera: As for `tf_lift.lift`. A `Camera` with a focal length places the poses in front
             of it. Joints that its lens cannot have seen count as missing.
+        fps: Frames per second, if the poses are one person's, frame by frame: they are then
+            lifted as a sequence (`tf_lift.lift_sequence`), which fills frames with too few
+            joints. `None`: each pose by itself.
         options: `tf_lift.LiftOptions`; `None` for the defaults.
         **option_fields: Fields of `LiftOptions` by name, in place of those of `options`.
 
@@ -201,12 +211,16 @@ def lift_landmarks(
     if isinstance(camera, Camera) and scale is not None:
         raise ValueError(f"`scale` must be None where a `Camera` is given. Received: {scale}")
     prior = narrow(prior, skeleton or prior.skeleton)
+    if fps is not None and scale is not None:
+        raise ValueError(f"`scale` must be None where `fps` is given. Received: {scale}")
     target = skeletons.get(prior.skeleton)
     mapped, mapped_scores, conversion = _map_joints(
         landmarks, target, skeleton, scores, min_score, approximate, camera
     )
     visibility = mapped_scores > 0
     enough = visibility.sum(1) >= MIN_JOINTS
+    if fps is not None:
+        enough[:] = enough.any()  # The sequence fills the others.
     few = np.flatnonzero(~enough)
     if len(few) and not allow_empty:
         raise ValueError(
@@ -230,8 +244,14 @@ def lift_landmarks(
         if options.outlier_probability is None:
             outliers = confidence.outlier_probability(mapped_scores)
             options = dataclasses.replace(options, outlier_probability=outliers)
-    lifted = tf_lift.lift(shown, prior, weights, scale=scale, camera=camera, options=options)
+    if fps is not None:
+        lifted = tf_lift.lift_sequence(
+            shown, prior, weights, fps=fps, camera=camera, options=options
+        )
+    else:
+        lifted = tf_lift.lift(shown, prior, weights, scale=scale, camera=camera, options=options)
     lifted = {name: value.numpy() for name, value in outputs.flatten(lifted).items()}
+    bone_lengths = lifted.pop("bone_lengths", None)
     lifted["mixture_index"] = np.where(enough, lifted["mixture_index"], -1)
     for name, value in lifted.items():
         if name != "mixture_index":
@@ -249,6 +269,7 @@ def lift_landmarks(
         root_position=lifted.get("root_position"),
         pitch=lifted["pitch"],
         roll=lifted["roll"],
+        bone_lengths=bone_lengths,
     )
 
 
@@ -342,6 +363,8 @@ def write_npz(poses: Poses, path: str | os.PathLike) -> pathlib.Path:
         "joint_names": np.array(poses.skeleton.joint_names),
         "parents": np.array(poses.skeleton.parents),
     }
+    if poses.bone_lengths is not None:
+        arrays["bone_lengths"] = poses.bone_lengths
     # The stubs of NumPy take every keyword for `allow_pickle`.
     return _write(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
 

@@ -28,6 +28,7 @@ def lift_file(
     image: str | os.PathLike | None = None,
     track: Callable[[list], Iterable] = list,
     camera: Camera | str | None = None,
+    fps: float | None = None,
     **options,
 ) -> poses.Poses:
     """Lifts the keypoints of a file and writes the poses.
@@ -44,6 +45,9 @@ def lift_file(
         track: Wraps the list of batches, to show progress.
         camera: As for `tf_lift.lift`. Where a `Camera` does not know its pitch or roll, they
             are estimated from poses of the whole file.
+        fps: Frames per second, if the file holds the frames of one person, in order and with
+            none left out: they are lifted together, see `tf_lift.lift_sequence`, whatever
+            `batch_size` is. `None`: each pose by itself, as files do not say whom they show.
         **options: Those of `poses.lift_landmarks`.
 
     Returns:
@@ -70,7 +74,8 @@ def lift_file(
         fixed = {name: value for name, value in options.items() if name not in others}
         camera = poses.with_attitude(found.landmarks, prior, camera, joints, found.scores, **fixed)
     # The last batch is not padded: that costs one more trace, and only if N is large.
-    batches = [slice(start, start + batch_size) for start in range(0, count, batch_size)]
+    size = batch_size if fps is None else count
+    batches = [slice(start, start + size) for start in range(0, count, size)]
     result = poses.Poses.concatenate(
         [
             poses.lift_landmarks(
@@ -80,6 +85,7 @@ def lift_file(
                 found.scores[batch],
                 allow_empty=count > 1,
                 camera=camera,
+                fps=fps,
                 **options,
             )
             for batch in track(batches)

@@ -53,7 +53,7 @@ def narrow(prior: PosePrior, skeleton: skeletons.Skeleton | str) -> PosePrior:
         ValueError: If there is no skeleton with this name.
 
     References:
-        docs/prior.md; docs/method.md, M60.
+        docs/prior.md; docs/method.md, M19b.
 
     >>> prior = tf_lift.PosePrior.load("cmu")
     >>> narrowed = narrow(prior, "h36m17")

@@ -1,9 +1,10 @@
-"""Errors of poses and landmarks, and the alignment that some of them start with.
+"""Errors of poses, motions and landmarks, and the alignment that some of them start with.
 
 Public: the functions of `__all__`, and `procrustes.align` and `procrustes.fit`.
 """
 
 from tf_lift.ops.errors import procrustes
+from tf_lift.ops.errors.motion_errors import acceleration_error, mpjve
 from tf_lift.ops.errors.pose_errors import (
     landmark_error,
     mpjpe,
@@ -14,8 +15,10 @@ from tf_lift.ops.errors.pose_errors import (
 )
 
 __all__ = [
+    "acceleration_error",
     "landmark_error",
     "mpjpe",
+    "mpjve",
     "n_mpjpe",
     "num_visible",
     "pa_mpjpe",

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["apply", "check"]
+__all__ = ["ancestors", "apply", "check"]
 
 # Fraction of the way that the depth of a bone moves from its lifted value to the one implied
 # by the bone's length. Of 0.3, 0.5, 0.7 and 1, values around 0.6 had the least error on two
@@ -68,7 +68,7 @@ def apply(joints_3d, bone_lengths, parents):
     (2.3, array([ 7.,  0., 79.], dtype=float32))
     """
     children = [joint for joint, parent in enumerate(parents) if parent >= 0]
-    ancestors = _ancestors(parents).astype(joints_3d.dtype.as_numpy_dtype)
+    to_root = ancestors(parents).astype(joints_3d.dtype.as_numpy_dtype)
     bones = tf.gather(joints_3d, children, axis=1) - tf.gather(
         joints_3d, [parents[child] for child in children], axis=1
     )
@@ -85,7 +85,7 @@ def apply(joints_3d, bone_lengths, parents):
     size_factor = rescale(bones, tf.ones_like(total))
     for _ in range(_NUM_STEPS):
         size_factor = rescale(deepen(size_factor), size_factor)
-    return tf.einsum("ln,bnc->blc", ancestors, deepen(size_factor)), size_factor
+    return tf.einsum("ln,bnc->blc", to_root, deepen(size_factor)), size_factor
 
 
 def _deepen(bones, bone_lengths):
@@ -104,13 +104,13 @@ def _length(bones):
     return tf.where(positive, tf.sqrt(tf.where(positive, squared, 1)), 0)
 
 
-def _ancestors(parents):
+def ancestors(parents):
     """Returns `[L, L - 1]`: 1 for the bones on the way from the root to each joint, else 0."""
     children = [joint for joint, parent in enumerate(parents) if parent >= 0]
-    ancestors = np.zeros([len(parents), len(children)])
+    matrix = np.zeros([len(parents), len(children)])
     for joint in range(len(parents)):
         ancestor = joint
         while parents[ancestor] >= 0:
-            ancestors[joint, children.index(ancestor)] = 1
+            matrix[joint, children.index(ancestor)] = 1
             ancestor = parents[ancestor]
-    return ancestors
+    return matrix

@@ -33,7 +33,7 @@ def calibrate(joints_3d_stddev, misfit, read_out):
         infinite, the deviations stay.
 
     References:
-        docs/method.md, M43.
+        docs/method.md, M33.
 
     >>> from tf_lift.ops.lift.options import ReadOut
     >>> calibrate(tf.ones([2, 1]), tf.constant([0.1, 1.2]), ReadOut("map")).numpy()[:, 0]

@@ -41,7 +41,7 @@ def measure(result, batch, tables):
         `[B]`; infinite or NaN where `energy` is.
 
     References:
-        docs/method.md, M40 to M42.
+        docs/method.md, M30 to M32.
     """
     landmarks, weights, _ = inputs.without_invalid(batch)
     seen = tf.ones_like(landmarks[:1, :, 0]) if weights is None else weights
@@ -73,7 +73,7 @@ def from_fit(energy, noise_variance, dimensions, relative_size=None):
         `[B]`; 0 where there are no coordinates to fit, infinite or NaN where `energy` is.
 
     References:
-        docs/method.md, M40 to M42.
+        docs/method.md, M30 to M32.
 
     >>> float(from_fit(tf.constant(400.0), 16.0, tf.constant(8.0)).numpy().round(2))
     0.5

@@ -46,7 +46,7 @@ def lift(landmarks, prior, options, visibility=None, scale=None):
 
     References:
         Tome, Russell and Agapito. Lifting from the Deep. CVPR 2017, P2 and S8.
-        docs/method.md, M1 to M16, M20 and M40 to M43.
+        docs/method.md, M1 to M16, M20 and M30 to M33.
     """
     free_scale = scale is None
     given = reference_input.read(landmarks, visibility, scale)
@@ -85,7 +85,7 @@ def lift(landmarks, prior, options, visibility=None, scale=None):
     projected = posterior.expectation(scales[..., tf.newaxis, tf.newaxis] * flat, probability)
     stddev = tf.pad(posterior.stddev(found, spread_probability, joints_3d)[:, 1:], [[0, 0], [1, 0]])
 
-    # Misfit M40 to M42, of the size that is fitted where it is free, and the calibration M43.
+    # Misfit M30 to M32, of the size that is fitted where it is free, and the calibration M33.
     energy = tf.where(determined, best.energy, np.inf)
     noise_variance = tf.gather(tf.constant(prior.noise_stddev**2, costs.dtype), component)
     moments = second_moments(prior, options), np.mean(prior.noise_stddev**2)
@@ -135,7 +135,7 @@ def fit_candidates(points, weights, prior, options, free_scale):
 
 
 def second_moments(prior, options):
-    """Returns the mean products `[L, L]`, mm^2, of two joints' image positions, M41."""
+    """Returns the mean products `[L, L]`, mm^2, of two joints' image positions, M31."""
     flat = _directions(prior, options)[:, :, :2]
     shares = np.repeat(prior.mixture_weights, len(flat) // prior.mixture_size)
     return np.einsum("m,mlcj,mncj->ln", shares / np.sum(shares), flat, flat)

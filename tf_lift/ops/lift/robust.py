@@ -40,7 +40,7 @@ def find_weights(batch, tables, lift, view=None):
         `[B, L]`: the weights, of the landmarks' noise as well, times the probabilities.
 
     References:
-        docs/method.md, M44 to M46.
+        docs/method.md, M34 to M36.
     """
     batch = {name: tf.stop_gradient(values) for name, values in batch.items()}
     landmarks, weights, valid = inputs.without_invalid(batch)
@@ -86,7 +86,7 @@ def inlier_probability(landmarks, weights, right, outlier, result, tables, index
         `[B, L]`.
 
     References:
-        docs/method.md, M44 to M46.
+        docs/method.md, M34 to M36.
     """
     tiny = float(np.finfo(tables.dtype.as_numpy_dtype).tiny)
     usable = tf.math.is_finite(result["energy"])
@@ -111,7 +111,7 @@ def inlier_probability(landmarks, weights, right, outlier, result, tables, index
     spread = tf.reshape(spread, [-1, design.shape[-1], tables.num_joints, 2])
     spread = tf.einsum("bjlc,bjld->blcd", spread, spread)
 
-    # Without the landmark itself, by Woodbury's identity (M44).
+    # Without the landmark itself, by Woodbury's identity (M34).
     identity = tf.eye(2, dtype=design.dtype)
     without = identity - fitted[..., tf.newaxis, tf.newaxis] * spread
     residuals = tf.linalg.matvec(_inverse(without), residuals)

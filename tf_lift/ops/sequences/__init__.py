@@ -1,0 +1,1 @@
+"""Pure functions of one person's frames: linear-Gaussian smoothing, noise, bone lengths."""
