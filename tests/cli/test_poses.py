@@ -58,16 +58,20 @@ ANYTHING = [
         },
     ),
     (
-        ["--estimator", "min_energy", "--num-rotations", "8", "--pitches", "-0.2,0.1"],
+        ["--camera", "level", "--estimator", "min_energy", "--num-rotations", "8"]
+        + ["--pitches", "-0.2,0.1"],
         {
+            "camera": "level",
             "estimator": "min_energy",
             "num_rotations": 8,
             "pitches": (-0.2, 0.1),
         },
     ),
     (
-        ["--estimator", "map", "--refine", "--height", "1700", "--landmark-stddev", "4"],
+        ["--camera", "level", "--estimator", "map", "--refine", "--height", "1700"]
+        + ["--landmark-stddev", "4"],
         {
+            "camera": "level",
             "estimator": "map",
             "refine": True,
             "height": 1700.0,

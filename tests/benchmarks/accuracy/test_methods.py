@@ -131,7 +131,9 @@ def test_lifter_passes_on_visibility_noise_and_options(split, tiny_prior, monkey
             # Landmarks with noise are lifted in units of it.
             unit = views.noise_px[:, None, None] if knows_noise and name == "noise_5" else 1.0
             np.testing.assert_allclose(unit * landmarks, views.landmarks, rtol=1e-5)
-        always = {"refine": True} | ({"add_residuals": True} if knows_noise else {})
+        always = {"refine": True, "camera": "level"} | (
+            {"add_residuals": True} if knows_noise else {}
+        )
         noisy = [always | {"landmark_stddev": 1.0}] if knows_noise else []
         assert passed == [always, always, *noisy]
 

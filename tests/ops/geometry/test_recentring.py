@@ -121,21 +121,19 @@ def test_straightened_landmarks_are_those_of_weak_perspective(rng):
     points = joints_3d + root[:, np.newaxis]
     rays = points[..., :2] / points[..., 2:]
     expected = points[..., :2] / root[:, np.newaxis, 2:]
-    actual = recentring.straighten(rays, joints_3d, root[:, 2])
+    actual = rays * recentring.depth_ratio(joints_3d[..., 2], root[:, 2])[..., np.newaxis]
     np.testing.assert_allclose(actual, expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("depth", [0.0, -500.0, np.inf, np.nan])
 def test_an_unknown_depth_straightens_nothing(depth, rng):
-    rays, joints_3d = rng.normal(size=[17, 2]), rng.normal(size=[17, 3])
     value, gradients = helpers.upstream_gradients(
-        recentring.straighten, [rays, joints_3d, np.float64(depth)], rng.normal(size=[17, 2])
+        recentring.depth_ratio, [rng.normal(size=17), np.float64(depth)], rng.normal(size=17)
     )
-    np.testing.assert_array_equal(value, rays)
+    np.testing.assert_array_equal(value, np.ones(17))
     assert all(np.isfinite(gradient).all() for gradient in gradients)
     # Joints stay in front of the camera.
-    close = recentring.straighten(rays, np.full([17, 3], -5000.0), 1000.0)
-    np.testing.assert_allclose(close, 0.1 * rays)
+    np.testing.assert_allclose(recentring.depth_ratio(np.full(17, -5000.0), 1000.0), 0.1)
 
 
 def test_gradients(rng):
@@ -144,7 +142,8 @@ def test_gradients(rng):
     level = recentring.level_rotation(np.float64(0.3), np.float64(-0.2)).numpy()
     ray = rng.normal(size=[2, 3])
     helpers.check_gradient(recentring.mean_ray, [rays], rng)
-    helpers.check_gradient(recentring.straighten, [rays, joints_3d, np.array([4.0, 9.0])], rng)
+    depths = np.array([4.0, 9.0])
+    helpers.check_gradient(recentring.depth_ratio, [joints_3d[..., 2], depths], rng)
     helpers.check_gradient(recentring.rotate_rays, [rays, np.stack([level, level.T])], rng)
     helpers.check_gradient(lambda x: recentring.ray_pitch(x, level), [ray], rng)
     for i in range(2):
@@ -167,7 +166,8 @@ def test_eager_equals_graph_and_compiled(rng):
         turn, angle = recentring.recentring_rotation(ray, level, recentring.ray_pitch(ray, level))
         turned = recentring.rotate_rays(rays, turn)
         points = recentring.rotate_points(joints_3d, turn)
-        straight = recentring.straighten(turned, points, 3000.0 + angle)
+        ratio = recentring.depth_ratio(points[..., 2], 3000.0 + angle)
+        straight = turned * ratio[..., tf.newaxis]
         return tf.concat([straight, points], -1)
 
     helpers.check_modes(recentre, [rays, joints_3d, pitch], rng, rtol=1e-9, atol=1e-9)
@@ -180,8 +180,6 @@ def test_eager_equals_graph_and_compiled(rng):
         (recentring.mean_ray, (np.zeros([4, 2]), np.ones(3)), "visibility"),
         (recentring.recentring_rotation, (np.zeros(2), np.eye(3), 0.0), "ray"),
         (recentring.recentring_rotation, (np.zeros(3), np.eye(2), 0.0), "level"),
-        (recentring.straighten, (np.zeros([4, 3]), np.zeros([4, 3]), 1.0), "rays"),
-        (recentring.straighten, (np.zeros([4, 2]), np.zeros([5, 3]), 1.0), "joints_3d"),
     ],
 )
 def test_shapes_are_checked(function, arguments, name):

@@ -53,9 +53,9 @@ def find_weights(batch, tables, lift, view=None):
 
     def step(index, right):
         result = lift(parts | {"weights": weights * right})
-        index, design = (view or functools.partial(_view, tables))(result)
+        candidate, design = (view or functools.partial(_view, tables))(result)
         found = inlier_probability(
-            landmarks, weights, right, prior_odds, result, tables, index, design
+            landmarks, weights, right, prior_odds, result, tables, candidate, design
         )
         return index + 1, tf.ensure_shape(found, right.shape)
 
