@@ -92,11 +92,11 @@ def lift_sequence(
         **options: Fields of `tf_lift.LiftOptions`.
 
     Returns:
-        `Lifted`; `None` where this version has no lift of sequences, or none with this
-        knowledge.
+        `Lifted`; `None` where sequences are not measured with this knowledge.
     """
     known = {"unknown": None, "level": "level", "calibrated": camera}
-    if not hasattr(tf_lift, "lift_sequence") or knowledge not in known:
+    known["image_size"] = tf_lift.Camera.guess(camera.image_size)
+    if knowledge not in known:
         return None
     lifted = tf_lift.lift_sequence(
         np.asarray(landmarks, np.float32),

@@ -66,8 +66,7 @@ def evaluate(recording, prior, step: int = 1) -> dict:
     Returns:
         Dict of `views` (attitude, number of frames, error of the detector), `rows` (a list of
         dicts of `source`, `knowledge`, `method`, `frames`: "each" or "sequence", and
-        `errors`: the dict of `measures.measure` for each view and for the `mean` over them)
-        and `notes`.
+        `errors`: the dict of `measures.measure` for each view and for the `mean` over them).
     """
     views = recording.views
     jobs = list(
@@ -98,15 +97,11 @@ def evaluate(recording, prior, step: int = 1) -> dict:
         | {"errors": by_view | {"mean": _mean(list(by_view.values()))}}
         for key, by_view in errors.items()
     ]
-    notes = []
-    if not hasattr(tf_lift, "lift_sequence"):
-        notes.append("no rows of sequences: this version has no tf_lift.lift_sequence")
     return {
         "num_frames": len(views[0].landmarks[::step]),
         "fps": recording.fps / step,
         "views": {view.name: _describe(view, step) for view in views},
         "rows": rows,
-        "notes": notes,
     }
 
 
@@ -176,7 +171,7 @@ def table(results: dict) -> str:
             *(_cell(row["errors"][name]) for name in names),
         ]
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, *(f"({note})" for note in results["notes"])])
+    return "\n".join(lines)
 
 
 def _cell(errors):

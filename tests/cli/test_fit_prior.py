@@ -180,9 +180,9 @@ def test_tune_tunes_the_prior_that_is_learnt(tmp_path, write_poses, fit, capsys)
     assert fit(path, *arguments, "--tune", "--tune-steps", "2") == 0
 
     tuned = PosePrior.load(tmp_path / "prior.npz")
-    # Two steps of Adam move a joint by 0.2 mm at most.
+    # Two steps of Adam move a coordinate by 0.2 mm at most, and joint 0 is moved back.
     difference = np.abs(tuned.mean_pose - plain.mean_pose)
-    assert 0.01 < difference.max() < 0.3
+    assert 0.01 < difference.max() < 0.45
     assert "mm in training" in capsys.readouterr().out
     assert not (tmp_path / "prior.npz.partial").exists()
 

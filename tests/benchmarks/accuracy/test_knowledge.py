@@ -44,7 +44,8 @@ def test_the_common_camera_gives_what_each_own_does(prior, views, calibrated):
             views.landmarks[rows], prior, views.visibility[rows], camera=camera, **OPTIONS
         )
         np.testing.assert_allclose(found.joints_3d[rows], direct["joints_3d"], atol=0.1)
-        np.testing.assert_allclose(found.stddev[rows], direct["joints_3d_stddev"], atol=0.1)
+        # The misfit compares sizes with those at the pitches of the camera's own tables.
+        np.testing.assert_allclose(found.stddev[rows], direct["joints_3d_stddev"], rtol=0.03)
 
 
 def test_knowledge_helps(prior, views, calibrated):
@@ -71,18 +72,10 @@ def test_bad_knowledge(prior, views):
         lifted("all", views, prior)
 
 
-def test_sequences_are_left_out_until_there_is_a_lift_of_them(prior, views, monkeypatch):
-    arguments = (views.landmarks, views.visibility, prior, views.cameras[0], 30.0)
+def test_sequences_are_lifted_together(prior, views):
+    arguments = (views.landmarks[:4], views.visibility[:4], prior, views.cameras[0], 30.0)
     assert knowledge.lift_sequence("attitude", *arguments) is None
-    called = {}
-
-    def lift_sequence(landmarks, prior, visibility, *, fps, camera, options):
-        called.update(fps=fps, camera=camera, options=options)
-        return tf_lift.lift(landmarks, prior, visibility, num_rotations=8, camera="level")
-
-    monkeypatch.setattr(tf_lift, "lift_sequence", lift_sequence, raising=False)
-    found = knowledge.lift_sequence("level", *arguments, refine=False)
-    assert found.joints_3d.shape == (20, 17, 3) and found.stddev.shape == (20, 17)
-    assert (called["fps"], called["camera"]) == (30.0, "level")
-    monkeypatch.delattr(tf_lift, "lift_sequence")
-    assert knowledge.lift_sequence("level", *arguments) is None
+    found = knowledge.lift_sequence("level", *arguments, estimator="map")
+    direct = tf_lift.lift_sequence(*arguments[:1], prior, fps=30.0, camera="level", estimator="map")
+    np.testing.assert_allclose(found.joints_3d, direct["joints_3d"], atol=1e-3)
+    assert found.stddev.shape == (4, 17)

@@ -52,7 +52,7 @@ def shortlist(landmarks, tables, expectation, rolls, number, estimator, compiled
 
 
 def complete(landmarks, weights, tables, expectation, rolls, compiled):
-    """Completes missing landmarks by the best of all views of a single component.
+    """Completes missing and doubtful landmarks by the best of all views of a single component.
 
     The search then compares candidates as if all landmarks were visible. That favours
     candidates like the one that completed them, but the chosen ones are ranked by the visible
@@ -94,5 +94,8 @@ def complete(landmarks, weights, tables, expectation, rolls, compiled):
     mean = component.mean_weights(weights, True)
     seen -= tf.einsum("bl,blc->bc", mean, seen)[:, tf.newaxis]
     seen = turn_landmarks(seen, expectation.roll + tf.gather(tf.constant(rolls, seen.dtype), roll))
-    completed = tf.where((weights > 0)[..., tf.newaxis], landmarks, seen)
+    # One of a small weight among others counts as much as it is seen.
+    largest = tf.reduce_max(weights, -1, keepdims=True)
+    shares = tf.math.divide_no_nan(weights, largest)[..., tf.newaxis]
+    completed = seen + shares * tf.where(shares > 0, landmarks - seen, 0)
     return completed - tf.reduce_mean(completed, 1, keepdims=True)
