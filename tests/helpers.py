@@ -265,7 +265,7 @@ def assert_same_lift(
         rows: Index of the poses to compare.
         joints_mm: Tolerance of `joints_3d`, in hypotheses as well.
         landmarks_px: Tolerance of `landmarks`.
-        angle_rad: Tolerance of `rotation_angle` and `pitch`.
+        angle_rad: Tolerance of `rotation_angle`, `pitch` and `roll`.
         scale_rtol: Relative tolerance of `scale`.
         energy_rtol: Relative tolerance of `energy` and `misfit`.
         stddev_mm: Tolerance of `joints_3d_stddev`.
@@ -277,6 +277,7 @@ def assert_same_lift(
         "landmarks": {"atol": landmarks_px, "rtol": scale_rtol},
         "rotation_angle": {"atol": angle_rad},
         "pitch": {"atol": angle_rad},
+        "roll": {"atol": angle_rad},
         "scale": {"rtol": scale_rtol},
         "energy": {"rtol": energy_rtol},
         "misfit": {"rtol": energy_rtol},

@@ -119,7 +119,7 @@ def every(landmarks, prior, weights=None, scale=None, num_rotations=80, pitches=
             for n in range(num_rotations):
                 angle = 2 * np.pi * n / num_rotations
                 found = candidate(landmarks, prior, k, rotation(angle, pitch), weights, scale)
-                found |= {"mixture_index": k, "rotation_angle": angle, "pitch": pitch}
+                found |= {"mixture_index": k, "rotation_angle": angle, "pitch": pitch, "roll": 0.0}
                 found["misfit"] = misfit(found, landmarks, prior, weights, scale, expected)
                 candidates.append(found)
     return candidates

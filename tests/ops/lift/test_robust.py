@@ -26,7 +26,10 @@ def test_probability_is_that_of_a_gaussian_or_a_uniform_landmark(tiny_prior, rng
     tables = build_tables(tiny_prior, ROTATIONS, free_scale=scale is None, dtype="float64")
     result = helpers.lift(landmarks, tables, weights * right, scale)
     found = robust.inlier_probability(
-        *(tf.constant(part) for part in (landmarks, weights, right, outlier)), result, tables
+        *(tf.constant(part) for part in (landmarks, weights, right, outlier)),
+        result,
+        tables,
+        *robust.view_without_roll(tables, result),
     )
     for i in range(3):
         k = int(result["mixture_index"][i])

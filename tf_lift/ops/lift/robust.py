@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tf_lift.ops.lift import inputs, noise
 
-__all__ = ["find_weights", "inlier_probability"]
+__all__ = ["find_weights", "inlier_probability", "view_without_roll"]
 
 # Area, mm^2, over which a landmark that is wrong may lie anywhere: that of a standing person's box.
 _AREA = 1e6
@@ -53,7 +53,7 @@ def find_weights(batch, tables, lift, view=None):
 
     def step(index, right):
         result = lift(parts | {"weights": weights * right})
-        candidate, design = (view or functools.partial(_view, tables))(result)
+        candidate, design = (view or functools.partial(view_without_roll, tables))(result)
         found = inlier_probability(
             landmarks, weights, right, prior_odds, result, tables, candidate, design
         )
@@ -125,7 +125,7 @@ def inlier_probability(landmarks, weights, right, outlier, result, tables, index
     return tf.where(known[..., 0] & tf.math.is_finite(probability), probability, 1)
 
 
-def _view(tables, result):
+def view_without_roll(tables, result):
     """Returns index and loadings of the candidate nearest to the rotation of results."""
     component = tf.maximum(result["mixture_index"], 0)
     turns = result["rotation_angle"] / (2 * np.pi) * tables.num_rotations
