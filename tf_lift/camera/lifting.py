@@ -58,7 +58,7 @@ def lift_seen(landmarks, prior, camera, visibility, options, jit_compile):
         The dict of `tf_lift.lift`.
 
     References:
-        docs/method.md, section 5, M27 to M29.
+        docs/method.md, M27 to M29.
     """
     _check(options)
     joints = prior.num_joints
