@@ -19,8 +19,8 @@ KNOWLEDGE = {
 }
 # Tables of a prior take seconds for each pitch, so known pitches are rounded to this step.
 _PITCH_STEP = np.radians(5.0)
-# The camera that all calibrated views are turned to: in the middle of usual pitches; and one
-# of which nothing but the focal length is known.
+# The camera that all calibrated views are turned to, in the middle of usual pitches, and one
+# with a known focal length alone.
 _COMMON = tf_lift.Camera(1000.0, (0.0, 0.0), pitch=np.radians(15.0), roll=0.0)
 _IN_FRONT = tf_lift.Camera(1000.0, (0.0, 0.0))
 # Poses of one call: the memory of a search grows with them.

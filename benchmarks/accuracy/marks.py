@@ -53,7 +53,7 @@ class Marks:
 _FOREARMS = (0.80, 0.92)
 # Detectors' conventions have neither spine nor thorax nor neck; their pelvis is the middle of
 # the hips, and their ears give `head_top` (tf_lift.skeletons.H36M_17). No tables of their
-# marks are published. These ranges are ours, around what is known: annotators mark the outline
+# marks are published. These ranges are ours, around these facts: annotators mark the outline
 # of the hips rather than the joints (wider than CMU's) and shoulders inside CMU's; one person
 # whose OpenPose detections were triangulated has 0.123 and 0.195 of the stature, that is
 # factors of 1.18 and 0.88.

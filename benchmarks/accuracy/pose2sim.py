@@ -47,14 +47,14 @@ _MILLIMETRES = {"m": 1000.0, "cm": 10.0, "mm": 1.0}
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class View:
-    """What one camera saw of a person, and the truth, in every frame.
+    """The view of a person by one camera, and the truth, in every frame.
 
     Attributes:
         name: Name of the camera in the calibration.
         camera: `tf_lift.Camera`, with the pitch and roll of its attitude.
         joints_3d: `[T, 25, 3]`, triangulated joints of `BODY_25B`, mm, camera frame, not
             centred; NaN for joints that were not triangulated.
-        landmarks: `[T, 25, 2]`, detections, px; NaN where there is none.
+        landmarks: `[T, 25, 2]`, detections, px; NaN for a joint without one.
         scores: `[T, 25]`, the detector's confidence; 0 where there is no detection.
         exact: `[T, 25, 2]`, projections of `joints_3d`, px.
     """
@@ -164,7 +164,7 @@ def _read_view(name, entry, folder, joints):
 
 
 def _read_detections(folder, num_frames):
-    """Returns `[T, 25, 3]`: x, y and score of the person in each frame, 0 where there is none."""
+    """Returns `[T, 25, 3]`: x, y and score of each joint, 0 for one that was not found."""
     files = sorted(folder.glob("*.json"))
     if len(files) != num_frames:
         raise ValueError(

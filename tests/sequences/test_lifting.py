@@ -12,7 +12,7 @@ from tf_lift.ops.lift import bone_lengths as limbs
 from tf_lift.ops.lift import calibration
 from tf_lift.ops.lift import lift as lifting
 from tf_lift.ops.sequences import landmark_smoothing, shape
-from tf_lift.sequences import lifting as sequences
+from tf_lift.sequences import landmarks as sequence_landmarks
 
 PARENTS = np.array(skeletons.H36M_17.parents)
 FPS = 20
@@ -159,8 +159,8 @@ def test_gradient_at_fixed_levels_and_deviations(walk, lift_sequence, tiny_prior
     keep(landmark_smoothing, "find_levels")
     keep(landmark_smoothing, "smooth", lambda result: result[1])
     keep(limbs, "apply", lambda result: result[1])
-    keep(sequences, "_millimetres_per_pixel")
-    keep(sequences, "_mean_place")
+    keep(sequence_landmarks, "_millimetres_per_pixel")
+    keep(sequence_landmarks, "_mean_place")
     lift = lifting.lift
 
     def fixed_deviations(*arguments, **keywords):

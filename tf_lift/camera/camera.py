@@ -22,7 +22,7 @@ _TOLERANCE = 1e-3
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
-    """What is known of a camera: a pinhole with lens distortion, pitch and roll.
+    """The known properties of a camera: a pinhole with lens distortion, pitch and roll.
 
     Camera frame: x right, y down, z away from the camera. The vertical of the world is
     given by pitch and roll. Heading and position of the camera are not needed, because those

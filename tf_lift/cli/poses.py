@@ -19,6 +19,16 @@ _NOISE_HELP = "Error of the 2D positions, mm on the person, added to the prior's
 # On people of 300 px, errors of 3 to 7 px are 15 to 35 mm. Expecting too little costs much (132
 # mm instead of the 78 with 20 mm expected), expecting too much costs little (52 instead of 49).
 _NOISE_MM = 20.0
+_Prior = Annotated[str, typer.Option(help="Pose prior: people, cmu (smaller, faster), or a file.")]
+_Camera = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Known properties of the camera, .json (docs/cameras.md): with a focal length, poses "
+        'are placed in front of it, root_position in mm. Or "level": neither pitch nor roll. '
+        "[default: unknown, pitch and roll are estimated for each pose]",
+    ),
+]
 _Robust = Annotated[
     bool,
     typer.Option(
@@ -85,20 +95,10 @@ def predict(
     signature: Annotated[
         str | None, typer.Option(help="Signature of a SavedModel. [default: found]")
     ] = None,
-    prior: Annotated[
-        str, typer.Option(help="Pose prior: people, cmu (smaller, faster), or a file.")
-    ] = "people",
+    prior: _Prior = "people",
     noise_mm: Annotated[float, typer.Option(help=_NOISE_HELP)] = _NOISE_MM,
     robust: _Robust = True,
-    camera: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="What is known of the camera, .json (docs/cameras.md): with a focal length, poses "
-            'are placed in front of it, root_position in mm. Or "level": neither pitch nor roll. '
-            "[default: unknown, pitch and roll are estimated for each pose]",
-        ),
-    ] = None,
+    camera: _Camera = None,
     figure: Annotated[bool, typer.Option("--figure/--no-figure", help="Draw figures.")] = True,
     lift_options: dict,
 ) -> int:
@@ -184,20 +184,10 @@ def lift(
     min_score: Annotated[
         float, typer.Option(help="Keypoints with a lower confidence count as missing.")
     ] = 0.05,
-    prior: Annotated[
-        str, typer.Option(help="Pose prior: people, cmu (smaller, faster), or a file.")
-    ] = "people",
+    prior: _Prior = "people",
     noise_mm: Annotated[float, typer.Option(help=_NOISE_HELP)] = _NOISE_MM,
     robust: _Robust = True,
-    camera: Annotated[
-        str | None,
-        typer.Option(
-            metavar="FILE",
-            help="What is known of the camera, .json (docs/cameras.md): with a focal length, poses "
-            'are placed in front of it, root_position in mm. Or "level": neither pitch nor roll. '
-            "[default: unknown, pitch and roll are estimated for each pose]",
-        ),
-    ] = None,
+    camera: _Camera = None,
     fps: Annotated[
         float | None,
         typer.Option(

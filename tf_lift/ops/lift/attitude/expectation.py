@@ -5,8 +5,16 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-__all__ = ["MEAN_PITCH", "PITCHES", "PITCH_STDDEV", "ROLLS", "ROLL_STDDEV", "TURN_STDDEV"]
-__all__ += ["Expectation", "turn_landmarks"]
+__all__ = [
+    "MEAN_PITCH",
+    "PITCHES",
+    "PITCH_STDDEV",
+    "ROLLS",
+    "ROLL_STDDEV",
+    "TURN_STDDEV",
+    "Expectation",
+    "turn_landmarks",
+]
 
 # Of cameras that nothing is known of: most are held level or look down a little. Of grids of
 # pitches in steps of 20 degrees, these three cover -15 to 45 degrees with the turns below;

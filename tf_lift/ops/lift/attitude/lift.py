@@ -63,21 +63,26 @@ def lift_rows(tables, read_out, rolls, batch):
     if "outlier" in batch:
         batch = _without_outliers(tables, read_out, rolls, batch)
     structure = _signature(tables, read_out, "focal_length" in batch)
-
-    def forward(batch):
-        result = _forward(tables, read_out, rolls, batch)
-        result.pop("candidate")
-        return result
-
-    backward = functools.partial(_backward, tables, read_out, rolls)
-    if read_out.compiled:
-        forward, backward = (
-            tf.function(part, jit_compile=True, autograph=False) for part in (forward, backward)
-        )
+    forward, backward = _directions(tables, read_out, rolls)
     result = directions.lift_with_gradient(forward, backward, structure, batch)
     fitness = misfit.measure(result, batch, tables.lift)
     stddev = calibration.calibrate(result["joints_3d_stddev"], fitness, read_out)
     return result | {"misfit": fitness, "joints_3d_stddev": stddev}
+
+
+@functools.lru_cache(maxsize=64)
+def _directions(tables, read_out, rolls):
+    """Returns both directions of the lift, as programs of their own where XLA compiles."""
+
+    def forward(batch):
+        return _without_candidate(_forward(tables, read_out, rolls, batch))
+
+    backward = functools.partial(_backward, tables, read_out, rolls)
+    if not read_out.compiled:
+        return forward, backward
+    return tuple(
+        tf.function(part, jit_compile=True, autograph=False) for part in (forward, backward)
+    )
 
 
 def _without_outliers(tables, read_out, rolls, batch):
@@ -130,25 +135,15 @@ def _forward(tables, read_out, rolls, batch):
 
 def _backward(tables, read_out, rolls, batch, winner, upstream):
     """Returns the gradients of a batch whose candidates are known."""
-    structure = batch, winner, upstream
 
-    def gradients(part):
-        part_of_batch, chosen, part_upstream = tf.nest.pack_sequence_as(
-            structure, list(part.values())
-        )
-        with tf.GradientTape() as tape:
-            tape.watch(part_of_batch)
-            result = _lift(tables, read_out, rolls, part_of_batch, chosen)
-            result.pop("candidate")
-            result = directions.differentiable(result)
-        return tape.gradient(result, part_of_batch, part_upstream, unconnected_gradients="zero")
+    def lift(batch, winner):
+        return _without_candidate(_lift(tables, read_out, rolls, batch, winner))
 
-    flat = {f"{index:03}": part for index, part in enumerate(tf.nest.flatten(structure))}
-    specs = {
-        name: tf.TensorSpec([None, *values.shape[1:]], values.dtype)
-        for name, values in batch.items()
-    }
-    return chunks.map_chunks(gradients, flat, specs, _SIZE)
+    return directions.gradients(lift, batch, winner, upstream, _SIZE)
+
+
+def _without_candidate(result):
+    return {name: result[name] for name in result if name != "candidate"}
 
 
 def _lift(tables, read_out, rolls, batch, winner=None):

@@ -2,7 +2,9 @@
 
 import tensorflow as tf
 
-__all__ = ["lift_with_gradient"]
+from tf_lift.ops import chunks
+
+__all__ = ["differentiable", "gradients", "lift_with_gradient"]
 
 
 def lift_with_gradient(forward, backward, structure, batch):
@@ -43,3 +45,34 @@ def lift_with_gradient(forward, backward, structure, batch):
 def differentiable(result):
     """Returns the results that gradients flow through."""
     return {name: result[name] for name in result if name not in ("mixture_index", "winner")}
+
+
+def gradients(lift, batch, winner, upstream, size=None):
+    """Returns the gradients of a batch whose winners are known.
+
+    Args:
+        lift: Function of a batch and its winners to its results.
+        batch: Dict of tensors `[B, ...]`.
+        winner: `[B, ...]`, see `lift_with_gradient`.
+        upstream: Gradients of the results that have one.
+        size: Largest number of poses at a time; `None` for all at once.
+    """
+    structure = batch, winner, upstream
+
+    def of_part(part):
+        part_of_batch, part_winner, part_upstream = tf.nest.pack_sequence_as(
+            structure, list(part.values())
+        )
+        with tf.GradientTape() as tape:
+            tape.watch(part_of_batch)
+            result = differentiable(lift(part_of_batch, part_winner))
+        return tape.gradient(result, part_of_batch, part_upstream, unconnected_gradients="zero")
+
+    flat = {f"{index:03}": part for index, part in enumerate(tf.nest.flatten(structure))}
+    if size is None:
+        return of_part(flat)
+    specs = {
+        name: tf.TensorSpec([None, *values.shape[1:]], values.dtype)
+        for name, values in batch.items()
+    }
+    return chunks.map_chunks(of_part, flat, specs, size)

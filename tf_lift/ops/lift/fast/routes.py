@@ -305,24 +305,10 @@ def _lift_some(lift, prepared, order, start, count, size, results):
 def _backward(tables, read_out, batch, winner, upstream):
     """Returns the gradients of a batch whose winners are known."""
     route = _ANY if _is_weighted(batch) else _VISIBLE
-
-    def gradients(part):
-        part_of_batch, part_winner, part_upstream = tf.nest.pack_sequence_as(
-            structure, list(part.values())
-        )
-        with tf.GradientTape() as tape:
-            tape.watch(part_of_batch)
-            result = lift_batch(tables, read_out, route, part_of_batch, part_winner)
-            result = directions.differentiable(result)
-        return tape.gradient(result, part_of_batch, part_upstream, unconnected_gradients="zero")
-
-    structure = batch, winner, upstream
-    flat = {f"{index:03}": part for index, part in enumerate(tf.nest.flatten(structure))}
-    if not read_out.uses_all_candidates and route == _VISIBLE:
-        return gradients(flat)
-    size = _size(tables, read_out, route) if read_out.uses_all_candidates else _BACKWARD_SIZE
-    specs = {
-        name: tf.TensorSpec([None, *values.shape[1:]], values.dtype)
-        for name, values in batch.items()
-    }
-    return chunks.map_chunks(gradients, flat, specs, size)
+    size: int | None = _BACKWARD_SIZE
+    if read_out.uses_all_candidates:
+        size = _size(tables, read_out, route)
+    elif route == _VISIBLE:
+        size = None
+    lift = functools.partial(lift_batch, tables, read_out, route)
+    return directions.gradients(lift, batch, winner, upstream, size)
