@@ -225,6 +225,8 @@ def _fit(tables, read_out, rolls, frame, weights, expectation, focal_length, win
     )
     unit = repeat(frame.unit)[:, tf.newaxis, tf.newaxis]
     place = frame.landmarks + frame.centre / frame.unit[:, tf.newaxis, tf.newaxis]
+    # Of landmarks that determine no scale, a multiple of their rounding would be one.
+    place = tf.where(frame.usable[:, tf.newaxis, tf.newaxis], place, 0)
     points = turn_landmarks(repeat(place if focal_length is not None else frame.landmarks), -roll)
     weight = tf.ones_like(points[..., 0]) if weights is None else repeat(weights)
     if weights is not None:
