@@ -66,7 +66,11 @@ def lift_rows(tables, read_out, rolls, batch):
     forward, backward = _directions(tables, read_out, rolls)
     result = directions.lift_with_gradient(forward, backward, structure, batch)
     fitness = misfit.measure(result, batch, tables.lift)
-    stddev = calibration.calibrate(result["joints_3d_stddev"], fitness, read_out)
+    # Without a focal length, nobody knows at which angle to the axis the person stands.
+    turned = None if "focal_length" in batch else result["joints_3d"]
+    count = misfit.num_coordinates(batch, tables.lift)
+    model = result["joints_3d_stddev"]
+    stddev = calibration.calibrate(model, fitness, count, read_out, turned)
     return result | {"misfit": fitness, "joints_3d_stddev": stddev}
 
 
