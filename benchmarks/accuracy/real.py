@@ -17,7 +17,7 @@ from benchmarks.harness import records
 from tf_lift import inference, skeletons
 from tf_lift.cli import poses as commands
 
-__all__ = ["METHODS", "evaluate", "main", "table"]
+__all__ = ["METHODS", "default_data", "evaluate", "lift", "main", "table", "truth"]
 
 # Options of the lift by the names of the methods.
 METHODS: dict[str, dict] = {
@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> None:
     parser = command_line.Parser(prog="python -m benchmarks real", description=__doc__)
     parser.add_argument("--json", metavar="FILE", help="file for the figures")
     parser.add_argument(
-        "--data", metavar="FOLDER", default=_default_data(), help="recording of Pose2Sim"
+        "--data", metavar="FOLDER", default=default_data(), help="recording of Pose2Sim"
     )
     parser.add_argument("--prior", metavar="NAME", help="name or file of the prior")
     parser.add_argument(
@@ -57,7 +57,8 @@ def main(arguments: list[str]) -> None:
         records.write(options.json, "real", results, command=command)
 
 
-def _default_data():
+def default_data() -> pathlib.Path:
+    """Returns the default of the option `--data`."""
     shared = pathlib.Path(__file__).resolve().parents[3] / "shared"
     return pathlib.Path(os.environ.get("TF_LIFT_SHARED") or shared) / "data" / "pose2sim"
 
@@ -87,18 +88,18 @@ def evaluate(recording, prior, step: int = 1) -> dict:
         if frames == "sequence" and known not in _SEQUENCES:
             continue
         fps = recording.fps / step if frames == "sequence" else None
-        lifted = _lift(view, source, known, METHODS[method], prior, step, fps)
+        lifted = lift(view, source, known, METHODS[method], prior, step, fps)
         errors.setdefault((source, known, method, frames), {})[view.name] = _limbs(
-            measures.measure(lifted.joints_3d, _truth(view, prior, step), lifted.joints_3d_stddev)
+            measures.measure(lifted.joints_3d, truth(view, prior, step), lifted.joints_3d_stddev)
         )
     for view, known, method in itertools.product(views, ("level", "attitude"), mean_pose.METHODS):
-        truth = _truth(view, prior, step)
-        first = np.zeros(len(truth), int)
+        joints = truth(view, prior, step)
+        first = np.zeros(len(joints), int)
         poses = mean_pose.predict(
-            known, prior, truth, [view.camera], first, method == "mean_pose_best_yaw"
+            known, prior, joints, [view.camera], first, method == "mean_pose_best_yaw"
         )
         errors.setdefault(("none", known, method, "each"), {})[view.name] = _limbs(
-            measures.measure(poses, truth)
+            measures.measure(poses, joints)
         )
     rows = [
         dict(zip(("source", "knowledge", "method", "frames"), key, strict=True))
@@ -113,8 +114,21 @@ def evaluate(recording, prior, step: int = 1) -> dict:
     }
 
 
-def _lift(view, source, known, method, prior, step, fps):
-    """Lifts frames from a file as `tf-lift lift` does by default; exact ones have no noise."""
+def lift(view, source: str, known: str, method: dict, prior, step: int = 1, fps=None):
+    """Lifts frames from a file as `tf-lift lift` does by default; exact ones have no noise.
+
+    Args:
+        view: `pose2sim.View`.
+        source: "detections" or "exact".
+        known: One of `knowledge.KNOWLEDGE`.
+        method: Fields of `tf_lift.LiftOptions`.
+        prior: `PosePrior`.
+        step: Uses every `step`th frame.
+        fps: Rate of these frames, to lift them as a sequence.
+
+    Returns:
+        `tf_lift.inference.Poses`.
+    """
     if source == "detections":
         prior = prior.with_noise(commands.NOISE_MM)
         arrays = {"landmarks": view.landmarks[::step], "scores": view.scores[::step]}
@@ -149,13 +163,22 @@ def _camera(known, camera):
     return cameras[known]
 
 
-def _truth(view, prior, step):
-    """Returns the limbs' and the pelvis' joints, NaN for those whose marks differ."""
+def truth(view, prior, step: int = 1) -> np.ndarray:
+    """Returns the limbs' and the pelvis' joints, NaN for those whose marks differ.
+
+    Args:
+        view: `pose2sim.View`.
+        prior: `PosePrior`.
+        step: Uses every `step`th frame.
+
+    Returns:
+        `[T, L, 3]`, mm, camera frame, not centred.
+    """
     joints = skeletons.convert(view.joints_3d[::step], skeletons.OPENPOSE_25B, prior.skeleton)
-    truth = np.full_like(joints.points, np.nan)
+    limbs = np.full_like(joints.points, np.nan)
     known = [0, *measures.LIMBS]
-    truth[:, known] = joints.points[:, known]
-    return truth
+    limbs[:, known] = joints.points[:, known]
+    return limbs
 
 
 def _limbs(errors):

@@ -6,7 +6,7 @@ import pytest
 from pose2sim_files import make_folder
 
 import tf_lift
-from benchmarks.accuracy import knowledge, pose2sim, real
+from benchmarks.accuracy import knowledge, pose2sim, real, real_figure
 from tf_lift import skeletons
 
 
@@ -98,7 +98,7 @@ def test_bad_options():
 
 def test_the_recording_at_hand_if_there_is_one(monkeypatch):
     """The detections are near the projections of the triangulated joints."""
-    folder = real._default_data()
+    folder = real.default_data()
     if not folder.is_dir():
         pytest.skip(f"there is no recording at {folder}")
     for view in pose2sim.read(folder).views:
@@ -107,3 +107,11 @@ def test_the_recording_at_hand_if_there_is_one(monkeypatch):
         assert np.nanmedian(distance) < 30
         bones = np.linalg.norm(view.joints_3d[:, 11] - view.joints_3d[:, 13], axis=-1)
         assert 350 < np.median(bones) < 500
+
+
+def test_figure_of_a_recording_at_hand(tiny_prior, tmp_path):
+    folder = real.default_data()
+    if not folder.is_dir():
+        pytest.skip(f"there is no recording at {folder}")
+    figure = real_figure.draw(pose2sim.read(folder), tiny_prior, step=50)
+    assert len(figure.axes) == 3 * len(pose2sim.read(folder).views)
