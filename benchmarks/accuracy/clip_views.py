@@ -4,12 +4,12 @@ import dataclasses
 
 import numpy as np
 
-import tf_lift
 from benchmarks.accuracy import camera_views, marks
 from benchmarks.accuracy.camera_views import CameraViews
+from tf_lift import skeletons
 from tf_lift.data.synthetic import views
 
-__all__ = ["DRIFTS_DEGREES", "ClipViews", "make_clip_views"]
+__all__ = ["DRIFTS_DEGREES", "ClipViews", "corrupt", "make_clip_views"]
 
 # Deviations over a clip of the pitch, roll and heading of cameras: on a stand, held still in the
 # hand, and following by hand.
@@ -19,6 +19,12 @@ _PERIODS_S = (3.0, 12.0)
 _NEAREST_MM = 1_500.0
 _INSIDE = 0.95
 _NUM_TRIES = 200
+
+# Share of a landmark's frames with a gross error that lasts, and of the frames in which a limb has
+# left and right exchanged, and their mean length in frames.
+_LASTING_SHARE, _EXCHANGED_SHARE = 0.05, 0.02
+_LASTING_FRAMES = 6
+_LIMBS = (("knee", "ankle"), ("hip", "knee", "ankle"), ("elbow", "wrist"))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -97,6 +103,60 @@ def make_clip_views(
         np.concatenate(sizes),
     )
     return ClipViews(seen, pitch, roll, fps)
+
+
+def corrupt(
+    exact: ClipViews,
+    rng: np.random.Generator,
+    *,
+    noise: float = 0.01,
+    gross_errors: float = 0.03,
+    lasting: bool = False,
+) -> CameraViews:
+    """Moves landmarks of exact views at random, as `camera_views.corrupt`.
+
+    Args:
+        exact: `ClipViews` of `make_clip_views`.
+        rng: Random generator.
+        noise: Standard deviation of each coordinate, as a share of the person's size.
+        gross_errors: Share of the landmarks that are moved by up to half of that size.
+        lasting: Whether gross errors stay for some frames, in place of those of one frame, and
+            limbs have left and right exchanged for some frames.
+
+    Returns:
+        `CameraViews` of all frames.
+    """
+    gross_errors = 0.0 if lasting else gross_errors
+    seen = camera_views.corrupt(
+        exact.views, rng, noise=noise, gross_errors=gross_errors, max_missing=0
+    )
+    if not lasting:
+        return seen
+    landmarks = seen.landmarks.copy()
+    index = skeletons.H36M_17.joint_names.index
+    for rows in exact.rows:
+        for joint in range(landmarks.shape[1]):
+            for part in _spells(len(rows), _LASTING_SHARE, rng):
+                shift = exact.views.person_px[rows[0]] * rng.uniform(-0.5, 0.5, 2)
+                landmarks[rows[part], joint] += shift
+        for limb in _LIMBS:
+            left, right = ([index(f"{side}_{part}") for part in limb] for side in ("left", "right"))
+            for part in _spells(len(rows), _EXCHANGED_SHARE, rng):
+                frames = rows[part, np.newaxis]
+                landmarks[frames, left + right] = landmarks[frames, right + left]
+    seen_too = np.isfinite(landmarks).all(-1)
+    return dataclasses.replace(
+        seen,
+        landmarks=landmarks,
+        visibility=seen_too,
+        scores=np.where(seen_too, np.maximum(seen.scores, 0.01), 0),
+    )
+
+
+def _spells(num_frames, share, rng):
+    """Returns slices of frames, at random, that cover a share of them."""
+    starts = np.flatnonzero(rng.random(num_frames) < share / _LASTING_FRAMES)
+    return [slice(start, start + rng.geometric(1 / _LASTING_FRAMES)) for start in starts]
 
 
 def _displace(poses, convention, rng):
