@@ -69,10 +69,11 @@ def lift_sequence(
         The dict of `tf_lift.lift` with leading dimension T, of the smoothed poses:
         `joints_3d`, `joints_3d_stddev`, `landmarks`, `scale` and, with a focal length,
         `root_position` `[T, 3]`. `mixture_index`, `rotation_angle`, `pitch`, `roll`, `energy`
-        and `misfit` are those of each frame's lift; in a gap too long for its landmarks to be
-        known, `energy` is infinite. In addition `bone_lengths` `[L - 1]`, mm, from each joint but
-        the root, in order, to its parent: the bones of all poses have these lengths. If the
-        skeleton of the prior has several roots, it is left out, and bones are free.
+        and `misfit` are those of each frame's lift; `energy` and `misfit` are infinite in
+        frames of fewer than 4 landmarks, which are bridged. In addition `bone_lengths`
+        `[L - 1]`, mm, from each joint but the root, in order, to its parent: the bones of all
+        poses have these lengths. If the skeleton of the prior has several roots, it is left out,
+        and bones are free.
 
         If no frame has 4 landmarks, all floating results are NaN, `mixture_index` is -1.
 
