@@ -66,7 +66,8 @@ def lift_file(
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
     backdrop = None if image is None else images.read_image(image)
-    found = keypoints.read_keypoints(path, skeleton)
+    name = skeleton.name if isinstance(skeleton, skeletons.Skeleton) else skeleton
+    found = keypoints.read_keypoints(path, name)
     joints = _skeleton(skeleton or found.skeleton, found.landmarks.shape[1])
     count = len(found.landmarks)
     if isinstance(camera, Camera):
