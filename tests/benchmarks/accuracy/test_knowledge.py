@@ -44,8 +44,13 @@ def test_the_common_camera_gives_what_each_own_does(prior, views, calibrated):
             views.landmarks[rows], prior, views.visibility[rows], camera=camera, **OPTIONS
         )
         np.testing.assert_allclose(found.joints_3d[rows], direct["joints_3d"], atol=0.1)
-        # The misfit compares sizes with those at the pitches of the camera's own tables.
-        np.testing.assert_allclose(found.stddev[rows], direct["joints_3d_stddev"], rtol=0.03)
+        # The same of all joints but a factor for each pose: deviations grow with the misfit, which
+        # compares sizes with those at the pitches of the camera's own tables.
+        stddev = direct["joints_3d_stddev"].numpy()
+        ratio = found.stddev[rows][:, 1:] / stddev[:, 1:]
+        factor = np.mean(ratio, -1, keepdims=True)
+        np.testing.assert_allclose(ratio, factor + np.zeros_like(ratio), rtol=2e-3)
+        np.testing.assert_allclose(np.median(factor), 1, rtol=0.03)
 
 
 def test_knowledge_helps(prior, views, calibrated):
