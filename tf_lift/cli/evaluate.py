@@ -83,20 +83,24 @@ def evaluate(
         raise ValueError("either two files, predicted and true poses, or --model must be given")
     outputs = output or []
     if model is None:
-        for_network = {"--people": people, "--seed": seed, "--mocap": mocap}
-        _refuse(for_network, "without --model")
-        options = {"skeleton": skeleton, "true_skeleton": true_skeleton}
-        options |= {"unit": unit, "true_unit": true_unit, "fps": fps}
+        _refuse({"--people": people, "--seed": seed, "--mocap": mocap}, "without --model")
+        options = {
+            "skeleton": skeleton,
+            "true_skeleton": true_skeleton,
+            "unit": unit,
+            "true_unit": true_unit,
+            "fps": fps,
+        }
         _evaluate_poses(predicted, true, protocol, options, outputs)
         return
-    named = {"--skeleton": skeleton, "--true-skeleton": true_skeleton, "--unit": unit}
-    _refuse(named | {"--true-unit": true_unit, "--fps": fps}, "with --model")
+    for_poses = {"--skeleton": skeleton, "--true-skeleton": true_skeleton, "--unit": unit}
+    _refuse({**for_poses, "--true-unit": true_unit, "--fps": fps}, "with --model")
     if len(outputs) > 1 or any(path.suffix.lower() != ".json" for path in outputs):
         raise ValueError(f"with --model, --output must be one .json file. Received: {outputs}")
     _evaluate_network(model, 256 if people is None else people, seed, mocap, outputs)
 
 
-def _refuse(options, when):
+def _refuse(options: dict[str, object], when: str) -> None:
     given = [name for name, value in options.items() if value is not None]
     if given:
         raise ValueError(f"{', '.join(given)} must not be given {when}")

@@ -75,20 +75,21 @@ class PoseSet:
         target = skeletons.get(skeleton)
         if target.name == self.skeleton.name:
             return self
-        parts = {
-            name: None
-            if points is None
-            else skeletons.convert(
-                np.where(self.visibility[..., np.newaxis], points, np.nan),
-                self.skeleton,
-                target,
-                approximate=approximate,
-            ).points
-            for name, points in (("joints_3d", self.joints_3d), ("landmarks", self.landmarks))
-        }
-        seen = [np.isfinite(points).all(-1) for points in parts.values() if points is not None]
+
+        def converted(points):
+            if points is None:
+                return None
+            points = np.where(self.visibility[..., np.newaxis], points, np.nan)
+            return skeletons.convert(points, self.skeleton, target, approximate=approximate).points
+
+        joints_3d, landmarks = converted(self.joints_3d), converted(self.landmarks)
+        seen = [np.isfinite(p).all(-1) for p in (joints_3d, landmarks) if p is not None]
         return dataclasses.replace(
-            self, skeleton=target, visibility=np.logical_or.reduce(seen), **parts
+            self,
+            skeleton=target,
+            joints_3d=joints_3d,
+            landmarks=landmarks,
+            visibility=np.logical_or.reduce(seen),
         )
 
 
