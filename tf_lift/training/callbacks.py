@@ -93,7 +93,8 @@ class Validation(tf.keras.callbacks.Callback):
         # NaN compares as no improvement, so that diverged weights are never the best.
         if errors[self.monitor] < float(self.checkpoint.best_error):
             self.checkpoint.best_error.assign(errors[self.monitor])
-            with atomic.replacing(self.path) as temporary:
+            # Reads the weights back into the model that they are from, so nothing changes.
+            with atomic.replacing(self.path, read_back=self.model.load_weights) as temporary:
                 self.model.save_weights(temporary)
 
 
