@@ -103,6 +103,7 @@ def convert_mocap(
         console.print(_skipped_table(result))
     if result.output is None:
         raise ValueError("no clip could be read; nothing was written")
+    console.print(_sizes(result.clips), highlight=False)
     console.print(
         f"{len(result.clips)} clip{'s' if len(result.clips) > 1 else ''}, "
         f"{result.num_poses} poses of {'the joints of the file' if skeleton == 'own' else skeleton}"
@@ -116,8 +117,25 @@ def convert_mocap(
 _MOST_LISTED = 30
 
 
+def _sizes(clips):
+    """Returns the units that were taken, and the heights that follow."""
+    from tf_lift.data.motion import frames
+
+    def span(values, form):
+        low, high = form(min(values)), form(max(values))
+        return low if low == high else f"{low} to {high}"
+
+    units = sorted({clip.unit_mm for clip in clips if clip.unit_mm == clip.unit_mm})
+    heights = [clip.height_mm for clip in clips if clip.height_mm == clip.height_mm]
+    taken = ", ".join(frames.unit_name(unit) for unit in units) or "unknown"
+    height = f"{span(heights, '{:,.0f}'.format)} mm" if heights else "unknown"
+    return f"unit taken: {taken}; height from ankles to head: {height}"
+
+
 def _clip_table(result):
     from rich import box, table, text
+
+    from tf_lift.data.motion import frames
 
     clips = result.clips
     if len(clips) > _MOST_LISTED:
@@ -129,6 +147,8 @@ def _clip_table(result):
         ("frames", "right"),
         ("fps", "right"),
         ("poses", "right"),
+        ("unit", "left"),
+        ("height (mm)", "right"),
         ("note", "left"),
     ):
         sheet.add_column(name, justify=justify, overflow="fold")
@@ -140,6 +160,8 @@ def _clip_table(result):
             str(clip.num_frames),
             f"{clip.source_fps:g}",
             str(clip.num_poses),
+            frames.unit_name(clip.unit_mm),
+            "" if clip.height_mm != clip.height_mm else f"{clip.height_mm:,.0f}",
             text.Text("; ".join(clip.notes)),
         )
     return sheet

@@ -35,6 +35,8 @@ class ClipReport:
         num_poses: Number of poses taken from the clip.
         fps: Poses per second.
         notes: Remarks for the user, one sentence each.
+        unit_mm: Length in mm of the unit in which the file was read.
+        height_mm: The person's height from the ankles to the head; NaN if its joints are unknown.
     """
 
     path: pathlib.Path
@@ -45,6 +47,8 @@ class ClipReport:
     num_poses: int
     fps: float
     notes: tuple[str, ...] = ()
+    unit_mm: float = float("nan")
+    height_mm: float = float("nan")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -230,6 +234,8 @@ def _report(path, motion, poses, others):
         num_poses=len(poses.poses),
         fps=poses.fps,
         notes=notes,
+        unit_mm=float("nan") if motion.unit_mm is None else motion.unit_mm,
+        height_mm=poses.height_mm,
     )
 
 

@@ -58,12 +58,15 @@ def read(
     path = pathlib.Path(path)
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     try:
-        hierarchy, values, fps = bvh_text.parse(text)
+        notes: list[str] = []
+        hierarchy, values, fps = bvh_text.parse(text, notes)
         if mend and cgspeed.is_damaged(hierarchy):
             if cgspeed.starts_at_rest(hierarchy, values):
                 values = values[1:]
             hierarchy = cgspeed.mend(hierarchy)
         positions = _positions(hierarchy, values)
+        if unit_mm is None:
+            unit_mm = body_frame.find_unit_mm(positions, hierarchy.parents)
         positions = body_frame.to_mm_and_z_up(
             positions,
             rest_pose=_rest_pose(hierarchy),
@@ -76,7 +79,14 @@ def read(
         raise ValueError(f"{path}: {error}") from error
     clip, subject = motion.labels_of(path)
     return motion.Motion(
-        positions, hierarchy.joint_names, hierarchy.parents, fps, clip=clip, subject=subject
+        positions,
+        hierarchy.joint_names,
+        hierarchy.parents,
+        fps,
+        clip=clip,
+        subject=subject,
+        unit_mm=unit_mm,
+        notes=tuple(notes),
     )
 
 

@@ -95,6 +95,7 @@ def read(
             fps=rate,
             clip=clip,
             subject=subject,
+            unit_mm=unit_mm,
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

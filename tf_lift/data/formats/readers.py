@@ -1,5 +1,6 @@
 """Reads motion-capture files of any known format, and finds them in folders."""
 
+import dataclasses
 import glob
 import os
 import pathlib
@@ -130,9 +131,7 @@ def _members(path):
 def _with_fps(motion, fps):
     if fps is None:
         return motion
-    return Motion(
-        motion.positions, motion.joint_names, motion.parents, fps, motion.clip, motion.subject
-    )
+    return dataclasses.replace(motion, fps=fps)
 
 
 def _read_poses(path, unit_mm, up, fps):
@@ -165,6 +164,7 @@ def _read_poses(path, unit_mm, up, fps):
                     fps=_rate(rates, rows, clip) if fps is None else fps,
                     clip=clip,
                     subject=subject,
+                    unit_mm=1.0 if unit_mm is None else unit_mm,
                 )
             )
     except ValueError as error:
