@@ -1,7 +1,7 @@
 """File formats of motion capture: readers, writers, and maps of their joints.
 
-Public modules: `readers` (files of any format), `asf_amc`, `bvh`, `c3d`, `h36m_cdf`, `pose_csv`
-and `videopose3d` (one format each), `mocap` (npz files of poses) and `skeleton_maps`. The other
+Public modules: `readers` (files of any format), `asf_amc`, `bvh`, `c3d`, `h36m_cdf`, `point_tables`,
+`pose_csv`, `trc` and `videopose3d` (one format each), `mocap` (npz files of poses) and `skeleton_maps`. The other
 modules are internal to `tf_lift`.
 """
 
@@ -13,9 +13,11 @@ __all__ = [
     "c3d",
     "h36m_cdf",
     "mocap",
+    "point_tables",
     "pose_csv",
     "readers",
     "skeleton_maps",
+    "trc",
     "videopose3d",
 ]
 

@@ -4,6 +4,7 @@ import importlib.util
 import io
 import os
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -52,7 +53,8 @@ def read(
     A marker is missing where its residual is negative, its position is NaN, or its position
     is exactly the origin although it is elsewhere at other times (some programs mark gaps
     this way). Markers that are never visible are left out. "Ann:LASI" becomes "LASI" if no
-    other marker has that name; markers without a name become "marker_12" by their index.
+    other marker has that name; markers without a name become "marker_12" by their index. Of a
+    file with segments instead of markers, as Theia3D writes it, the segments' origins are read.
 
     Args:
         path: The file.
@@ -77,6 +79,7 @@ def read(
     path = pathlib.Path(path)
     content = _load(path)
     try:
+        content = _with_segments(content)
         positions = _points(content)
         _check_whole(path, positions, float(content["scale"]))
         if unit_mm is None:
@@ -169,6 +172,22 @@ def _load(path):
         raise ValueError(f"{path}: is damaged or truncated: {reason}")
     with np.load(io.BytesIO(process.stdout), allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
+
+
+def _with_segments(content):
+    """Puts the origins of segments in the place of markers, if the file has no markers."""
+    seen = np.isfinite(content["points"]).all(axis=2) & (content["residuals"] >= 0.0)
+    origins = content["segment_origins"]
+    if (seen & content["points"].any(axis=2)).any() or not origins.size:
+        return content
+    rate = float(content["segment_rate"])
+    return content | {
+        "points": origins,
+        "residuals": np.zeros(origins.shape[:2]),
+        "labels": np.array([re.sub("_4x4$", "", str(n), flags=re.I) for n in content["segments"]]),
+        "rate": rate if rate > 0.0 else content["rate"],
+        "units": content["units"] if str(content["units"][0]).strip() else np.array(["mm"]),
+    }
 
 
 def _points(content):

@@ -9,7 +9,16 @@ import zipfile
 import numpy as np
 
 from tf_lift import skeletons
-from tf_lift.data.formats import asf_amc, bvh, c3d, h36m_cdf, mocap, videopose3d
+from tf_lift.data.formats import (
+    asf_amc,
+    bvh,
+    c3d,
+    h36m_cdf,
+    mocap,
+    point_tables,
+    trc,
+    videopose3d,
+)
 from tf_lift.data.motion import frames, gaps
 from tf_lift.data.motion.clip import Motion
 from tf_lift.io import npz
@@ -17,7 +26,9 @@ from tf_lift.io import npz
 __all__ = ["SUFFIXES", "credit_of", "find_files", "read"]
 
 # Extensions of the files that hold clips; .asf files are read with their .amc files.
-SUFFIXES = (".amc", ".bvh", ".c3d", ".cdf", ".npz")
+SUFFIXES = (".amc", ".bvh", ".c3d", ".cdf", ".npz", ".trc")
+# Extensions that other files have too: read where they are named, not searched for in folders.
+NAMED_SUFFIXES = (".csv", ".npy")
 
 
 def find_files(paths, leave_out=None) -> list[pathlib.Path]:
@@ -25,7 +36,7 @@ def find_files(paths, leave_out=None) -> list[pathlib.Path]:
 
     Args:
         paths: List of files (kept as they are), folders (searched at any depth for files
-            with one of `SUFFIXES`), and patterns with `*`, `?`, `[` or `**` (unless a file
+            with one of `SUFFIXES`, so not for .csv and .npy), and patterns with `*`, `?`, `[` or `**` (unless a file
             has that name). ASF files in the folder of an AMC file are left out.
         leave_out: File to leave out of folders and patterns, such as the output.
 
@@ -65,7 +76,7 @@ def read(
     """Reads a motion-capture file of any known format.
 
     Args:
-        path: File with one of `SUFFIXES`. An npz file holds either `poses` (this library's)
+        path: File with one of `SUFFIXES` or `NAMED_SUFFIXES`. An npz file holds either `poses` (this library's)
             or `positions_3d` (VideoPose3D's).
         unit: Unit of the file, one of `frames.UNITS` or a number of mm; by default the one
             that the file or its format states.
@@ -103,8 +114,14 @@ def read(
         if "positions_3d.npy" in _members(path):
             return videopose3d.read(path, unit_mm=unit_mm, up=up, fps=fps)
         return _read_poses(path, unit_mm, up, fps)
+    if suffix == ".trc":
+        return [trc.read(path, unit_mm=unit_mm, up=up, fps=fps)]
+    if suffix == ".csv":
+        return [point_tables.read_csv(path, unit_mm=unit_mm, up=up, fps=fps)]
+    if suffix == ".npy":
+        return [point_tables.read_npy(path, unit_mm=unit_mm, up=up, fps=fps)]
     hint = " (a skeleton without motion: give its .amc files)" if suffix == ".asf" else ""
-    raise ValueError(f"{path}: must end in {', '.join(SUFFIXES)}. Received: {suffix!r}{hint}")
+    raise ValueError(f"{path}: must end in {', '.join(SUFFIXES + NAMED_SUFFIXES)}. Received: {suffix!r}{hint}")
 
 
 def credit_of(path) -> str:
