@@ -13,15 +13,18 @@ def convert_mocap(
     files: Annotated[
         list[pathlib.Path],
         typer.Argument(
-            help="Motion capture, any number: .bvh, .amc (with .asf), .c3d, Human3.6M .cdf, npz "
-            "of this library or of VideoPose3D; folders; patterns in quotes.",
+            help="Motion capture, any number: .bvh, .amc (with .asf), .c3d, .trc, Human3.6M "
+            ".cdf, npz of this library or of VideoPose3D, FreeMoCap's .csv and .npy; folders; "
+            "patterns in quotes.",
             show_default=False,
         ),
     ],
     output: Annotated[
         pathlib.Path,
         typer.Option(
-            "--output", "-o", help="File to write: .npz, or for one clip .bvh, .c3d or .csv."
+            "--output",
+            "-o",
+            help="File to write: .npz, or for one clip .bvh, .c3d, .trc, .glb or .csv.",
         ),
     ] = pathlib.Path("poses.npz"),
     fps: Annotated[
@@ -34,8 +37,8 @@ def convert_mocap(
     map: Annotated[  # noqa: A002
         str | None,
         typer.Option(
-            help="JSON or YAML file that maps the joints, or cmu_asf or "
-            "cgspeed_bvh; by default found by the names of the joints."
+            help="JSON or YAML file that maps the joints, or the name of a built-in map "
+            "(docs/mocap.md); by default found by the names of the joints."
         ),
     ] = None,
     unit: Annotated[

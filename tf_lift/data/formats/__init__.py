@@ -1,7 +1,8 @@
 """File formats of motion capture: readers, writers, and maps of their joints.
 
 Public modules: `readers` (files of any format), `asf_amc`, `bvh`, `c3d`, `h36m_cdf`, `point_tables`,
-`pose_csv`, `trc` and `videopose3d` (one format each), `mocap` (npz files of poses) and `skeleton_maps`. The other
+`pose_csv`, `trc` and `videopose3d` (one format each), `mocap` (npz files of poses), `writers` (files
+for other programs) and `skeleton_maps`. The other
 modules are internal to `tf_lift`.
 """
 
@@ -19,6 +20,7 @@ __all__ = [
     "skeleton_maps",
     "trc",
     "videopose3d",
+    "writers",
 ]
 
 __getattr__, __dir__ = lazy.attach(__name__, modules=__all__)

@@ -104,20 +104,24 @@ def read(
         raise ValueError(f"{path}: {error}") from error
 
 
-def write(path, motion: Motion) -> None:
+def write(path, motion: Motion, stddev=None) -> None:
     """Writes the joints or markers of a clip as the points of a C3D file.
 
     The file has 32-bit floats in millimetres, z up, as POINT:UNITS, X_SCREEN and Y_SCREEN
     state. Positions that were not measured (`gaps.MotionWithGaps`) have the residual -1. The
-    format cannot hold parents.
+    format cannot hold parents. The file is read back before it replaces an old one: on a full disk
+    ezc3d writes a short file without an error.
 
     Args:
         path: File to write; it appears whole or not at all.
         motion: The clip, at most 65,535 frames.
+        stddev: Standard deviation of each position, `[T, J]`, mm, for the residuals, which the
+            format rounds; by default 0.
 
     Raises:
         ImportError: If `ezc3d` is not installed.
-        ValueError: If the clip is too long.
+        ValueError: If the clip is too long, or `stddev` has another shape.
+        OSError: If the file cannot be written.
     """
     ezc3d = extras.require("ezc3d", "writing .c3d files")
     if motion.num_frames > _MAX_FRAMES:
@@ -125,6 +129,13 @@ def write(path, motion: Motion) -> None:
             f"a C3D file holds at most {_MAX_FRAMES} frames. Received: {motion.num_frames}"
         )
     missing = gaps.missing_of(motion).T
+    residuals = np.zeros(missing.shape)
+    if stddev is not None:
+        if np.shape(stddev) != missing.T.shape:
+            raise ValueError(
+                f"`stddev` must have shape {list(missing.T.shape)}. Received: {np.shape(stddev)}"
+            )
+        residuals = np.nan_to_num(np.asarray(stddev, np.float64).T, nan=0.0, posinf=0.0)
     points = np.ones([4, motion.num_joints, motion.num_frames])
     points[:3] = np.where(missing, np.nan, motion.positions.transpose(2, 1, 0))
     content = ezc3d.c3d()
@@ -139,10 +150,21 @@ def write(path, motion: Motion) -> None:
     content.add_parameter("POINT", "Y_SCREEN", "+Z")
     content["data"]["points"] = points
     content["data"]["meta_points"] = {
-        "residuals": np.where(missing, -1.0, 0.0)[None],
+        "residuals": np.where(missing, -1.0, residuals)[None],
         "camera_masks": np.zeros([7, *missing.shape], bool),
     }
-    with atomic.replacing(path) as temporary:
+
+
+    def read_back(written):
+        found = _load(written)["points"]
+        expected = points[:3].transpose(2, 1, 0)
+        if found.shape != expected.shape:
+            raise ValueError(f"has {len(found)} frames instead of {len(expected)}")
+        seen = ~missing.T
+        if not np.allclose(found[seen], expected[seen], rtol=1e-6, atol=1e-3):
+            raise ValueError("has other positions than were written")
+
+    with atomic.replacing(path, read_back) as temporary:
         content.write(str(temporary))
 
 

@@ -1,4 +1,4 @@
-"""Reads TRC files of markers, as Motion Analysis, OpenSim, Pose2Sim and OpenCap write them."""
+"""Reads and writes TRC files of markers, the form of OpenSim, Pose2Sim and OpenCap."""
 
 import pathlib
 import re
@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from tf_lift.data.formats import bvh_numbers
 from tf_lift.data.motion import body_frame, frames, gaps
 from tf_lift.data.motion.clip import Motion, labels_of
+from tf_lift.io import atomic
 
-__all__ = ["LENGTHS", "read"]
+__all__ = ["LENGTHS", "read", "write"]
 
 # Length in mm of each unit that the header may hold.
 LENGTHS = {
@@ -86,6 +87,57 @@ def read(
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def write(path, motion: Motion) -> None:
+    """Writes the joints or markers of a clip as a TRC file for OpenSim.
+
+    The file is in metres, y up: (x, y, z) of the clip becomes (x, z, -y), so that where x is
+    forward, z is to the right. Cells of positions that were not measured (`gaps.MotionWithGaps`)
+    are empty. The format cannot hold parents; blanks in names become "_".
+
+    Args:
+        path: File to write; it appears whole or not at all.
+        motion: The clip.
+
+    Raises:
+        ValueError: If two names are the same without blanks.
+        OSError: If the file cannot be written.
+
+    >>> import tempfile
+    >>> clip = Motion(np.full([2, 1, 3], 100.0), ("hip",), (-1,), fps=10.0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(f"{folder}/clip.trc", clip)
+    ...     print(pathlib.Path(f"{folder}/clip.trc").read_text().splitlines()[-1].split())
+    ['2', '0.100000', '0.100000', '0.100000', '-0.100000']
+    """
+    path = pathlib.Path(path)
+    names = ["_".join(name.split()) for name in motion.joint_names]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise ValueError(
+            f"`motion.joint_names` must differ without blanks. Received twice: {repeated}"
+        )
+    count, rate = motion.num_frames, f"{motion.fps:.10g}"
+    numbers = range(1, motion.num_joints + 1)
+    lines = [
+        f"PathFileType\t4\t(X/Y/Z)\t{path.name}",
+        "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame"
+        "\tOrigNumFrames",
+        f"{rate}\t{rate}\t{count}\t{motion.num_joints}\tm\t{rate}\t1\t{count}",
+        "\t".join(["Frame#", "Time", *(f"{name}\t\t" for name in names)]),
+        "\t".join(["", "", *(f"X{i}\tY{i}\tZ{i}" for i in numbers)]),
+    ]
+    points = motion.positions[..., [0, 2, 1]] * [0.001, 0.001, -0.001] + 0.0
+    missing = gaps.missing_of(motion)
+    for frame, (row, is_missing) in enumerate(zip(points, missing, strict=True)):
+        cells = [
+            "\t\t" if empty else "\t".join(f"{value:.6f}" for value in point)
+            for point, empty in zip(row, is_missing, strict=True)
+        ]
+        lines.append("\t".join([str(frame + 1), f"{frame / motion.fps:.6f}", *cells]))
+    with atomic.replacing(path) as temporary:
+        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def find_up(points, names) -> str:
