@@ -173,35 +173,36 @@ def test_errors_name_the_file_and_not_the_temporary_one(tmp_path):
         open(tmp_path / "no_such_file")
 
 
+# Loading `tf_lift_command` first keeps TensorFlow from being loaded.
 WRITE_WITH_LITTLE_ROOM = """
-import resource, signal, sys
+import resource, sys
+import tf_lift_command
 from tf_lift.io import atomic, npz
 import numpy as np
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-try:
-    if sys.argv[2] == "npz":
-        npz.write(sys.argv[1], {"noise": np.random.default_rng(0).random(5000)})
+for write in (
+    lambda: npz.write(sys.argv[1], {"noise": np.random.default_rng(0).random(5000)}),
+    lambda: atomic.write_text(sys.argv[1], "x" * 50_000),
+):
+    try:
+        write()
+    except OSError as error:
+        print(error)
     else:
-        atomic.write_text(sys.argv[1], "x" * 50_000)
-except OSError as error:
-    print(error)
-else:
-    print("wrote")
+        print("wrote")
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of file sizes")
-@pytest.mark.parametrize("kind", ["npz", "text"])
-def test_a_file_that_finds_no_room_leaves_the_old_one(kind, tmp_path):
+def test_a_file_that_finds_no_room_leaves_the_old_one(tmp_path):
     path = tmp_path / "poses.out"
     path.write_text("old")
     ran = subprocess.run(
-        [sys.executable, "-c", WRITE_WITH_LITTLE_ROOM, str(path), kind],
+        [sys.executable, "-c", WRITE_WITH_LITTLE_ROOM, str(path)],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert str(path) in ran.stdout, ran.stdout
+    assert ran.stdout.count(str(path)) == 2, ran.stdout
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["poses.out"]

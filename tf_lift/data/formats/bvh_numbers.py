@@ -113,7 +113,9 @@ def _table(words, counts, line_before, columns, num_frames):
     try:
         values = np.array(words, dtype=np.float64)
     except ValueError:
-        values = np.array([to_float(word) for word in words])
+        # In a file of decimal points, a comma is an error.
+        points = any("." in word for word in words)
+        values = np.array([np.nan if points and "," in word else to_float(word) for word in words])
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise ValueError(

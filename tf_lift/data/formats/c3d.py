@@ -34,6 +34,8 @@ _UNITS = {
 }
 # The header counts frames in 16 bits; ezc3d drops any further frames.
 _MAX_FRAMES = 65535
+# Largest residual that a word holds next to seven cameras.
+_MAX_RESIDUAL = 127.0
 # Processor type in the parameters that stands for big-endian numbers.
 _BIG_ENDIAN = bytes([86])
 # The program that opens the file, and its time limit: seconds, and seconds per MB. On one core
@@ -115,8 +117,8 @@ def write(path, motion: Motion, stddev=None) -> None:
     Args:
         path: File to write; it appears whole or not at all.
         motion: The clip, at most 65,535 frames.
-        stddev: Standard deviation of each position, `[T, J]`, mm, for the residuals, which the
-            format rounds; by default 0.
+        stddev: Standard deviation of each position, `[T, J]`, mm, for the residuals: whole mm, at
+            most 127; by default 0.
 
     Raises:
         ImportError: If `ezc3d` is not installed.
@@ -135,7 +137,8 @@ def write(path, motion: Motion, stddev=None) -> None:
             raise ValueError(
                 f"`stddev` must have shape {list(missing.T.shape)}. Received: {np.shape(stddev)}"
             )
-        residuals = np.nan_to_num(np.asarray(stddev, np.float64).T, nan=0.0, posinf=0.0)
+        rounded = np.nan_to_num(np.asarray(stddev, np.float64).T.round(), nan=0.0, posinf=0.0)
+        residuals = rounded.clip(0.0, _MAX_RESIDUAL)
     points = np.ones([4, motion.num_joints, motion.num_frames])
     points[:3] = np.where(missing, np.nan, motion.positions.transpose(2, 1, 0))
     content = ezc3d.c3d()
@@ -151,9 +154,11 @@ def write(path, motion: Motion, stddev=None) -> None:
     content["data"]["points"] = points
     content["data"]["meta_points"] = {
         "residuals": np.where(missing, -1.0, residuals)[None],
-        "camera_masks": np.zeros([7, *missing.shape], bool),
+        # The format has the residual in the low byte of a word and the cameras in the high one;
+        # ezc3d 1.7 exchanges them. A lift has no cameras to name, so both hold the residual, and
+        # ezc3d and other programs read the same.
+        "camera_masks": (residuals.astype(int) >> np.arange(7)[:, None, None]) & 1 == 1,
     }
-
 
     def read_back(written):
         found = _load(written)["points"]
@@ -165,7 +170,13 @@ def write(path, motion: Motion, stddev=None) -> None:
             raise ValueError("has other positions than were written")
 
     with atomic.replacing(path, read_back) as temporary:
-        content.write(str(temporary))
+        # ezc3d adds ".c3d" to any name that does not end so, also to ".C3D".
+        with_ending = temporary.with_name(f"{temporary.name}.c3d")
+        try:
+            content.write(str(with_ending))
+            os.replace(with_ending, temporary)
+        finally:
+            with_ending.unlink(missing_ok=True)
 
 
 def _load(path):

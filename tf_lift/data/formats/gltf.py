@@ -11,7 +11,16 @@ __all__ = ["write"]
 
 # A bone is drawn as an octahedron: its widest place and half its width there, by its length.
 _WIDEST, _HALF_WIDTH = 0.15, 0.06
-_TRIANGLES = [(0, 1, 2), (0, 2, 3), (0, 3, 4), (0, 4, 1), (5, 2, 1), (5, 3, 2), (5, 4, 3), (5, 1, 4)]
+_TRIANGLES = [
+    (0, 1, 2),
+    (0, 2, 3),
+    (0, 3, 4),
+    (0, 4, 1),
+    (5, 2, 1),
+    (5, 3, 2),
+    (5, 4, 3),
+    (5, 1, 4),
+]
 
 
 def write(path, clip: Motion) -> None:
@@ -133,7 +142,7 @@ class _Buffer:
 
 
 def _without_jumps(quaternions):
-    """Flips signs so that each quaternion `[T, J, 4]` is near the one before: players blend them."""
+    """Flips signs so that each quaternion `[T, J, 4]` is near the one before, for blending."""
     turns = np.sum(quaternions[1:] * quaternions[:-1], axis=-1, keepdims=True) < 0.0
     signs = np.cumprod(np.where(turns, -1.0, 1.0), axis=0)
     return np.concatenate([quaternions[:1], quaternions[1:] * signs])

@@ -65,7 +65,9 @@ def people(joint_names) -> list[str]:
     shared = [
         prefix
         for prefix, names in prefixes.items()
-        if any(len(names & others) > len(names) / 2 for p, others in prefixes.items() if p != prefix)
+        if any(
+            len(names & others) > len(names) / 2 for p, others in prefixes.items() if p != prefix
+        )
     ]
     return shared
 

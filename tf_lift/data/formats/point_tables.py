@@ -17,7 +17,9 @@ __all__ = ["FPS", "read_csv", "read_npy"]
 # mostly used with.
 FPS = 30.0
 # Column of one coordinate: NAME_x, NAME.x, NAME x, NAME_x_mm.
-_COORDINATE = re.compile(r"(?P<name>.+?)[ _.:]*(?P<axis>[xyz])(?P<unit>[ _.(\[]*(?:mm|cm|m)[)\]]?)?", re.I)
+_COORDINATE = re.compile(
+    r"(?P<name>.+?)[ _.:]*(?P<axis>[xyz])(?P<unit>[ _.(\[]*(?:mm|cm|m)[)\]]?)?", re.I
+)
 _TIDY = ("frame", "keypoint", "x", "y", "z")
 
 
@@ -123,8 +125,7 @@ def _rows(text):
     for number, row in rows[1:]:
         if len(row) != len(header):
             raise ValueError(
-                f"line {number}: must have {len(header)} cells, as the header. "
-                f"Received: {len(row)}"
+                f"line {number}: must have {len(header)} cells, as the header. Received: {len(row)}"
             )
     return header, rows[1:]
 
@@ -157,7 +158,10 @@ def _wide(header, rows):
         )
     table = np.array(
         [
-            [[_number(row[axes[a]], line, header[axes[a]]) for a in "xyz"] for axes in points.values()]
+            [
+                [_number(row[axes[a]], line, header[axes[a]]) for a in "xyz"]
+                for axes in points.values()
+            ]
             for line, row in rows
         ]
     )
@@ -172,7 +176,9 @@ def _tidy(header, rows):
     if "type" in column:
         kept = [(i, row) for i, row in kept if row[column["type"]].strip() == "3d_xyz"] or rows
     if "model" in column:
-        body = [(i, row) for i, row in kept if row[column["model"]].strip().lower().endswith("body")]
+        body = [
+            (i, row) for i, row in kept if row[column["model"]].strip().lower().endswith("body")
+        ]
         kept = body or kept
     names = list(dict.fromkeys(row[column["keypoint"]].strip() for _, row in kept))
     numbers = [_number(row[column["frame"]], line, "frame") for line, row in kept]

@@ -36,8 +36,8 @@ def find_files(paths, leave_out=None) -> list[pathlib.Path]:
 
     Args:
         paths: List of files (kept as they are), folders (searched at any depth for files
-            with one of `SUFFIXES`, so not for .csv and .npy), and patterns with `*`, `?`, `[` or `**` (unless a file
-            has that name). ASF files in the folder of an AMC file are left out.
+            with one of `SUFFIXES`, so not for .csv and .npy), and patterns with `*`, `?`, `[` or
+            `**` (unless a file has that name). ASF files in the folder of an AMC file are left out.
         leave_out: File to leave out of folders and patterns, such as the output.
 
     Returns:
@@ -76,8 +76,8 @@ def read(
     """Reads a motion-capture file of any known format.
 
     Args:
-        path: File with one of `SUFFIXES` or `NAMED_SUFFIXES`. An npz file holds either `poses` (this library's)
-            or `positions_3d` (VideoPose3D's).
+        path: File with one of `SUFFIXES` or `NAMED_SUFFIXES`. An npz file holds either `poses`
+            (this library's) or `positions_3d` (VideoPose3D's).
         unit: Unit of the file, one of `frames.UNITS` or a number of mm; by default the one
             that the file or its format states.
         up: Axis of the file that points up, one of `frames.UP_AXES`; by default likewise.
@@ -121,7 +121,9 @@ def read(
     if suffix == ".npy":
         return [point_tables.read_npy(path, unit_mm=unit_mm, up=up, fps=fps)]
     hint = " (a skeleton without motion: give its .amc files)" if suffix == ".asf" else ""
-    raise ValueError(f"{path}: must end in {', '.join(SUFFIXES + NAMED_SUFFIXES)}. Received: {suffix!r}{hint}")
+    raise ValueError(
+        f"{path}: must end in {', '.join(SUFFIXES + NAMED_SUFFIXES)}. Received: {suffix!r}{hint}"
+    )
 
 
 def credit_of(path) -> str:

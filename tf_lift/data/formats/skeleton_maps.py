@@ -376,7 +376,8 @@ def _choices(joint, entry):
     if isinstance(entry, dict) and set(entry) == {"first_of"}:
         if not isinstance(entry["first_of"], list) or not entry["first_of"]:
             raise ValueError(
-                f"`first_of` of {joint!r} must be a list of entries. Received: {entry['first_of']!r}"
+                f"`first_of` of {joint!r} must be a list of entries. "
+                f"Received: {entry['first_of']!r}"
             )
         return [_weights(joint, choice) for choice in entry["first_of"]]
     return [_weights(joint, entry)]

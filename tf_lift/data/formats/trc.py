@@ -205,8 +205,14 @@ def _table(rows, names):
         for column, cell in enumerate(cells):
             word = cell.strip()
             value = bvh_numbers.to_float(word)
-            if word and not np.isfinite(value) and not re.fullmatch(r"[+-]?nan(\(.*\))?", word, re.I):
-                marker = names[(column - 2) // 3] if column > 1 else ("the frame", "the time")[column]
+            if (
+                word
+                and not np.isfinite(value)
+                and not re.fullmatch(r"[+-]?nan(\(.*\))?", word, re.I)
+            ):
+                marker = (
+                    names[(column - 2) // 3] if column > 1 else ("the frame", "the time")[column]
+                )
                 raise ValueError(
                     f"line {number}: {marker} must be a number. Received: {word[:40]!r}"
                 )
