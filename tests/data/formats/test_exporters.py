@@ -80,9 +80,9 @@ EXPORTERS = {
     ),
     "qualisys_markers": (
         "HeadL HeadTop HeadR HeadFront LShoulderTop LShoulderBack LArm LElbowOut LWristOut "
-        "LWristIn LHandOut RShoulderTop RShoulderBack RArm RElbowOut RWristOut RWristIn RHandOut Chest "
-        "SpineTop BackL BackR WaistLFront WaistRFront WaistLBack WaistRBack LThigh LKneeOut LShin "
-        "LAnkleOut LHeelBack RThigh RKneeOut RShin RAnkleOut"
+        "LWristIn LHandOut RShoulderTop RShoulderBack RArm RElbowOut RWristOut RWristIn RHandOut "
+        "Chest SpineTop BackL BackR WaistLFront WaistRFront WaistLBack WaistRBack LThigh LKneeOut "
+        "LShin LAnkleOut LHeelBack RThigh RKneeOut RShin RAnkleOut"
     ),
     "openpose": (
         "RHip RKnee RAnkle RBigToe RSmallToe RHeel LHip LKnee LAnkle Neck Head Nose RShoulder "
@@ -128,6 +128,17 @@ SIDES = (
     ("^l(?=[_A-Z])", "^r(?=[_A-Z])"),
     ("^L(?=[ _A-Z])", "^R(?=[ _A-Z])"),
 )
+
+
+def test_the_map_of_the_documentation_fits_real_names(tmp_path):
+    pytest.importorskip("yaml", reason="needs the extra `mocap`")
+    page = (pathlib.Path(__file__).parents[3] / "docs" / "mocap.md").read_text(encoding="utf-8")
+    (text,) = re.findall("```yaml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "vicon.yaml").write_text(text)
+    found = skeleton_maps.load(tmp_path / "vicon.yaml")
+    assert found.missing(tuple(EXPORTERS["plug_in_gait"].split())) == []
+    listed = re.findall(r"`(\w+)`", "".join(re.findall(r"(?m)^\| (`.*?) \|", page)))
+    assert set(skeleton_maps.BUILT_IN) <= set(listed)
 
 
 def mirrored(name):

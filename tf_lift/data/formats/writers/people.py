@@ -57,7 +57,7 @@ def write_poses(poses, path, *, fps: float | None = None) -> list[pathlib.Path]:
     person = _people(poses, place)
     rate = fps or getattr(poses, "fps", None) or DEFAULT_FPS
     path.parent.mkdir(parents=True, exist_ok=True)
-    written = []
+    written: list[pathlib.Path] = []
     for number in np.unique(person[found]):
         rows = np.flatnonzero((person == number) & found)
         if len(set(place[rows])) < len(rows):
