@@ -4,12 +4,13 @@ The commands import what they need when they run: `tf-lift --help` answers befor
 is loaded.
 """
 
-from tf_lift.cli import convert_mocap, evaluate, fit_prior, lift, network, predict, show
+from tf_lift.cli import convert_mocap, detector, evaluate, fit_prior, lift, network, predict, show
 from tf_lift.cli.application import app, main
 
 __all__ = [
     "app",
     "convert_mocap",
+    "detector",
     "evaluate",
     "fit_prior",
     "lift",
