@@ -15,7 +15,7 @@ from benchmarks.accuracy import knowledge, mean_pose, measures, pose2sim
 from benchmarks.harness import options as command_line
 from benchmarks.harness import records
 from tf_lift import inference, skeletons
-from tf_lift.cli import poses as commands
+from tf_lift.inference import confidence
 
 __all__ = ["METHODS", "default_data", "evaluate", "lift", "main", "table", "truth"]
 
@@ -130,7 +130,7 @@ def lift(view, source: str, known: str, method: dict, prior, step: int = 1, fps=
         `tf_lift.inference.Poses`.
     """
     if source == "detections":
-        prior = prior.with_noise(commands.NOISE_MM)
+        prior = prior.with_noise(confidence.NOISE_MM)
         arrays = {"landmarks": view.landmarks[::step], "scores": view.scores[::step]}
         skeleton = skeletons.OPENPOSE_25B
     else:

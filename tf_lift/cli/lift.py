@@ -1,4 +1,4 @@
-"""`tf-lift predict` and `tf-lift lift`: 3D poses from photos and from files of 2D keypoints."""
+"""`tf-lift lift`: 3D poses from files of 2D keypoints."""
 
 import contextlib
 import pathlib
@@ -9,16 +9,13 @@ from typing import Annotated
 import typer
 
 from tf_lift import skeletons
-from tf_lift.cli import texts
 from tf_lift.cli.application import app
 from tf_lift.cli.lift_options import with_lift_options
+from tf_lift.inference.confidence import NOISE_MM
 
 SKELETON_NAMES = ", ".join(skeletons.SKELETONS)
 
 _NOISE_HELP = "Error of the 2D positions, mm on the person, added to the prior's noise; 0 if exact."
-# On people of 300 px, errors of 3 to 7 px are 15 to 35 mm. Expecting too little costs much (132
-# mm instead of the 78 with 20 mm expected), expecting too much costs little (52 instead of 49).
-NOISE_MM = 20.0
 _Prior = Annotated[str, typer.Option(help="Pose prior: people, cmu (smaller, faster), or a file.")]
 _Camera = Annotated[
     str | None,
@@ -36,118 +33,6 @@ _Robust = Annotated[
         help="Let confidences weigh the landmarks: doubtful ones count less and may be wrong.",
     ),
 ]
-
-
-@app.command()
-@with_lift_options
-def predict(
-    *,
-    photos: Annotated[
-        list[pathlib.Path], typer.Argument(help="Image files, any number.", show_default=False)
-    ],
-    detector: Annotated[
-        pathlib.Path,
-        typer.Option(
-            help="Network that computes belief maps: frozen graph (.pb), SavedModel folder, or "
-            ".keras / .h5 file.",
-            show_default=False,
-        ),
-    ],
-    skeleton: Annotated[
-        str, typer.Option(help=f"Joints of the network: {SKELETON_NAMES}.")
-    ] = "openpose18",
-    output: Annotated[
-        pathlib.Path,
-        typer.Option("--output", "-o", help="Folder of the results, PHOTO.json and PHOTO.png."),
-    ] = pathlib.Path("poses"),
-    box: Annotated[
-        str | None,
-        typer.Option(help="x,y,width,height in px: where the person is. [default: anywhere]"),
-    ] = None,
-    min_score: Annotated[
-        float, typer.Option(help="Joints whose belief map peaks below count as missing.")
-    ] = 0.05,
-    input_size: Annotated[
-        str | None,
-        typer.Option(
-            help="Size of the network's input, as 432x368; photos keep their aspect. "
-            "[default: the network's, else 368 px high]"
-        ),
-    ] = None,
-    input_range: Annotated[
-        str | None,
-        typer.Option(
-            help="Range of pixels that the network expects: 0-255, 0-1, -1-1 or -0.5-0.5. "
-            "[default: 0-255; -0.5-0.5 for Keras files of this library]"
-        ),
-    ] = None,
-    bgr: Annotated[bool, typer.Option("--bgr", help="The network takes blue first.")] = False,
-    channels: Annotated[
-        str | None,
-        typer.Option(help="Channel of each joint, as 0-13,15,14. [default: the first ones]"),
-    ] = None,
-    input_name: Annotated[
-        str | None, typer.Option(help="Name of the network's input. [default: found]")
-    ] = None,
-    output_name: Annotated[
-        str | None, typer.Option(help="Name of the belief maps' output. [default: found]")
-    ] = None,
-    signature: Annotated[
-        str | None, typer.Option(help="Signature of a SavedModel. [default: found]")
-    ] = None,
-    prior: _Prior = "people",
-    noise_mm: Annotated[float, typer.Option(help=_NOISE_HELP)] = NOISE_MM,
-    robust: _Robust = True,
-    camera: _Camera = None,
-    figure: Annotated[bool, typer.Option("--figure/--no-figure", help="Draw figures.")] = True,
-    lift_options: dict,
-) -> int:
-    """Finds a person in photos with any belief-map network, and lifts the 2D pose to 3D.
-
-    One person per photo: of several people, each joint's highest peak wins; --box picks one.
-    """
-    from rich import progress
-    from rich.console import Console
-
-    from tf_lift import Camera, LiftOptions, PosePrior, inference
-
-    network = inference.BeliefMapDetector(
-        detector,
-        skeleton,
-        input_name=input_name,
-        output_name=output_name,
-        signature=signature,
-        input_size=texts.size(input_size, "--input-size"),
-        input_range=input_range,
-        bgr=bgr,
-        channels=texts.indices(channels, "--channels"),
-    )
-    console = Console()
-    pose_prior = PosePrior.load(prior).with_noise(noise_mm)
-    _report_missing(console, skeletons.report(network.skeleton, pose_prior.skeleton))
-    results = inference.predict_files(
-        photos,
-        network,
-        pose_prior,
-        output,
-        figure=figure,
-        box=texts.box(box, "--box"),
-        min_score=min_score,
-        robust=robust,
-        camera=camera if camera in (None, "level") else Camera.load(camera),
-        options=LiftOptions(**lift_options),
-    )
-    failed = 0
-    with _misfits_caught() as caught:
-        for path, result in progress.track(results, "Photos", total=len(photos), console=console):
-            if isinstance(result, ValueError):
-                failed += 1
-                print(f"tf-lift: error: {path}: {' '.join(str(result).split())}", file=sys.stderr)
-    written = len(photos) - failed
-    if caught:
-        _note(inference.misfits.describe(len(caught), written))
-    console.print(f"{written} of {len(photos)} photos done; wrote {output}", highlight=False)
-    return 2 if failed else 0
 
 
 @app.command()
