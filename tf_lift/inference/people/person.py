@@ -32,8 +32,8 @@ _SAME_LANDMARKS = 0.045
 # A detection whose region is this close to that of a known person, over its side, is not looked at.
 _SAME_CENTRE = 0.1
 
-# Left and right are exchanged if that makes two findings of one person this much more alike. Seen from the
-# side, a person's sides are too close to be told apart.
+# Left and right are exchanged if that brings two findings of one person this much closer. Seen
+# from the side, left and right are too close to tell.
 _MIRRORED_RATIO = 0.6
 
 # Confidence of the landmarks that a person's box surrounds.
