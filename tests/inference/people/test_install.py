@@ -6,8 +6,10 @@ import subprocess
 import sys
 import zipfile
 
+import numpy as np
 import pytest
 
+import tf_lift
 from tf_lift.inference.people import install as installation
 from tf_lift.inference.people import networks
 
@@ -62,28 +64,26 @@ def test_no_network_is_one_clear_line(tmp_path, unreachable_index):
     assert not list((tmp_path / "networks").iterdir())
 
 
-def test_python_without_pip(tmp_path, monkeypatch):
-    # `-S` and `-I` leave out the site-packages, where pip is.
+def test_python_without_pip(tmp_path):
+    # `-I` and `-S` leave out the packages of this environment; all but pip come back.
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    for path in pathlib.Path(np.__file__).parents[1].iterdir():
+        if not path.name.startswith("pip"):
+            (packages / path.name).symlink_to(path)
+    project = pathlib.Path(tf_lift.__file__).parents[1]
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "import importlib.util\n"
-        "assert importlib.util.find_spec('pip') is None\n"
-        "sys.path += sys.argv[3:]\n"
-        "from tf_lift.inference.people import install\n"
-        "find = importlib.util.find_spec\n"
-        "importlib.util.find_spec = lambda name: None if name == 'pip' else find(name)\n"
-        "try:\n    install.install(sys.argv[2])\n"
-        "except ConnectionError as error:\n    print('got:', error)\n"
+        f"import sys; sys.path += {[str(packages), str(project)]}\n"
+        "from tf_lift_command import main\n"
+        f"sys.exit(main(['detector', 'install', '--folder', {str(tmp_path / 'target')!r}]))"
     )
-    project = pathlib.Path(installation.__file__).parents[3]
-    site = [path for path in sys.path if path.endswith("site-packages")]
     process = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", code, str(project), str(tmp_path / "n"), *site],
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, check=False
     )
-    assert "got: pip must be installed to download mediapipe==0.10.21" in process.stdout, process
+    assert process.returncode == 2, process.stderr
+    error = process.stderr.strip()
+    assert "pip must be installed to download mediapipe==0.10.21" in error
+    assert "--from FILE" in error and len(error.splitlines()) == 1
 
 
 @pytest.mark.parametrize("kind", ["wheel", "folder", "folder of the wheel", "two files"])
