@@ -81,6 +81,13 @@ def test_body_counts_where_the_hips_are_seen(standing):
     scores[11:25] = 0.4
     assert people.body_score(standing.landmarks, scores, (200, 200)) == pytest.approx(0.4)
     assert people.body_score(standing.landmarks, scores, (200, 100)) == 1.0
+    # What is outside does not count.
+    scores[standing.landmarks[:, 0] > 110] = 0.0
+    assert people.body_score(standing.landmarks, scores, (200, 200)) == pytest.approx(0.2)
+    landmarks = standing.landmarks.copy()
+    landmarks[[13, 15, 17, 19, 21], 0] = 250
+    expected = scores[[11, 12, 14, 16, 18, 20, 22, 23, 24]].mean()
+    assert people.body_score(landmarks, scores, (200, 200)) == pytest.approx(expected)
 
 
 def test_same_place(standing):

@@ -82,7 +82,7 @@ def surrounding_box(landmarks: np.ndarray, scores: np.ndarray, size) -> np.ndarr
 
 
 def body_score(landmarks: np.ndarray, scores: np.ndarray, size) -> float:
-    """Returns the mean confidence of shoulders, arms, hands and hips, if the hips are in the image.
+    """Returns the mean confidence of the shoulders, arms, hands and hips in the image.
 
     A face in the pattern of clothes has a person by the network's other output, but no body.
 
@@ -94,9 +94,8 @@ def body_score(landmarks: np.ndarray, scores: np.ndarray, size) -> float:
     Returns:
         Confidence, 0 to 1; 1 if a hip is outside, as in a portrait.
     """
-    hips = landmarks[_HIPS]
-    inside = ((hips >= 0) & (hips <= np.subtract(size, 1))).all()
-    return float(scores[_BODY].mean()) if inside else 1.0
+    inside = ((landmarks >= 0) & (landmarks <= np.subtract(size, 1))).all(-1)
+    return float(scores[_BODY][inside[_BODY]].mean()) if inside[_HIPS].all() else 1.0
 
 
 def with_sides(person: Person, landmarks: np.ndarray) -> Person:

@@ -67,8 +67,8 @@ def find_bodies(image: np.ndarray, network: Callable) -> list[Region]:
         found += [_detect(image, network, square) for square in places]
         boxes, points, scores = (np.concatenate(part) for part in zip(*found, strict=True))
         merged = suppression.weighted_suppression(boxes, points, scores)[1]
-        bodies = [around_body(hips, circle) for hips, circle, *_ in merged]
-        bodies = [region for region in bodies if region is not None]
+        regions = [around_body(hips, circle) for hips, circle, *_ in merged]
+        bodies = [region for region in regions if region is not None]
         if min((region.size for region in bodies), default=0.0) >= _SMALL * side:
             break
         # Nobody in halves of the image: nobody is there.
