@@ -40,3 +40,9 @@ def test_suppression_merges_as_loops_do(rng, count):
 def test_suppression_of_nothing():
     empty = suppression.weighted_suppression(np.zeros([0, 4]), np.zeros([0, 4, 2]), np.zeros(0))
     assert [part.shape for part in empty] == [(0, 4), (0, 4, 2), (0,)]
+
+
+def test_boxes_without_area_are_each_a_person():
+    boxes, scores = np.array([[1.0, 1, 1, 1], [1, 1, 1, 1]]), np.array([0.5, 0.9])
+    merged = suppression.weighted_suppression(boxes, np.zeros([2, 4, 2]), scores)
+    np.testing.assert_array_equal(merged[2], [0.9, 0.5])
