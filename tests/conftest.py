@@ -130,3 +130,24 @@ def shared_path():
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def people_networks(tmp_path_factory):
+    """Folder of the networks of `PeopleDetector`, downloaded once for all tests; skips without.
+
+    Networks that the user has installed already are taken as they are.
+    """
+    pytest.importorskip("ai_edge_litert.interpreter", reason="needs the extra `detector`")
+    from tf_lift.inference.people import install, networks
+
+    installed = networks.default_folder()
+    if not networks.missing(installed):
+        return installed
+    folder = tmp_path_factory.getbasetemp()
+    # Processes side by side have folders in one.
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    try:
+        return install.ensure(folder / "people_networks", say=lambda line: None)
+    except ConnectionError as error:
+        pytest.skip(f"needs the networks of the detector of people: {error}")

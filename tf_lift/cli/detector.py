@@ -17,7 +17,8 @@ app.add_typer(detector, name="detector")
 _Folder = Annotated[
     pathlib.Path | None,
     typer.Option(
-        help="Folder of the networks. [default: that of TF_LIFT_DETECTOR_FOLDER, else the user's cache]"
+        help="Folder of the networks. [default: that of TF_LIFT_DETECTOR_FOLDER, else the "
+        "user's cache]"
     ),
 ]
 

@@ -18,7 +18,9 @@ NUM_POINTS = 4
 
 @functools.cache
 def anchors() -> np.ndarray:
-    """Returns the centres of all anchors, row by row, layer by layer; layers of one stride together.
+    """Returns the centres of all anchors, row by row.
+
+    Layers of one stride share their rows: the anchors of a cell follow each other.
 
     Returns:
         Array of shape `[2254, 2]`, (x, y), 0 to 1 over the network's input.

@@ -1,15 +1,16 @@
 """Installs the two networks that find people: from PyPI, or from files at hand.
 
-The networks are part of the wheel of MediaPipe 0.10.21, under the Apache License 2.0. Later wheels do
-not have them, and as a dependency this one clashes with current versions of NumPy and protobuf.
-So pip downloads the wheel, without installing it, and the two files are taken out of it. They
-are the same in the wheels of all platforms.
+The networks are part of the wheel of MediaPipe 0.10.21, under the Apache License 2.0. Later
+wheels do not have them, and as a dependency this one clashes with current versions of NumPy and
+protobuf. So pip downloads the wheel, without installing it, and the two files are taken out of
+it. They are the same in the wheels of all platforms.
 """
 
 import hashlib
 import importlib.util
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -31,9 +32,10 @@ _PLATFORM = (
     *("--implementation", "cp", "--abi", "cp311"),
 )
 
+_NAMES = " and ".join(file.name for file in networks.NETWORKS)
 _OFFLINE = (
-    f"Without a network: `tf-lift detector install --from FILE`, where FILE is a wheel of {REQUIREMENT}, "
-    "or the folder of its two files " + " and ".join(file.name for file in networks.NETWORKS)
+    "Without a network: `tf-lift detector install --from FILE`, where FILE is a wheel of "
+    f"{REQUIREMENT}, or the folder of its two files {_NAMES}"
 )
 
 
@@ -125,7 +127,10 @@ def _reason(text):
     warnings = [line for line in lines if line.startswith("WARNING: Retrying")]
     errors = [line for line in lines if line.startswith("ERROR:")]
     line = next(iter(warnings or errors[::-1] or lines[::-1]), "")
-    return line.removeprefix("WARNING: ").removeprefix("ERROR: ").rstrip(".")[:300]
+    # Without urllib3's objects: how often it retried, and the address of the connection.
+    line = re.sub(r"^WARNING: Retrying \(Retry\(.*?\)\) after ", "", line)
+    line = re.sub(r"<[^>]*>: ", "", line)
+    return line.removeprefix("ERROR: ").rstrip(".")[:300]
 
 
 def _contents(sources: Iterable[str | os.PathLike]) -> Iterator[tuple[str, bytes]]:
@@ -137,10 +142,11 @@ def _contents(sources: Iterable[str | os.PathLike]) -> Iterator[tuple[str, bytes
             yield from _contents(file for file in inside if file.is_file())
         elif not path.is_file():
             raise ValueError(f"`sources` must be files or folders. Received: {path}, which is none")
-        elif zipfile.is_zipfile(path):
-            yield from _contents_of_zip(path)
         else:
+            # A network of LiteRT is a zip file, too: its metadata are appended as one.
             yield str(path), _read(path)
+            if zipfile.is_zipfile(path):
+                yield from _contents_of_zip(path)
 
 
 def _contents_of_zip(path):

@@ -32,8 +32,8 @@ _SAME_LANDMARKS = 0.045
 # A detection whose region is this close to that of a known person, over its side, is not looked at.
 _SAME_CENTRE = 0.1
 
-# Left and right are exchanged if that makes two findings of one person this much more alike. Seen from the
-# side, a person's sides are too close to be told apart.
+# Left and right are exchanged if that brings two findings of one person this much closer. Seen
+# from the side, left and right are too close to tell.
 _MIRRORED_RATIO = 0.6
 
 # Confidence of the landmarks that a person's box surrounds.
@@ -82,7 +82,7 @@ def surrounding_box(landmarks: np.ndarray, scores: np.ndarray, size) -> np.ndarr
 
 
 def body_score(landmarks: np.ndarray, scores: np.ndarray, size) -> float:
-    """Returns the mean confidence of shoulders, arms, hands and hips, if the hips are in the image.
+    """Returns the mean confidence of the shoulders, arms, hands and hips in the image.
 
     A face in the pattern of clothes has a person by the network's other output, but no body.
 
@@ -94,9 +94,8 @@ def body_score(landmarks: np.ndarray, scores: np.ndarray, size) -> float:
     Returns:
         Confidence, 0 to 1; 1 if a hip is outside, as in a portrait.
     """
-    hips = landmarks[_HIPS]
-    inside = ((hips >= 0) & (hips <= np.subtract(size, 1))).all()
-    return float(scores[_BODY].mean()) if inside else 1.0
+    inside = ((landmarks >= 0) & (landmarks <= np.subtract(size, 1))).all(-1)
+    return float(scores[_BODY][inside[_BODY]].mean()) if inside[_HIPS].all() else 1.0
 
 
 def with_sides(person: Person, landmarks: np.ndarray) -> Person:

@@ -10,13 +10,15 @@ from tf_lift.inference.people.regions import Region, around_body, crop, whole
 
 __all__ = ["find_bodies", "squares"]
 
-# Probability from which a detection counts. The landmark network confirms it. Of three people side by
-# side in 48 photos, 0.4 finds 128, 0.5 finds 112, and 0.4 one more that is none.
+# Probability from which a detection counts. The landmark network confirms it. A lower one finds
+# more people: three people side by side in each of 8 photos with margins of several widths are
+# all found in 33 of 48 with 0.4, in 22 with 0.5.
 MIN_SCORE = 0.4
 
-# Side of a body's region, over that of the square that the network looks at, below which it misses
-# others as small: three people of 0.4 of an image's height are found by twos, of 0.26 never. So
-# smaller squares are searched where it sees one that small, or none. They find people of 0.08.
+# Side of a body's region, over that of the square that the network looks at, below which it
+# misses others as small. Of three people whose height is 0.39 of the side it finds 1.25 on average,
+# at 0.26 none. So smaller squares are searched where it sees one that small, or nobody. They find
+# people down to 0.08 of an image.
 _SMALL = 0.5
 # Each round's squares are half as large, and overlap by 0.4 of their side.
 _STEP = 0.6
@@ -65,8 +67,8 @@ def find_bodies(image: np.ndarray, network: Callable) -> list[Region]:
         found += [_detect(image, network, square) for square in places]
         boxes, points, scores = (np.concatenate(part) for part in zip(*found, strict=True))
         merged = suppression.weighted_suppression(boxes, points, scores)[1]
-        bodies = [around_body(hips, circle) for hips, circle, *_ in merged]
-        bodies = [region for region in bodies if region is not None]
+        regions = [around_body(hips, circle) for hips, circle, *_ in merged]
+        bodies = [region for region in regions if region is not None]
         if min((region.size for region in bodies), default=0.0) >= _SMALL * side:
             break
         # Nobody in halves of the image: nobody is there.
