@@ -114,7 +114,9 @@ def get(name: str) -> SkeletonMap:
         ValueError: If there is no such map.
     """
     if name not in BUILT_IN:
-        raise ValueError(f"`map` must be a file or one of {list(BUILT_IN)}. Received: {name!r}")
+        raise ValueError(
+            f"`map` must be a file or one of {', '.join(BUILT_IN)}. Received: {name!r}"
+        )
     file = importlib.resources.files("tf_lift.data.formats") / "maps" / f"{name}.json"
     return _from_content(json.loads(file.read_text(encoding="utf-8")), name)
 
@@ -214,11 +216,17 @@ def load(path) -> SkeletonMap:
         The map.
 
     Raises:
-        ValueError: If the file is not a map; the message names the joint.
+        ValueError: If the file is not a map; the message names the joint. Also if there is no such
+            file and the name has no ending, as those of built-in maps.
         ImportError: If the file is YAML and PyYAML is not installed.
         OSError: If the file cannot be opened.
     """
     path = pathlib.Path(path)
+    if not path.suffix and not path.exists():
+        # A name, not a file.
+        raise ValueError(
+            f"`map` must be a file or one of {', '.join(BUILT_IN)}. Received: {str(path)!r}"
+        )
     text = path.read_text(encoding="utf-8")
     try:
         if path.suffix.lower() in (".yaml", ".yml"):
