@@ -213,6 +213,16 @@ def test_bvh_files_of_exporters_convert(file, map_file, tmp_path):
     np.testing.assert_allclose(poses[:, others], expected[:, others], atol=1e-6)
 
 
+def test_the_map_of_the_case_fits_a_file_whose_end_sites_are_empty(tmp_path):
+    """`Head_end` has no length in the file, so it is `Head`."""
+    file, given = (CASES / "01-bvh-humanik" / name for name in ("xsens.bvh", "xsens.json"))
+    result = conversion.convert([file], tmp_path / "poses.npz", map=given)
+    assert not result.skipped
+    (motion,) = readers.read(file)
+    head = motion.positions[:, motion.joint_names.index("Head")]
+    np.testing.assert_array_equal(skeleton_maps.to_skeleton(motion, map=given)[:, 10], head)
+
+
 def test_joint_centres_of_vicon_convert(tmp_path):
     """Row 02: a C3D file with the names that Plug-in Gait writes."""
     given = json.loads((CASES / "02-c3d" / "pig_joint_centres.json").read_text())["joints"]

@@ -238,9 +238,31 @@ def load(path) -> SkeletonMap:
         else:
             # A syntax error is a ValueError that names line and column.
             content = json.loads(text, object_pairs_hook=_without_repetition)
-        return _from_content(content, path.stem)
+        return _with_bare_ends(_from_content(content, path.stem))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _with_bare_ends(found):
+    """Adds alternatives for end sites of zero length, which are no joints of their own.
+
+    Those lie at the joint above: `Head_end` is `Head`.
+    """
+    alternatives = dict(found.alternatives)
+    for joint, first in found.joints.items():
+        choices = (first, *alternatives.get(joint, ()))
+        if any(name.endswith("_end") for weights in choices for name in weights):
+            bare = [_add_up(weights) for weights in choices]
+            alternatives[joint] = (*choices[1:], *bare)
+    return SkeletonMap(found.name, found.target, found.joints, alternatives)
+
+
+def _add_up(weights):
+    total: dict[str, float] = {}
+    for name, weight in weights.items():
+        bare = name.removesuffix("_end")
+        total[bare] = total.get(bare, 0.0) + weight
+    return total
 
 
 def _without_repetition(pairs):
