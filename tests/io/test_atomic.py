@@ -173,6 +173,30 @@ def test_errors_name_the_file_and_not_the_temporary_one(tmp_path):
         open(tmp_path / "no_such_file")
 
 
+def test_content_is_on_the_disk_before_the_name(tmp_path, monkeypatch):
+    events = []
+    fsync, replace = os.fsync, os.replace
+
+    def flush(handle):
+        events.append(os.fstat(handle).st_size)
+        fsync(handle)
+
+    monkeypatch.setattr("os.fsync", flush)
+    monkeypatch.setattr("os.replace", lambda *paths: (events.append("rename"), replace(*paths)))
+    atomic.write_text(tmp_path / "a.txt", "whole")
+    assert events[:2] == [5, "rename"]
+    events.clear()
+    with atomic.replacing_folder(tmp_path / "export") as temporary:
+        (temporary / "inner").mkdir()
+        (temporary / "inner" / "b").write_text("four")
+    assert events[:2] == [4, "rename"]
+    events.clear()
+    with atomic.temporary_folder(tmp_path) as temporary:
+        (temporary / "c").write_text("six...")
+        atomic.rename_to_next_number(temporary, tmp_path)
+    assert events[0] == 6
+
+
 # Loading `tf_lift_command` first keeps TensorFlow from being loaded.
 WRITE_WITH_LITTLE_ROOM = """
 import resource, sys

@@ -213,6 +213,16 @@ def test_bvh_files_of_exporters_convert(file, map_file, tmp_path):
     np.testing.assert_allclose(poses[:, others], expected[:, others], atol=1e-6)
 
 
+def test_the_map_of_the_case_fits_a_file_whose_end_sites_are_empty(tmp_path):
+    """`Head_end` has no length in the file, so it is `Head`."""
+    file, given = (CASES / "01-bvh-humanik" / name for name in ("xsens.bvh", "xsens.json"))
+    result = conversion.convert([file], tmp_path / "poses.npz", map=given)
+    assert not result.skipped
+    (motion,) = readers.read(file)
+    head = motion.positions[:, motion.joint_names.index("Head")]
+    np.testing.assert_array_equal(skeleton_maps.to_skeleton(motion, map=given)[:, 10], head)
+
+
 def test_joint_centres_of_vicon_convert(tmp_path):
     """Row 02: a C3D file with the names that Plug-in Gait writes."""
     given = json.loads((CASES / "02-c3d" / "pig_joint_centres.json").read_text())["joints"]
@@ -327,3 +337,56 @@ def test_hips_and_knees_are_inside_the_markers_of_a_standing_person():
     np.testing.assert_allclose(pose["right_knee"], [90, -50, 450])
     np.testing.assert_allclose(pose["right_ankle"], [95, -60, 70])
     np.testing.assert_allclose(pose["right_shoulder"], [190, -80, 1355])
+
+
+def test_a_body_without_arms_is_refused_with_the_nearest_map():
+    """As SlimeVR writes it for trackers of the legs."""
+    names = (
+        "HMD Head Neck Chest Waist Hip Left-Hip Left-Knee Left-Ankle Left-Foot Right-Hip "
+        "Right-Knee Right-Ankle Right-Foot"
+    ).split()
+    with pytest.raises(
+        ValueError,
+        match="the nearest is 'xsens': 9 of the 15 joints .* it lacks LeftShoulder, LeftElbow",
+    ):
+        skeleton_maps.guess(names)
+
+
+def test_a_rest_pose_that_lies_along_one_axis_is_read(tmp_path):
+    """As Rokoko writes it: with all angles 0, trunk and legs point along x."""
+    bones = {  # Name, parent, offset (cm), angle about z.
+        "Hips": ("", (0, 94, 0), 0), "Spine": ("Hips", (0, 13, 0), 90),
+        "Spine1": ("Spine", (12.7, 0, 0), 0), "Spine2": ("Spine1", (12.8, 0, 0), 0),
+        "LeftShoulder": ("Spine2", (10.4, -7, 2), 0),
+        "LeftArm": ("LeftShoulder", (3, -13, 0), 180),
+        "LeftForeArm": ("LeftArm", (26, 0, 0), 0), "LeftHand": ("LeftForeArm", (27, 0, 0), 0),
+        "Neck": ("Spine2", (18.2, 0, 0), 0), "Head": ("Neck", (11, 0, 0), 0),
+        "RightShoulder": ("Spine2", (10.4, 7, 2), 0),
+        "RightArm": ("RightShoulder", (3, 13, 0), 180),
+        "RightForeArm": ("RightArm", (26, 0, 0), 0), "RightHand": ("RightForeArm", (27, 0, 0), 0),
+        "LeftUpLeg": ("Hips", (8.1, 0, 0), -90), "LeftLeg": ("LeftUpLeg", (43, 0, 0), 0),
+        "LeftFoot": ("LeftLeg", (43, 0, 0), 0), "LeftToeBase": ("LeftFoot", (5, 0, 14), 0),
+        "RightUpLeg": ("Hips", (-8.1, 0, 0), -90), "RightLeg": ("RightUpLeg", (43, 0, 0), 0),
+        "RightFoot": ("RightLeg", (43, 0, 0), 0), "RightToeBase": ("RightFoot", (5, 0, 14), 0),
+    }  # fmt: skip
+    names = tuple(bones)
+    hierarchy = bvh_text.Hierarchy(
+        names,
+        tuple(names.index(parent) if parent else -1 for parent, _, _ in bones.values()),
+        np.array([offset for _, offset, _ in bones.values()], float),
+        (("Xposition", "Yposition", "Zposition", "Zrotation"), *([("Zrotation",)] * 21)),
+        (False,) * len(names),
+    )
+    row = [0.0, 94.0, 0.0, *(angle for _, _, angle in bones.values())]
+    steps = np.arange(6)[:, None] * ([0.0, 0.0, 2.0] + [0.0] * (len(row) - 3))
+    text = bvh_text.compose(hierarchy, np.array(row) + steps, fps=100.0)
+    (tmp_path / "dance.bvh").write_text(text)
+    (clip,) = conversion.convert([tmp_path / "dance.bvh"], tmp_path / "poses.npz").clips
+    assert clip.unit_mm == 10.0
+    # From the ankles: 86 cm to the hips, 56.7 to the neck, 22 to the top joint.
+    assert clip.height_mm == pytest.approx(1647, abs=2)
+    poses = skeleton_maps.to_skeleton(bvh.read(tmp_path / "dance.bvh"))[0]
+    pose = dict(zip(H36M.joint_names, poses, strict=True))
+    np.testing.assert_allclose(pose["thorax"] - pose["pelvis"], [0, 0, 567], atol=0.1)
+    np.testing.assert_allclose(pose["left_hip"] - pose["right_hip"], [162, 0, 0], atol=0.1)
+    assert pose["left_shoulder"][0] > 100 > pose["right_shoulder"][0]

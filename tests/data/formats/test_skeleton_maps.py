@@ -129,8 +129,10 @@ def test_a_map_for_another_skeleton_is_refused(tmp_path):
 def test_a_file_or_a_map_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="none.json"):
         skeleton_maps.to_skeleton(make(NAMES), "lsp14", tmp_path / "none.json")
-    with pytest.raises(ValueError, match=r"`map` must be a file or one of \['cmu_asf'"):
+    with pytest.raises(ValueError, match="`map` must be a file or one of cmu_asf, .*'cmu'"):
         skeleton_maps.get("cmu")
+    with pytest.raises(ValueError, match="`map` must be a file or one of cmu_asf, .*'vicon'"):
+        skeleton_maps.to_skeleton(make(NAMES), "h36m17", "vicon")
 
 
 def test_prefixes_are_not_needed_where_names_are_unique():

@@ -11,15 +11,10 @@ __all__ = ["write"]
 
 # A bone is drawn as an octahedron: its widest place and half its width there, by its length.
 _WIDEST, _HALF_WIDTH = 0.15, 0.06
+# Its faces, counterclockwise from outside; corner 0 is the parent, 5 the child.
 _TRIANGLES = [
-    (0, 1, 2),
-    (0, 2, 3),
-    (0, 3, 4),
-    (0, 4, 1),
-    (5, 2, 1),
-    (5, 3, 2),
-    (5, 4, 3),
-    (5, 1, 4),
+    *((0, 2, 1), (0, 3, 2), (0, 4, 3), (0, 1, 4)),
+    *((5, 1, 2), (5, 2, 3), (5, 3, 4), (5, 4, 1)),
 ]
 
 

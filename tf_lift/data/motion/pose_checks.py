@@ -52,7 +52,9 @@ MIN_FROZEN_FRAMES = 3
 # hand, the fastest known motion, reaches 40 m/s.
 MAX_SPEED = 50_000.0
 # Joints that stand for the head, in order of preference.
-_HEADS = ("head_top", "crown", "neck_nose", "nose", "upper_neck", "neck")
+_HEADS = ("head_top", "neck_nose", "nose", "neck")
+# Those that are at the height of the ears or above.
+_HEAD_TOPS = ("head_top", "nose")
 _SIDES = ("left", "right")
 
 
@@ -130,7 +132,7 @@ def height(poses: NDArray, skeleton: Skeleton) -> float:
         knees or ankles.
     """
     names = skeleton.joint_names
-    heads = [name for name in _HEADS if name in names]
+    heads = [name for name in _HEAD_TOPS if name in names]
     limbs = ("shoulder", "hip", "knee", "ankle")
     if not heads or any(f"{side}_{limb}" not in names for side in _SIDES for limb in limbs):
         return float("nan")
