@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 else:
     __getattr__, __dir__ = lazy.attach(
         __name__,
-        ("images", "keypoints", "misfits", "photos", "poses"),
+        ("images", "keypoints", "misfits", "pose_files", "poses"),
         {
             "BeliefMapDetector": "detectors",
             "Detection": "detectors",
