@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_lift import skeletons
 from tf_lift.camera.camera import Camera
-from tf_lift.inference import images, keypoints, misfits, poses
+from tf_lift.inference import images, keypoints, misfits, pose_files, poses
 from tf_lift.viewing import figures
 
 __all__ = ["lift_file"]
@@ -99,9 +99,9 @@ def lift_file(
         )
     misfits.warn(result.misfit)
     if output.suffix.lower() == ".json":
-        poses.write_json(result.to_dict(), output)
+        pose_files.write_json(result.to_dict(), output)
     else:
-        poses.write_npz(result, output)
+        pose_files.write_npz(result, output)
     if figure is not None:
         rows = done[np.linspace(0, len(done) - 1, min(len(done), MAX_DRAWN)).round().astype(int)]
         figures.save(_draw(result, rows, backdrop), figure)
