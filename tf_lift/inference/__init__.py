@@ -1,8 +1,8 @@
 """Poses of people in photos, found by a belief-map network, and from files of 2D keypoints."""
 
+from tf_lift.data.formats.keypoints import Keypoints, KeypointsError, read_keypoints
 from tf_lift.inference.detectors import BeliefMapDetector, Detection
 from tf_lift.inference.images import read_image
-from tf_lift.inference.keypoints import Keypoints, read_keypoints
 from tf_lift.inference.misfits import MisfitWarning
 from tf_lift.inference.photos import predict, predict_file, predict_files
 from tf_lift.inference.poses import Poses, lift_landmarks
@@ -12,6 +12,7 @@ __all__ = [
     "BeliefMapDetector",
     "Detection",
     "Keypoints",
+    "KeypointsError",
     "MisfitWarning",
     "Poses",
     "lift_file",
