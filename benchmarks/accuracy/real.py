@@ -15,7 +15,7 @@ from benchmarks.accuracy import knowledge, mean_pose, measures, pose2sim
 from benchmarks.harness import options as command_line
 from benchmarks.harness import records
 from tf_lift import inference, skeletons
-from tf_lift.cli import poses as commands
+from tf_lift.cli import lift as commands
 
 __all__ = ["METHODS", "evaluate", "main", "table"]
 

@@ -160,7 +160,7 @@ def test_frames_of_one_person(tiny_prior, prior_path, landmarks, tmp_path, capsy
     np.testing.assert_allclose(
         lengths, [pose["bone_lengths"] for pose in content["poses"]], atol=0.1
     )
-    assert content["units"]["bone_lengths"] == "mm"
+    assert content["units"]["bone_lengths"].startswith("mm")
     with np.load(tmp_path / "out.npz") as arrays:
         assert np.ptp(arrays["bone_lengths"], axis=0).max() == 0
         np.testing.assert_allclose(arrays["joints_3d"], joints_3d, atol=0.01)

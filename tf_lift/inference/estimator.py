@@ -10,7 +10,7 @@ import numpy as np
 
 from tf_lift import skeletons
 from tf_lift.camera.camera import Camera
-from tf_lift.inference import people_finders, sources, videos
+from tf_lift.inference import people_finders, sources, video_people, videos
 from tf_lift.inference.poses import MIN_JOINTS, Poses, lift_landmarks
 from tf_lift.inference.tracking import Tracker
 from tf_lift.inference.video_people import VideoPeople, find_people
@@ -55,8 +55,8 @@ class PoseEstimator:
     Args:
         prior: `PosePrior`; `None` for the one that ships.
         detector: `None` for the default detector, which finds several people; a
-            `tf_lift.inference.BeliefMapDetector`, which finds one; or any object with `skeleton` and
-            `detect(image, regions, search=)` as `tf_lift.inference.PeopleDetector` has them.
+            `tf_lift.inference.BeliefMapDetector`, which finds one; or any object with `skeleton`
+            and `detect(image, regions, search=)`, as `tf_lift.inference.PeopleDetector` has them.
         camera: As for `tf_lift.lift`. `None`: the focal length of a photo's EXIF data, else a
             usual one (`Camera.guess`); pitch and roll are estimated.
         noise_mm: Error of the 2D positions, mm on the person, added to the prior's noise.
@@ -138,7 +138,11 @@ class PoseEstimator:
         return dataclasses.replace(joined, frames=np.arange(len(parts)), image_size=None)
 
     def iterate(
-        self, source, *, track: Callable[[Iterable], Iterable] = lambda frames: frames
+        self,
+        source,
+        *,
+        track: Callable[[videos.Video], Iterable[videos.Frame]] = iter,
+        unfinished: str | os.PathLike | None = None,
     ) -> Iterator[Estimate]:
         """Yields the people of each image and video, as they are done.
 
@@ -147,13 +151,15 @@ class PoseEstimator:
         Args:
             source: As for calling the estimator.
             track: Wraps the frames of each video, to show progress.
+            unfinished: Folder for what was found in a video when the search is interrupted. A
+                later call with this folder goes on from there.
         """
         group: list[tuple[sources.ImageSource, list]] = []
         for item in _sources(source):
             if isinstance(item, sources.VideoSource):
                 yield from self._lift_group(group)
                 group = []
-                yield self._video(item, track)
+                yield self._video(item, track, unfinished)
                 continue
             try:
                 image = item.read()
@@ -203,12 +209,19 @@ class PoseEstimator:
             estimates.append(Estimate(item.name, item.path, poses, None, item.camera))
         return estimates
 
-    def _video(self, item, track):
+    def _video(self, item, track, unfinished):
         try:
             video = videos.Video(item.path)
-            found = find_people(track(video), self.finder, video.fps)
+            keep: dict[str, Any] = {}
+            if unfinished is not None and item.path.is_file():
+                part = pathlib.Path(unfinished) / f".{item.name}.part.npz"
+                keep["known"] = video_people.read(part, item.path)
+                keep["save"] = lambda found: video_people.write(found, part, item.path)
+            found = find_people(track(video), self.finder, video.fps, **keep)
             found = dataclasses.replace(found, image_size=video.size)
             poses = self._lift_video(found)
+            if keep:
+                part.unlink(missing_ok=True)
         except (OSError, ValueError) as error:
             return Estimate(item.name, item.path, None, str(error), is_video=True)
         camera = self._camera(None, video.size)

@@ -1,15 +1,17 @@
 """The people whom a detector found in the frames of a video."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from tf_lift.inference.people_finders import FoundPerson, PeopleFinder
 from tf_lift.inference.tracking import Tracker
 from tf_lift.inference.videos import Frame
+from tf_lift.io import npz
 
-__all__ = ["VideoPeople", "find_people"]
+__all__ = ["VideoPeople", "find_people", "read", "write"]
 
 # Seconds after which a whole frame is searched again for people who entered.
 SEARCH_S = 0.5
@@ -94,7 +96,14 @@ class VideoPeople:
         )
 
 
-def find_people(frames: Iterable[Frame], finder: PeopleFinder, fps: float) -> VideoPeople:
+def find_people(
+    frames: Iterable[Frame],
+    finder: PeopleFinder,
+    fps: float,
+    *,
+    known: VideoPeople | None = None,
+    save: Callable[[VideoPeople], object] | None = None,
+) -> VideoPeople:
     """Finds the people in the frames of a video, one frame at a time.
 
     A detector that can follows people from frame to frame and searches the whole frame only now and
@@ -104,26 +113,56 @@ def find_people(frames: Iterable[Frame], finder: PeopleFinder, fps: float) -> Vi
         frames: Frames in order.
         finder: Detector.
         fps: Frames per second.
+        known: What an interrupted call has found, which is not looked for again.
+        save: Called with what was found when the call is interrupted.
     """
-    parts: list[VideoPeople] = []
-    people: list[tuple[FoundPerson, int]] = []
-    numbers = []
-    regions: list = []
-    size, searched_s = None, -np.inf
-    for frame in frames:
-        search = frame.time_s - searched_s >= SEARCH_S
-        found = finder.detect(frame.image, regions, search=search)
-        searched_s = frame.time_s if search else searched_s
-        regions = [person.region for person in found if person.region is not None]
-        size = size or (frame.image.shape[1], frame.image.shape[0])
-        people += [(person, frame.number) for person in found]
-        numbers.append(frame.number)
-        if len(people) >= _PART:
-            parts.append(VideoPeople.of(*zip(*people, strict=True)))
-            people = []
-    if people:
-        parts.append(VideoPeople.of(*zip(*people, strict=True)))
-    return _join(parts, len(finder.skeleton.joint_names), numbers, fps=fps, image_size=size)
+    search = _Search(finder, fps, known)
+    try:
+        for frame in frames:
+            search.add(frame)
+    except BaseException:
+        if save is not None:
+            save(search.found())
+        raise
+    return search.found()
+
+
+class _Search:
+    """The state of a search through a video."""
+
+    def __init__(self, finder, fps, known):
+        self.finder, self.fps = finder, fps
+        self.parts = [] if known is None else [known]
+        self.numbers = [] if known is None else known.frames.tolist()
+        self.size = None if known is None else known.image_size
+        self.people: list = []
+        self.regions: list = []
+        self.searched_s = -np.inf
+
+    def add(self, frame):
+        """Finds the people of the next frame."""
+        if self.numbers and frame.number <= self.numbers[-1]:
+            return
+        search = frame.time_s - self.searched_s >= SEARCH_S
+        found = self.finder.detect(frame.image, self.regions, search=search)
+        self.searched_s = frame.time_s if search else self.searched_s
+        self.regions = [person.region for person in found if person.region is not None]
+        self.size = self.size or (frame.image.shape[1], frame.image.shape[0])
+        self.people += [(person, frame.number) for person in found]
+        self.numbers.append(frame.number)
+        if len(self.people) >= _PART:
+            self._pack()
+
+    def _pack(self):
+        if self.people:
+            self.parts.append(VideoPeople.of(*zip(*self.people, strict=True)))
+            self.people = []
+
+    def found(self):
+        """Returns all people so far."""
+        self._pack()
+        num_joints = self.finder.skeleton.num_joints
+        return _join(self.parts, num_joints, self.numbers, fps=self.fps, image_size=self.size)
 
 
 def _join(parts, num_joints, numbers, **fields):
@@ -139,3 +178,38 @@ def _join(parts, num_joints, numbers, **fields):
     )
     joined = {name: np.concatenate([getattr(p, name) for p in (nobody, *parts)]) for name in names}
     return dataclasses.replace(nobody, **joined)
+
+
+def write(found: VideoPeople, path, video) -> None:
+    """Writes what was found in a video so far, to go on with.
+
+    Args:
+        found: The people.
+        path: File.
+        video: File of the video, which must not change in between.
+    """
+    arrays = {
+        field.name: np.array(getattr(found, field.name))
+        for field in dataclasses.fields(found)
+        if getattr(found, field.name) is not None
+    }
+    npz.write(path, arrays | {"video": np.array(_stamp(video))})
+
+
+def read(path, video) -> VideoPeople | None:
+    """Reads what `write` wrote; `None` if there is nothing, or of another video."""
+    try:
+        content = npz.read(path)
+        if content.pop("video").tolist() != _stamp(video):
+            return None
+        content["fps"] = float(content["fps"])
+        if "image_size" in content:
+            content["image_size"] = tuple(content["image_size"].tolist())
+        return VideoPeople(**content)
+    except (OSError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _stamp(video):
+    status = os.stat(video)
+    return [status.st_size, status.st_mtime_ns]

@@ -168,6 +168,7 @@ class VideoWriter:
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "faststart"})
         rate = fractions.Fraction(fps).limit_denominator(65535)
         self._stream = self._container.add_stream("libx264", rate=rate)
+        self._interval = 1 / rate
         self._stream.width, self._stream.height = (side + side % 2 for side in size)
         self._stream.pix_fmt = "yuv420p"
         self._stream.options = {"crf": "23", "preset": "veryfast"}
@@ -176,11 +177,17 @@ class VideoWriter:
     def __enter__(self):
         return self
 
-    def write(self, image: np.ndarray) -> None:
-        """Adds a frame: `[height, width, 3]`, uint8, RGB."""
+    def write(self, image: np.ndarray, number: int) -> None:
+        """Adds a frame.
+
+        Args:
+            image: `[height, width, 3]`, uint8, RGB.
+            number: Number of the frame, larger than the last one's; it is shown until the next.
+        """
         extra = [self._stream.height - image.shape[0], self._stream.width - image.shape[1]]
         image = np.pad(image, [(0, extra[0]), (0, extra[1]), (0, 0)], mode="edge")
         frame = self._frame.from_ndarray(np.ascontiguousarray(image), format="rgb24")
+        frame.pts, frame.time_base = number, self._interval
         self._container.mux(self._stream.encode(frame))
 
     def __exit__(self, kind, error, trace):

@@ -81,8 +81,8 @@ def _split(numbers, line, skeleton):
                 fits.append((joints, part, extra))
     if not fits:
         raise KeypointsError(
-            f"line {line}: {numbers.size} numbers after class and box are not 2 or 3 for each joint "
-            "of a known skeleton"
+            f"line {line}: {numbers.size} numbers after class and box are not 2 or 3 for each "
+            "joint of a known skeleton"
         )
     # YOLO's own model has COCO's 17 joints.
     joints, part, extra = min(fits, key=lambda fit: (fit[0] != 17, fit[2]))
