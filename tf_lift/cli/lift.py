@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tf_lift import skeletons
+from tf_lift.cli import texts
 from tf_lift.cli.application import app
 from tf_lift.cli.lift_options import with_lift_options
 from tf_lift.inference.confidence import NOISE_MM
@@ -42,18 +43,40 @@ def lift(
     keypoints: Annotated[
         pathlib.Path,
         typer.Argument(
-            help="2D keypoints: COCO .json, .json or .npz with `landmarks`, .npy, or .csv.",
+            help="2D keypoints (docs/keypoints.md): OpenPose's .json or a folder of them, COCO, "
+            "AlphaPose, mmpose, MediaPipe .json, YOLO .txt, .npz, .npy, .csv, .h5, .trc in pixels.",
             show_default=False,
         ),
     ],
     output: Annotated[
-        pathlib.Path, typer.Option("--output", "-o", help="File of the poses: .json or .npz.")
+        pathlib.Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="File of the poses: .json, .npz or .csv; or .bvh, .c3d, .trc or .glb, a file for "
+            "each person.",
+        ),
     ] = pathlib.Path("poses.json"),
     skeleton: Annotated[
         str | None,
         typer.Option(
             help=f"Joints of the keypoints: {SKELETON_NAMES}. "
             "[default: as the file says, else by their number]"
+        ),
+    ] = None,
+    format: Annotated[  # noqa: A002
+        str | None,
+        typer.Option(
+            help="Format of the keypoints: openpose, coco, alphapose, mmpose, mediapipe, yolo, "
+            "videopose3d, deeplabcut, trc, csv, npz, npy, tf_lift. [default: by the content]"
+        ),
+    ] = None,
+    image_size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WIDTHxHEIGHT",
+            help="Size of the image, px, for keypoints that are fractions of it. "
+            "[default: as the file says]",
         ),
     ] = None,
     approximate: Annotated[
@@ -76,21 +99,26 @@ def lift(
     fps: Annotated[
         float | None,
         typer.Option(
-            help="Frames per second, if the poses are the frames of one person, in order, none "
-            "left out: they share one body and move smoothly, and gaps are filled. Frame numbers "
-            "are not read. [default: each pose by itself]"
+            help="Frames per second of the frame numbers. Each person's frames are then lifted "
+            "together: they share one body and move smoothly, and gaps are filled. "
+            "[default: as the file says, else each pose by itself]"
         ),
     ] = None,
+    per_frame: Annotated[
+        bool,
+        typer.Option("--per-frame", help="Lift each pose by itself although the fps are known."),
+    ] = False,
     batch_size: Annotated[int, typer.Option(help="Poses to lift at a time.")] = 1024,
     figure: Annotated[
         pathlib.Path | None, typer.Option(help="png file for a drawing of up to 6 of the poses.")
     ] = None,
     image: Annotated[pathlib.Path | None, typer.Option(help="Image to draw the figure on.")] = None,
     lift_options: dict,
-) -> None:
-    """Lifts 2D keypoints of a file to 3D poses.
+) -> int:
+    """Lifts 2D keypoints of a file or folder to 3D poses.
 
-    A note says how many poses do not fit the prior (`misfit` above 1), and what usually causes it.
+    Notes say how numbers were understood, what was left out, and how many poses do not fit the
+    prior (`misfit` above 1), with what usually causes it.
     """
     from rich import progress
     from rich.console import Console
@@ -98,12 +126,25 @@ def lift(
     from tf_lift import Camera, LiftOptions, PosePrior, inference
 
     console = Console()
+    problems = []
+
+    def say(text, is_problem):
+        if is_problem:
+            problems.append(text)
+        _note(text, "error" if is_problem else "note")
+
+    def track(steps):
+        what = "Poses" if not steps or not isinstance(steps[0], pathlib.Path) else "Files"
+        return progress.track(steps, what, console=console, transient=what == "Files")
+
     with _misfits_caught() as caught:
         poses = inference.lift_file(
             keypoints,
             PosePrior.load(prior).with_noise(noise_mm),
             output,
             skeleton=skeleton,
+            format=format,
+            image_size=texts.size(image_size, "--image-size"),
             approximate=approximate,
             batch_size=batch_size,
             figure=figure,
@@ -113,15 +154,37 @@ def lift(
             robust=robust,
             camera=camera if camera in (None, "level") else Camera.load(camera),
             fps=fps,
+            per_frame=per_frame,
             options=LiftOptions(**lift_options),
-            track=lambda batches: progress.track(batches, "Poses", console=console),
+            say=say,
+            track=track,
         )
     for warning in caught:
         _note(warning)
-    empty = int((poses.mixture_index < 0).sum())
-    note = f", {empty} of them with too few keypoints (null)" if empty else ""
     _report_missing(console, poses.conversion)
-    console.print(f"{len(poses.scale)} poses{note}; wrote {output}", highlight=False)
+    console.print(f"{_summary(poses)}; wrote {output}", highlight=False, soft_wrap=True)
+    return 2 if problems else 0
+
+
+def _summary(poses):
+    """Says how many poses came, were lifted, lacked joints and fit badly."""
+    from tf_lift.inference import misfits
+
+    count = len(poses.scale)
+    filled = int((~poses.visibility.any(1) & (poses.mixture_index >= 0)).sum())
+    lacking = int((poses.mixture_index < 0).sum())
+    parts = [f"{count - filled} poses in {len(poses.frames)} frames"]
+    if count and len(set(poses.person)) > 1:
+        parts[0] += f" of {len(set(poses.person))} people"
+    empty = len(set(poses.frames) - set(poses.frame))
+    parts[0] += f", {empty} of them empty" if empty else ""
+    parts.append(f"{count - filled - lacking} lifted")
+    if filled:
+        parts.append(f"{filled} more filled in gaps")
+    if lacking:
+        parts.append(f"{lacking} of them with too few keypoints (null)")
+    parts.append(f"{misfits.count(poses.misfit)} fit badly")
+    return f"{parts[0]}: {', '.join(parts[1:])}"
 
 
 @contextlib.contextmanager
@@ -144,8 +207,8 @@ def _misfits_caught():
         yield texts
 
 
-def _note(text):
-    print(f"tf-lift: note: {text}", file=sys.stderr)
+def _note(text, kind="note"):
+    print(f"tf-lift: {kind}: {text}", file=sys.stderr)
 
 
 def _report_missing(console, conversion):

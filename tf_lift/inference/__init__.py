@@ -9,6 +9,8 @@ __all__ = [
     "Detection",
     "Estimate",
     "Keypoints",
+    "KeypointsError",
+    "KeypointsWarning",
     "MisfitWarning",
     "PeopleDetector",
     "Person",
@@ -16,6 +18,7 @@ __all__ = [
     "Poses",
     "Region",
     "lift_file",
+    "lift_keypoints",
     "lift_landmarks",
     "read_image",
     "read_keypoints",
@@ -27,14 +30,14 @@ if TYPE_CHECKING:
     from tf_lift.inference.detectors import BeliefMapDetector, Detection
     from tf_lift.inference.estimator import Estimate, PoseEstimator
     from tf_lift.inference.images import read_image
-    from tf_lift.inference.keypoints import Keypoints, read_keypoints
+    from tf_lift.inference.keypoints import Keypoints, KeypointsError, read_keypoints
     from tf_lift.inference.misfits import MisfitWarning
     from tf_lift.inference.people.detector import PeopleDetector
     from tf_lift.inference.people.person import Person
     from tf_lift.inference.people.regions import Region
     from tf_lift.inference.pose_files import read_poses
     from tf_lift.inference.poses import Poses, lift_landmarks
-    from tf_lift.inference.sequences import lift_file
+    from tf_lift.inference.sequences import KeypointsWarning, lift_file, lift_keypoints
 else:
     __getattr__, __dir__ = lazy.attach(
         __name__,
@@ -44,6 +47,8 @@ else:
             "Detection": "detectors",
             "Estimate": "estimator",
             "Keypoints": "keypoints",
+            "KeypointsError": "keypoints",
+            "KeypointsWarning": "sequences",
             "MisfitWarning": "misfits",
             "PeopleDetector": "people.detector",
             "Person": "people.person",
@@ -51,6 +56,7 @@ else:
             "Poses": "poses",
             "Region": "people.regions",
             "lift_file": "sequences",
+            "lift_keypoints": "sequences",
             "lift_landmarks": "poses",
             "read_image": "images",
             "read_keypoints": "keypoints",
