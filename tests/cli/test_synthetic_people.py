@@ -5,10 +5,10 @@ import pytest
 from tf_lift import cli
 
 
-def test_show_draws_the_same_sheet_again(tmp_path):
+def test_command_draws_the_same_sheet_again(tmp_path):
     sheets = []
     for name in ("one.png", "two.png"):
-        arguments = ["show", "-o", str(tmp_path / name), "--number", "3", "--columns", "2"]
+        arguments = ["synthetic-people", "-o", str(tmp_path / name), "--number", "3", "--columns", "2"]
         assert cli.main([*arguments, "--image-size", "32", "--seed", "4"]) == 0
         sheets.append(matplotlib.image.imread(tmp_path / name))
     np.testing.assert_array_equal(sheets[0], sheets[1])
@@ -27,7 +27,7 @@ def test_show_draws_the_same_sheet_again(tmp_path):
     ],
 )
 def test_bad_arguments_are_one_line(arguments, message, capsys, tmp_path):
-    assert cli.main(["show", "-o", str(tmp_path / "sheet.png"), *arguments]) == 2
+    assert cli.main(["synthetic-people", "-o", str(tmp_path / "sheet.png"), *arguments]) == 2
     error = capsys.readouterr().err.strip()
     assert message in error and len(error.splitlines()) == 1
     assert not list(tmp_path.iterdir())
