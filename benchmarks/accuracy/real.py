@@ -1,8 +1,11 @@
 """Errors on a real person seen by real cameras: detections against triangulated joints."""
 
+import dataclasses
 import itertools
 import os
 import pathlib
+import tempfile
+import warnings
 
 import numpy as np
 from rich import console, progress
@@ -11,6 +14,8 @@ import tf_lift
 from benchmarks.accuracy import knowledge, mean_pose, measures, pose2sim
 from benchmarks.harness import options as command_line
 from benchmarks.harness import records
+from tf_lift import inference, skeletons
+from tf_lift.cli import poses as commands
 
 __all__ = ["METHODS", "evaluate", "main", "table"]
 
@@ -25,6 +30,8 @@ _TITLES = {
     **mean_pose.METHODS,
 }
 _SOURCES = {"detections": "detections", "exact": "exact projections"}
+# What is measured on sequences too.
+_SEQUENCES = ("unknown", "level", "image_size", "calibrated")
 _METRICS = ("mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm")
 _SHARES = ("within_1", "within_2")
 
@@ -77,12 +84,13 @@ def evaluate(recording, prior, step: int = 1) -> dict:
         jobs, "lifts", console=console.Console(stderr=True), transient=True, disable=None
     )
     for view, source, known, method, frames in bar:
-        truth = _truth(view, prior, step)
-        lifted = _lift(view, source, known, method, frames, prior, step, recording.fps / step)
-        if lifted is not None:
-            errors.setdefault((source, known, method, frames), {})[view.name] = _limbs(
-                measures.measure(lifted.joints_3d, truth, lifted.stddev)
-            )
+        if frames == "sequence" and known not in _SEQUENCES:
+            continue
+        fps = recording.fps / step if frames == "sequence" else None
+        lifted = _lift(view, source, known, METHODS[method], prior, step, fps)
+        errors.setdefault((source, known, method, frames), {})[view.name] = _limbs(
+            measures.measure(lifted.joints_3d, _truth(view, prior, step), lifted.joints_3d_stddev)
+        )
     for view, known, method in itertools.product(views, ("level", "attitude"), mean_pose.METHODS):
         truth = _truth(view, prior, step)
         first = np.zeros(len(truth), int)
@@ -105,22 +113,48 @@ def evaluate(recording, prior, step: int = 1) -> dict:
     }
 
 
-def _lift(view, source, known, method, frames, prior, step, fps):
+def _lift(view, source, known, method, prior, step, fps):
+    """Lifts frames from a file as `tf-lift lift` does by default; exact ones have no noise."""
     if source == "detections":
-        points = pose2sim.to_prior(view.landmarks[::step], prior, view.scores[::step])
+        prior = prior.with_noise(commands.NOISE_MM)
+        arrays = {"landmarks": view.landmarks[::step], "scores": view.scores[::step]}
+        skeleton = skeletons.OPENPOSE_25B
     else:
-        points = pose2sim.to_prior(view.exact[::step], prior)
-    if frames == "sequence":
-        return knowledge.lift_sequence(known, *points, prior, view.camera, fps, **METHODS[method])
-    return knowledge.lift(known, *points, prior, [view.camera], **METHODS[method])
+        arrays, skeleton = {"landmarks": view.exact[::step]}, pose2sim.WITHOUT_EARS
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", inference.MisfitWarning)
+        path = pathlib.Path(folder) / "landmarks.npz"
+        np.savez(path, **arrays)
+        return inference.lift_file(
+            path,
+            prior,
+            path.with_name("poses.npz"),
+            skeleton=skeleton,
+            camera=_camera(known, view.camera),
+            fps=fps,
+            options=tf_lift.LiftOptions(**method),
+        )
+
+
+def _camera(known, camera):
+    """Returns what the lift is given of a camera."""
+    cameras = {
+        "unknown": None,
+        "level": "level",
+        "image_size": tf_lift.Camera.guess(camera.image_size),
+        "focal_length": dataclasses.replace(camera, pitch=None, roll=None),
+        "attitude": tf_lift.Camera(pitch=camera.pitch, roll=camera.roll),
+        "calibrated": camera,
+    }
+    return cameras[known]
 
 
 def _truth(view, prior, step):
     """Returns the limbs' and the pelvis' joints, NaN for those whose marks differ."""
-    joints, _ = pose2sim.to_prior(view.joints_3d[::step], prior)
-    truth = np.full_like(joints, np.nan)
+    joints = skeletons.convert(view.joints_3d[::step], skeletons.OPENPOSE_25B, prior.skeleton)
+    truth = np.full_like(joints.points, np.nan)
     known = [0, *measures.LIMBS]
-    truth[:, known] = joints[:, known]
+    truth[:, known] = joints.points[:, known]
     return truth
 
 

@@ -29,7 +29,8 @@ def test_all_went_well(folder, capsys):
     assert output.err == ""
     assert "2 clips, 20 poses of h36m17; wrote out.npz" in output.out
     row = next(line for line in output.out.splitlines() if "S1_Walking" in line)
-    assert row.split() == ["S1_Walking", "S1", "40", "50", "8"]
+    assert row.split() == ["S1_Walking", "S1", "40", "50", "8", "m", "1,511"]
+    assert "unit taken: cm, m; height from ankles to head: 1,511 mm" in output.out
     assert "Skipped" not in output.out
     with np.load("out.npz", allow_pickle=False) as content:
         assert content["poses"].shape == (20, 17, 3)

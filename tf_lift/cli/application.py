@@ -31,7 +31,7 @@ def main(arguments=None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
         result = app(args=arguments, standalone_mode=False)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f"tf-lift: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except typer.Exit as exit_:

@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 from tf_lift.camera.camera import Camera
-from tf_lift.inference import images, misfits, poses
+from tf_lift.inference import images, misfits, pose_files, poses
 from tf_lift.inference.detectors import BeliefMapDetector
 from tf_lift.ops.lift.options import LiftOptions
 from tf_lift.viewing import figures
@@ -109,7 +109,7 @@ def predict_file(
             joints_3d_stddev=found.joints_3d_stddev[0],
         )
         written.append(figures.save(drawing, output / f"{name}.png"))
-    return [poses.write_json(content, output / f"{name}.json"), *written]
+    return [pose_files.write_json(content, output / f"{name}.json"), *written]
 
 
 def predict_files(

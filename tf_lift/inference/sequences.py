@@ -8,7 +8,7 @@ import numpy as np
 
 from tf_lift import skeletons
 from tf_lift.camera.camera import Camera
-from tf_lift.inference import images, keypoints, misfits, poses
+from tf_lift.inference import images, keypoints, misfits, pose_files, poses
 from tf_lift.viewing import figures
 
 __all__ = ["lift_file"]
@@ -22,7 +22,7 @@ def lift_file(
     prior,
     output: str | os.PathLike,
     *,
-    skeleton: str | None = None,
+    skeleton: skeletons.Skeleton | str | None = None,
     batch_size: int = 1024,
     figure: str | os.PathLike | None = None,
     image: str | os.PathLike | None = None,
@@ -37,7 +37,7 @@ def lift_file(
         path: File that `keypoints.read_keypoints` reads.
         prior: `PosePrior`.
         output: File to write, `.json` or `.npz`.
-        skeleton: Name of the keypoints' skeleton; `None` for the one that the file names, else
+        skeleton: Skeleton of the keypoints or its name; `None` for that of the file, else
             the only one with this number of joints.
         batch_size: Number of poses to lift at a time.
         figure: `.png` file for a drawing of up to 6 of the poses, evenly spaced.
@@ -99,9 +99,9 @@ def lift_file(
         )
     misfits.warn(result.misfit)
     if output.suffix.lower() == ".json":
-        poses.write_json(result.to_dict(), output)
+        pose_files.write_json(result.to_dict(), output)
     else:
-        poses.write_npz(result, output)
+        pose_files.write_npz(result, output)
     if figure is not None:
         rows = done[np.linspace(0, len(done) - 1, min(len(done), MAX_DRAWN)).round().astype(int)]
         figures.save(_draw(result, rows, backdrop), figure)

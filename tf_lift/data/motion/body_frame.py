@@ -48,8 +48,9 @@ def find_unit_mm(positions, parents) -> float:
         if low <= length * frames.unit_length(unit) <= high:
             return frames.unit_length(unit)
     raise ValueError(
-        f"the unit (`unit_mm`) must be given: the longest path along the bones is {length:.4g} "
-        f"units, which is {low:g} to {high:g} mm in none of {list(UNITS)}. Received: None"
+        f"the file's unit must be given (`--unit`, `unit_mm`): the longest path along the bones is "
+        f"{length:.4g} units, which is {low:g} to {high:g} mm in none of {list(UNITS)}. "
+        "Received: None"
     )
 
 
