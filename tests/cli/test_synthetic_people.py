@@ -8,7 +8,15 @@ from tf_lift import cli
 def test_command_draws_the_same_sheet_again(tmp_path):
     sheets = []
     for name in ("one.png", "two.png"):
-        arguments = ["synthetic-people", "-o", str(tmp_path / name), "--number", "3", "--columns", "2"]
+        arguments = [
+            "synthetic-people",
+            "-o",
+            str(tmp_path / name),
+            "--number",
+            "3",
+            "--columns",
+            "2",
+        ]
         assert cli.main([*arguments, "--image-size", "32", "--seed", "4"]) == 0
         sheets.append(matplotlib.image.imread(tmp_path / name))
     np.testing.assert_array_equal(sheets[0], sheets[1])

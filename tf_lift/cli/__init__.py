@@ -4,12 +4,22 @@ The commands import what they need when they run: `tf-lift --help` answers befor
 is loaded.
 """
 
-from tf_lift.cli import convert_mocap, evaluate, fit_prior, network, poses, show, synthetic_people
+from tf_lift.cli import (
+    convert_mocap,
+    demo,
+    evaluate,
+    fit_prior,
+    network,
+    poses,
+    show,
+    synthetic_people,
+)
 from tf_lift.cli.application import app, main
 
 __all__ = [
     "app",
     "convert_mocap",
+    "demo",
     "evaluate",
     "fit_prior",
     "main",

@@ -12,7 +12,9 @@ from tf_lift.cli.application import app
 def show(
     poses: Annotated[
         pathlib.Path,
-        typer.Argument(help="Poses of `tf-lift lift` or `predict`, .json.", show_default=False),
+        typer.Argument(
+            help="Poses of `tf-lift lift` or `predict`, .json or .npz.", show_default=False
+        ),
     ],
     output: Annotated[
         pathlib.Path | None,
@@ -42,21 +44,28 @@ def show(
     from rich.console import Console
 
     from tf_lift import inference
+    from tf_lift.inference import videos
     from tf_lift.viewing import html
 
     if image is not None and video is not None:
         raise ValueError("`--image` and `--video` exclude each other. Received: both")
-    shown = _read_poses(poses)
+    shown = inference.read_poses(poses)
     note = ""
     pictures = None
     if image is not None:
         pictures = html.pictures.from_image(inference.read_image(image))
     if video is not None:
-        frames = html.pictures.video_frames(video)
-        pictures = html.pictures.from_video(frames, html.frame_numbers(shown), megabytes=megabytes)
-        fps = fps or getattr(shown, "fps", None) or html.pictures.video_rate(video)
+        source = videos.Video(video)
+        pictures = html.pictures.from_frames(
+            ((frame.number, frame.image) for frame in source),
+            html.frame_numbers(shown),
+            megabytes=megabytes,
+        )
+        fps = fps or shown.fps or source.fps
         if pictures.step > 1:
-            note = f"; every {pictures.step}th frame of the video fits into {megabytes:g} MB"
+            note = f"; 1 of {pictures.step} frames of the video fits into {megabytes:g} MB"
+        if source.problem:
+            note += f"; {source.problem}"
     path = html.write_page(
         shown,
         output or poses.with_suffix(".html"),
@@ -66,46 +75,3 @@ def show(
     )
     size = path.stat().st_size / 1e6
     Console().print(f"wrote {path}, {size:.1f} MB{note}", highlight=False)
-
-
-def _read_poses(path):
-    import json
-    import types
-
-    import numpy as np
-
-    from tf_lift import skeletons
-    from tf_lift.inference import Poses
-
-    content = json.loads(path.read_text(encoding="utf-8"))
-    skeleton = skeletons.Skeleton(
-        str(content["skeleton"]), tuple(content["joint_names"]), tuple(content["parents"])
-    )
-    rows = content["poses"]
-    arrays = {
-        name: np.array([row[name] for row in rows], object).astype(np.float64) for name in rows[0]
-    }
-    arrays["visibility"] = arrays["visibility"] > 0
-    fields = {f: None for f in Poses.__dataclass_fields__}
-    named = (
-        types.SimpleNamespace(
-            **fields | arrays,
-            skeleton=skeleton,
-            frames=content.get("frames"),
-            fps=content.get("fps"),
-        )
-        if False
-        else types.SimpleNamespace(
-            **{
-                **fields,
-                **arrays,
-                "skeleton": skeleton,
-                "frames": content.get("frames"),
-                "fps": content.get("fps"),
-            }
-        )
-    )
-    named.drawn_landmarks = lambda: np.where(
-        named.visibility[..., None], named.landmarks, named.projected_landmarks
-    )
-    return named

@@ -95,7 +95,8 @@ class Bodies {
   constructor(recording) {
     this.recording = recording;
     this.jointBall = sphere(0);
-    this.deviationBall = sphere(1);
+    // One person has the time for rounder spheres.
+    this.deviationBall = sphere(recording.numSlots > 1 ? 1 : 2);
     this.solid = new Mesh();
     this.deviations = new Mesh();
     const tube = [];

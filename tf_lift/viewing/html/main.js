@@ -250,7 +250,7 @@ function connect() {
 function summary() {
   const { numFrames, numPeople } = recording;
   const frames = numFrames === 1 ? "1 frame" : `${numFrames} frames`;
-  const people = numPeople === 1 ? "1 person" : `${numPeople} people`;
+  const people = numPeople === 1 ? "1 person" : `${numPeople || "no"} people`;
   const rate = numFrames > 1 && !recording.rateIsKnown ? ", rate unknown: 25 per second" : "";
   return `${people}, ${frames}${rate}`;
 }

@@ -46,7 +46,7 @@ def build_page(
 
     Raises:
         ImportError: If plotly is not installed.
-        ValueError: If no pose is finite, or `fps` is not positive.
+        ValueError: If `fps` is not positive.
     """
     plotly = extras.require("plotly.offline", "a page of poses", "viewing")
     stage = stages.arrange(poses, fps)

@@ -3,15 +3,12 @@
 import base64
 import dataclasses
 import io
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image
 
-from tf_lift.io import extras
-
-__all__ = ["Pictures", "from_image", "from_video", "video_frames", "video_rate"]
+__all__ = ["MEGABYTES", "Pictures", "from_frames", "from_image"]
 
 # Longest side of an image in the page, px, and of a video's frames.
 IMAGE_SIDE = 1280
@@ -53,7 +50,7 @@ def from_image(image: np.ndarray) -> Pictures:
     return Pictures((width, height), [_text(_jpeg(image, IMAGE_SIDE, _IMAGE_QUALITY))], [0])
 
 
-def from_video(
+def from_frames(
     frames: Iterable[tuple[int, np.ndarray]], wanted, *, megabytes: float = MEGABYTES
 ) -> Pictures:
     """Returns the frames of a video that belong to poses, as many as fit.
@@ -61,7 +58,7 @@ def from_video(
     Where they do not all fit, every second one is kept, or every fourth, and so on.
 
     Args:
-        frames: Pairs of a frame's number and its image, as of `video_frames`.
+        frames: Pairs of a frame's number and its image, rising.
         wanted: Numbers of the frames with poses, sorted.
         megabytes: Limit of the size of the JPEGs.
 
@@ -72,7 +69,7 @@ def from_video(
         ValueError: If the limit is not positive, or the video has none of the frames.
 
     >>> video = ((number, np.full([90, 160, 3], number, np.uint8)) for number in range(100))
-    >>> pictures = from_video(video, np.arange(10, 20))
+    >>> pictures = from_frames(video, np.arange(10, 20))
     >>> pictures.frames == list(range(10, 20)), pictures.size
     (True, (160, 90))
     """
@@ -103,57 +100,6 @@ def from_video(
         )
     entries = list(kept.values())
     return Pictures(size, [_text(jpeg) for _, jpeg in entries], [n for n, _ in entries], step)
-
-
-def video_frames(path: str | os.PathLike) -> Iterator[tuple[int, np.ndarray]]:
-    """Yields the number and the image of each frame of a video, upright; needs PyAV.
-
-    A video that breaks off gives the frames that there are.
-
-    Raises:
-        ValueError: If it is not a video.
-    """
-    av = _av()
-    with _opened(path) as container:
-        frames = container.decode(container.streams.video[0])
-        for number in range(2**62):
-            try:
-                frame = next(frames, None)
-            except av.error.InvalidDataError:
-                return
-            if frame is None:
-                return
-            turns = round(frame.rotation / 90) % 4
-            yield number, np.rot90(frame.to_ndarray(format="rgb24"), turns)
-
-
-def video_rate(path: str | os.PathLike) -> float | None:
-    """Returns the mean frames per second of a video, `None` if it does not say.
-
-    Raises:
-        ValueError: If it is not a video.
-    """
-    with _opened(path) as container:
-        rate = container.streams.video[0].average_rate
-        return float(rate) if rate else None
-
-
-def _av():
-    return extras.require("av", "reading videos", "video")
-
-
-def _opened(path):
-    av = _av()
-    try:
-        container = av.open(os.fspath(path))
-    except (av.error.FFmpegError, OSError) as error:
-        raise ValueError(
-            f"`video` must be a video that FFmpeg can read. Received: {path} ({error})"
-        ) from error
-    if not container.streams.video:
-        container.close()
-        raise ValueError(f"`video` must have a picture. Received: {path}, sound alone")
-    return container
 
 
 def _jpeg(image, side, quality):

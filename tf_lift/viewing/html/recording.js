@@ -19,7 +19,7 @@ class Recording {
     this.numJoints = this.jointNames.length;
     this.numFrames = this.times.length;
     this.numPeople = this.personNumbers.length;
-    this.numSlots = Math.max(...this.slots) + 1;
+    this.numSlots = this.slots.reduce((most, slot) => Math.max(most, slot + 1), 1);
   }
 
   // Rows of a frame, one for each person in it.
@@ -47,11 +47,8 @@ class Recording {
     return this.visibility[row * this.numJoints + joint] > 0;
   }
 
+  // People that are counted from 0 in the file are counted from 1 here, as the keys are.
   label(person) {
-    return `Person ${this.personNumbers[person] + (this.isCountedFromZero() ? 1 : 0)}`;
-  }
-
-  isCountedFromZero() {
-    return Math.min(...this.personNumbers) === 0;
+    return `Person ${this.personNumbers[person] + (this.personNumbers[0] === 0 ? 1 : 0)}`;
   }
 }

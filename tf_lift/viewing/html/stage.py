@@ -64,8 +64,9 @@ class Stage:
 def arrange(poses, fps: float | None = None) -> Stage:
     """Turns poses of a camera's frame upright and sorts them by frame and person.
 
-    Poses that are not finite are left out. Those without `root_position` stand with their lowest
-    joint on the floor, several people side by side, from left to right as in the image.
+    Poses that are not finite are left out; there may be none. Those without `root_position` stand
+    with their lowest joint on the floor, several people side by side, from left to right as in the
+    image.
 
     Args:
         poses: `tf_lift.inference.Poses`.
@@ -75,7 +76,7 @@ def arrange(poses, fps: float | None = None) -> Stage:
         The stage.
 
     Raises:
-        ValueError: If no pose is finite, or `fps` is not positive.
+        ValueError: If `fps` is not positive.
 
     >>> from tf_lift import inference
     >>> prior = tf_lift.PosePrior.load()
@@ -91,26 +92,16 @@ def arrange(poses, fps: float | None = None) -> Stage:
     finite = np.isfinite(poses.joints_3d).all((1, 2))
     if root is not None:
         finite &= np.isfinite(root).all(-1)
-    if not finite.any():
-        raise ValueError(f"`poses` must hold a pose that is finite. Received: {count}, none finite")
     frame = _frame(poses)
-    person = _people(frame, _known(poses, "person", np.zeros(count)).astype(np.int64))
+    person = _people(frame, _known(poses.person, np.zeros(count)).astype(np.int64))
     order = np.lexsort((person, frame))
     order = order[finite[order]]
     frames = frame_numbers(poses)
     frame, person = frame[order], person[order]
     numbers, person = np.unique(person, return_inverse=True)
     landmarks = poses.drawn_landmarks()[order].astype(np.float64)
-    joints = _upright(poses, order)
-    if root is None:
-        joints = _side_by_side(joints, person, landmarks)
-    else:
-        joints[..., 2] -= np.percentile(joints[..., 2].min(1), 5)
-        joints[..., :2] -= np.median(joints[:, 0, :2], 0)
-    # A few poses that are far off must not make the others small.
-    flat = joints.reshape(-1, 3)
-    low, high = np.percentile(flat, 0.5, axis=0), np.percentile(flat, 99.5, axis=0)
-    low[2] = min(low[2], 0.0)
+    joints = _placed(_upright(poses, order), root is not None, person, landmarks)
+    low, high = _box(joints)
     times, rate_is_known = _times(poses, frames, fps)
     return Stage(
         skeleton=poses.skeleton,
@@ -127,8 +118,8 @@ def arrange(poses, fps: float | None = None) -> Stage:
         times=times,
         rate_is_known=rate_is_known,
         is_placed=root is not None,
-        low=low - [_MARGIN, _MARGIN, 0.05],
-        high=high + [_MARGIN, _MARGIN, 0.1],
+        low=low,
+        high=high,
     )
 
 
@@ -139,15 +130,15 @@ def frame_numbers(poses) -> np.ndarray:
         poses: `tf_lift.inference.Poses`; the row is the frame where they do not say.
     """
     frame = _frame(poses)
-    return np.union1d(_known(poses, "frames", frame).astype(np.int64), frame)
+    frames = np.union1d(_known(poses.frames, frame).astype(np.int64), frame)
+    return frames if len(frames) else np.zeros(1, np.int64)
 
 
 def _frame(poses):
-    return _known(poses, "frame", np.arange(len(poses.joints_3d))).astype(np.int64)
+    return _known(poses.frame, np.arange(len(poses.joints_3d))).astype(np.int64)
 
 
-def _known(poses, name, default):
-    value = getattr(poses, name, None)
+def _known(value, default):
     return np.asarray(default if value is None else value)
 
 
@@ -170,7 +161,7 @@ def _upright(poses, order):
     )
     level = recentring.level_rotation(pitch, roll).numpy()
     joints = np.einsum("nij,nlj->nli", level, poses.joints_3d[order])
-    if poses.root_position is not None:
+    if poses.root_position is not None and len(order):
         # One camera saw all: what each pose says of its attitude differs by noise alone.
         level = recentring.level_rotation(np.median(pitch), np.median(roll)).numpy()
         joints += (poses.root_position[order] @ level.T)[:, np.newaxis]
@@ -178,13 +169,30 @@ def _upright(poses, order):
     return np.stack([x, z, -y], -1)
 
 
-def _side_by_side(joints, person, landmarks):
-    joints[..., 2] -= joints[..., 2].min(1, keepdims=True)
+def _placed(joints, is_known, person, landmarks):
+    """Returns joints above the floor, where people were if that is known, else side by side."""
+    if not len(joints):
+        return joints
+    lowest = joints[..., 2].min(1, keepdims=True)
+    if is_known:
+        joints[..., 2] -= np.percentile(lowest, 5)
+        joints[..., :2] -= np.median(joints[:, 0, :2], 0)
+        return joints
+    joints[..., 2] -= lowest
     across = landmarks[..., 0].mean(1)
     places = [np.median(across[person == index]) for index in range(person.max() + 1)]
     rank = np.argsort(np.argsort(places))
     joints[..., 0] += (_SPACING * (rank - rank.mean()))[person, np.newaxis]
     return joints
+
+
+def _box(joints):
+    """Returns the corners of a box around joints, [3] each."""
+    points = joints.reshape(-1, 3) if len(joints) else np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 1.7]])
+    # A few poses that are far off must not make the others small.
+    low, high = np.percentile(points, 0.5, axis=0), np.percentile(points, 99.5, axis=0)
+    low[2] = min(low[2], 0.0)
+    return low - [_MARGIN, _MARGIN, 0.05], high + [_MARGIN, _MARGIN, 0.1]
 
 
 def _slots(frame, person, count):
@@ -202,14 +210,17 @@ def _slots(frame, person, count):
 
 def _times(poses, frames, fps):
     """Returns the time of each frame, s, and whether it is known."""
-    fps = fps or getattr(poses, "fps", None)
+    fps = fps or poses.fps
     if fps:
         return (frames - frames[0]) / fps, True
-    time = getattr(poses, "time", None)
-    if time is not None and np.isfinite(time).sum() > 1:
-        known = np.isfinite(time)
-        number, first = np.unique(np.asarray(poses.frame)[known], return_index=True)
-        seconds = np.interp(frames, number, np.asarray(time)[known][first])
-        if len(number) > 1 and (np.diff(seconds) >= 0).all():
+    if poses.time is not None and len(frames) > 1:
+        known = np.isfinite(poses.time)
+        number, first = np.unique(_frame(poses)[known], return_index=True)
+        # Frames without people have none: they lie between, and last as long as the others.
+        if len(number) > 1:
+            seconds = np.asarray(poses.time)[known][first]
+            rate = (number[-1] - number[0]) / (seconds[-1] - seconds[0])
+            beyond = np.clip(frames, number[0], number[-1])
+            seconds = np.interp(frames, number, seconds) + (frames - beyond) / rate
             return seconds - seconds[0], True
     return np.arange(len(frames)) / NOMINAL_FPS, False
