@@ -44,12 +44,12 @@ def show(
     from rich.console import Console
 
     from tf_lift import inference
-    from tf_lift.inference import videos
+    from tf_lift.inference import pose_files, videos
     from tf_lift.viewing import html
 
     if image is not None and video is not None:
         raise ValueError("`--image` and `--video` exclude each other. Received: both")
-    shown = inference.read_poses(poses)
+    shown = pose_files.read_poses(poses)
     note = ""
     pictures = None
     if image is not None:
@@ -61,7 +61,7 @@ def show(
             html.frame_numbers(shown),
             megabytes=megabytes,
         )
-        fps = fps or shown.fps or source.fps
+        fps = source.fps if fps is None and shown.fps is None else fps
         if pictures.step > 1:
             note = f"; 1 of {pictures.step} frames of the video fits into {megabytes:g} MB"
         if source.problem:

@@ -210,7 +210,7 @@ def _slots(frame, person, count):
 
 def _times(poses, frames, fps):
     """Returns the time of each frame, s, and whether it is known."""
-    fps = fps or poses.fps
+    fps = poses.fps if fps is None else fps
     if fps:
         return (frames - frames[0]) / fps, True
     if poses.time is not None and len(frames) > 1:

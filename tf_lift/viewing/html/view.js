@@ -71,11 +71,11 @@ class View {
     };
     await Plotly.newPlot(this.element, traces, layout, {
       displayModeBar: false,
-      responsive: true,
       scrollZoom: true,
       // Plotly would draw four times the pixels of a plain screen.
       plotGlPixelRatio: this.pixelRatio,
     });
+    new ResizeObserver(() => Plotly.Plots.resize(this.element)).observe(this.element);
   }
 
   // What the centre of the view is of the world, [x, y] m.
