@@ -4,6 +4,7 @@ import dataclasses
 import math
 import os
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -151,3 +152,21 @@ def people_networks(tmp_path_factory):
         return install.ensure(folder / "people_networks", say=lambda line: None)
     except ConnectionError as error:
         pytest.skip(f"needs the networks of the detector of people: {error}")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium; skips where Playwright or Chromium is absent."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra browser")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    with playwright.sync_playwright() as driver:
+        installed = [driver.chromium.executable_path, *map(shutil.which, names)]
+        path = next((path for path in installed if path and os.path.exists(path)), None)
+        if path is None:
+            pytest.skip("needs Chromium: apt install chromium, or playwright install chromium")
+        # WebGL without a graphics processor; Chromium's sandbox refuses root.
+        flags = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+        flags += ["--no-sandbox"] if os.geteuid() == 0 else []
+        launched = driver.chromium.launch(executable_path=path, args=flags)
+        yield launched
+        launched.close()

@@ -4,12 +4,24 @@ The commands import what they need when they run: `tf-lift --help` answers befor
 is loaded.
 """
 
-from tf_lift.cli import convert_mocap, detector, evaluate, fit_prior, lift, network, predict, show
+from tf_lift.cli import (
+    convert_mocap,
+    demo,
+    detector,
+    evaluate,
+    fit_prior,
+    lift,
+    network,
+    predict,
+    show,
+    synthetic_people,
+)
 from tf_lift.cli.application import app, main
 
 __all__ = [
     "app",
     "convert_mocap",
+    "demo",
     "detector",
     "evaluate",
     "fit_prior",
@@ -18,4 +30,5 @@ __all__ = [
     "network",
     "predict",
     "show",
+    "synthetic_people",
 ]
