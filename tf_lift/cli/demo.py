@@ -27,10 +27,14 @@ def demo(
 
     Pictures stay on this machine unless --share is given.
     """
-    from tf_lift import PosePrior, inference
+    from tf_lift import PosePrior
     from tf_lift.inference import demo as page
+    from tf_lift.inference import estimator
+    from tf_lift.io import extras
 
     if port is not None and not 1 <= port <= 65535:
         raise ValueError(f"`--port` must be 1 to 65535. Received: {port}")
-    blocks = page.build(inference.PoseEstimator(PosePrior.load(prior)))
+    # Before the prior and the detector, which take their time.
+    extras.require("gradio", "the demo", "demo")
+    blocks = page.build(estimator.PoseEstimator(PosePrior.load(prior)))
     blocks.launch(server_port=port, share=share, inbrowser=browser)

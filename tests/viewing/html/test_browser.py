@@ -92,8 +92,7 @@ def test_people_are_drawn_and_frames_differ(show):
 
 def test_dragging_and_buttons_turn_the_view(show):
     shown = show()
-    eye = "JSON.stringify(viewer.view.element.layout.scene.camera.eye)"
-    first, first_eye = pixels(shown), shown.evaluate(eye)
+    first = pixels(shown)
     box = shown.locator("#view").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     shown.mouse.move(x, y)
@@ -105,8 +104,11 @@ def test_dragging_and_buttons_turn_the_view(show):
     shown.click("text=Top")
     assert differing(dragged, pixels(shown)) > 1000
     shown.keyboard.press("r")
-    shown.wait_for_function(f"{eye} === '{first_eye}'")
-    assert differing(first[60:], pixels(shown)[60:]) < 50  # Below the button that has the focus.
+    # Below the button that has the focus; the turn takes some frames.
+    left = [differing(first[60:], pixels(shown)[60:])]
+    while left[-1] >= 50 and len(left) < 20:
+        left.append(differing(first[60:], pixels(shown)[60:]))
+    assert left[-1] < 50, left
 
 
 def test_it_plays_by_itself_and_pauses(show):
