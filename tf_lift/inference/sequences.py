@@ -118,7 +118,7 @@ def lift_keypoints(
 ) -> poses.Poses:
     """Lifts keypoints: each person as a sequence where the frame rate is known, else each pose.
 
-    Sequences go by the frame numbers. Frames of a person that are missing, up to two seconds,
+    A rate of the file alone counts if its people are tracked. Sequences go by the frame numbers. Frames of a person that are missing, up to two seconds,
     become poses too, filled by the motion (docs/sequences.md); a longer gap starts a new sequence.
     Where all frame numbers are multiples, as 0, 5, 10, the frames between are none.
 
@@ -153,8 +153,8 @@ def lift_keypoints(
         fixed = {name: value for name, value in options.items() if name not in others}
         camera = poses.with_attitude(found.landmarks, prior, camera, joints, found.scores, **fixed)
     options |= {"camera": camera, "allow_empty": count > 1}
-    # A frame by itself is no sequence, unless the user says so.
-    if rate is None or per_frame or not count or (fps is None and len(found.frames) < 2):
+    # A rate that the file states makes sequences of people whom it tells apart; a user's, always.
+    if rate is None or per_frame or not count or (fps is None and not found.tracked):
         # The last batch is not padded: that costs one more trace, and only if N is large.
         batches = [slice(start, start + batch_size) for start in range(0, count, batch_size)]
         parts = [

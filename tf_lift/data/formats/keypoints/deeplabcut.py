@@ -39,7 +39,8 @@ def read(text: str, path, skeleton=None) -> People:
     rows = tables.rows_of(text)
     header = {}
     while rows and rows[0][0].lower() in _LEVELS:
-        header[rows[0][0].lower()] = rows.pop(0)
+        row = rows.pop(0)
+        header[row[0].lower()] = row
     width = len(header["coords"])
     # Labelled images are named in one or three columns before the numbers.
     start = next(i for i, cell in enumerate(header["coords"]) if cell.lower() in ("x", "y"))
