@@ -1,6 +1,9 @@
 import csv
+import dataclasses
 import json
+from importlib import resources
 
+import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
@@ -296,6 +299,28 @@ def test_folder_with_a_broken_file_is_lifted_and_fails(prior_path, landmarks, tm
     assert "2 poses in 4 frames, 2 of them empty: 2 lifted, " in captured.out
     content = json.loads((tmp_path / "out.json").read_text())
     assert content["frames"] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("fps", [None, 25])
+def test_files_follow_the_schema(tiny_prior, landmarks, fps, tmp_path):
+    landmarks[1] = np.nan
+    np.savez(tmp_path / "in.npz", landmarks=landmarks[:3], skeleton="coco17")
+    found = inference.read_keypoints(tmp_path / "in.npz")
+    result = inference.lift_keypoints(found, tiny_prior, fps=fps, num_hypotheses=2)
+    pose_files.write_json(result.to_dict(), tmp_path / "out.json")
+    content = json.loads((tmp_path / "out.json").read_text())
+    schema = json.loads((resources.files("tf_lift") / "data/schemas/poses-2.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(content, schema)
+    # Every field is described.
+    described = schema["$defs"]["pose"]["properties"]
+    assert set(content) <= set(schema["properties"])
+    assert set(content["poses"][0]) <= set(described)
+    fields = {field.name for field in dataclasses.fields(poses.Poses)}
+    assert set(described) == fields - {"skeleton", "conversion", "frames", "fps", "image_size"}
+    del content["poses"][0]["misfit"]
+    with pytest.raises(jsonschema.ValidationError, match="'misfit' is a required property"):
+        jsonschema.validate(content, schema)
 
 
 def test_nobody_is_an_empty_result(prior_path, tmp_path):

@@ -132,7 +132,7 @@ def test_folder_of_two_clips_is_refused(tmp_path, rng):
 def test_openpose_of_whole_body_networks_uses_the_body(tmp_path, rng):
     values = rng.uniform(50.0, 500.0, [18, 3]) * [1, 1, 0.001]
     person = {"pose_keypoints_2d": values.ravel().tolist(), "face_keypoints_2d": [1.0] * 210}
-    people = [person, {"pose_keypoints_2d": [], "face_keypoints_2d": [1.0] * 210}]
+    people = [person, {}, {"pose_keypoints_2d": [], "face_keypoints_2d": [1.0] * 210}]
     found = read_keypoints(_write(tmp_path / "a.json", {"people": people}))
     np.testing.assert_allclose(found.landmarks, values[np.newaxis, :, :2])
 

@@ -32,8 +32,9 @@ def read_keypoints(
     """Reads the keypoints of a file or folder, which it recognises by their content.
 
     docs/keypoints.md lists the formats: OpenPose, COCO, AlphaPose, mmpose, MediaPipe, MoveNet and
-    PoseNet, YOLO, VideoPose3D, DeepLabCut, TRC in pixels, npz, npy, CSV, and what `tf-lift lift` and
-    `predict` write. A folder holds a file for each frame, of OpenPose, mmpose, MediaPipe or YOLO.
+    PoseNet, YOLO, VideoPose3D, DeepLabCut, TRC in pixels, npz, npy, CSV, and what `tf-lift lift`
+    and `predict` write. A folder holds a file for each frame, of OpenPose, mmpose, MediaPipe or
+    YOLO.
 
     Args:
         path: The file, or the folder.
