@@ -15,8 +15,10 @@ from tf_lift.data.formats.keypoints.people import People
 __all__ = ["read_keypoints"]
 
 # What readers raise for broken files; OSError and EOFError come from NumPy.
-_BROKEN = (OSError, EOFError, KeyError, TypeError, ValueError, OverflowError, AttributeError)
-_BROKEN += (IndexError, StopIteration, zipfile.BadZipFile, zlib.error)
+_BROKEN = (
+    *(OSError, EOFError, KeyError, TypeError, ValueError, OverflowError, AttributeError),
+    *(IndexError, StopIteration, zipfile.BadZipFile, zlib.error),
+)
 # Of a folder, endings of files for each frame, the most common first.
 _OF_FRAMES = (".json", ".txt")
 
