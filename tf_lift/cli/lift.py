@@ -101,7 +101,7 @@ def lift(
         typer.Option(
             help="Frames per second of the frame numbers. Each person's frames are then lifted "
             "together: they share one body and move smoothly, and gaps are filled. "
-            "[default: as the file says, else each pose by itself]"
+            "[default: as the file says if it tells people apart, else each pose by itself]"
         ),
     ] = None,
     per_frame: Annotated[
@@ -173,7 +173,7 @@ def _summary(poses):
     count = len(poses.scale)
     filled = int((~poses.visibility.any(1) & (poses.mixture_index >= 0)).sum())
     lacking = int((poses.mixture_index < 0).sum())
-    parts = [f"{count - filled} poses in {len(poses.frames)} frames"]
+    parts = [f"{_many(count - filled, 'pose')} in {_many(len(poses.frames), 'frame')}"]
     if count and len(set(poses.person)) > 1:
         parts[0] += f" of {len(set(poses.person))} people"
     empty = len(set(poses.frames) - set(poses.frame))
@@ -185,6 +185,10 @@ def _summary(poses):
         parts.append(f"{lacking} of them with too few keypoints (null)")
     parts.append(f"{misfits.count(poses.misfit)} fit badly")
     return f"{parts[0]}: {', '.join(parts[1:])}"
+
+
+def _many(count, noun):
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 @contextlib.contextmanager

@@ -126,9 +126,10 @@ def lift_keypoints(
 ) -> poses.Poses:
     """Lifts keypoints: each person as a sequence where the frame rate is known, else each pose.
 
-    Sequences go by the frame numbers. Frames of a person that are missing, up to two seconds,
-    become poses too, filled by the motion (docs/sequences.md); a longer gap starts a new sequence.
-    Where all frame numbers are multiples, as 0, 5, 10, the frames between are none.
+    A rate that only the file states counts if its people are tracked. Sequences go by the frame
+    numbers. Frames of a person that are missing, up to two seconds, become poses too, filled by
+    the motion (docs/sequences.md); a longer gap starts a new sequence. Where all frame numbers
+    are multiples, as 0, 5, 10, the frames between are none.
 
     Args:
         found: What `keypoints.read_keypoints` returns.
@@ -153,6 +154,8 @@ def lift_keypoints(
     """
     if batch_size < 1:
         raise ValueError(f"`batch_size` must be at least 1. Received: {batch_size}")
+    if fps is not None and not fps > 0:
+        raise ValueError(f"`fps` must be a positive number. Received: {fps}")
     joints = _skeleton(skeleton or found.skeleton or _any(found), found.landmarks.shape[1])
     count = len(found.landmarks)
     rate = fps if fps is not None else found.fps
@@ -161,8 +164,9 @@ def lift_keypoints(
         fixed = {name: value for name, value in options.items() if name not in others}
         camera = poses.with_attitude(found.landmarks, prior, camera, joints, found.scores, **fixed)
     options |= {"camera": camera, "allow_empty": count > 1}
-    # A frame by itself is no sequence, unless the user says so.
-    if rate is None or per_frame or not count or (fps is None and len(found.frames) < 2):
+    # A rate that the file states makes sequences of people whom it tells apart; a user's, always.
+    is_stated = fps is not None or (found.tracked and options.get("scale") is None)
+    if rate is None or per_frame or not count or not is_stated:
         # The last batch is not padded: that costs one more trace, and only if N is large.
         batches = [slice(start, start + batch_size) for start in range(0, count, batch_size)]
         parts = [

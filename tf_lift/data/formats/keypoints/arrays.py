@@ -98,8 +98,8 @@ def add_poses(people: People, values, scores=None, *, frame=None, person=None) -
 
     Args:
         people: The collection.
-        values: Of shape `[N, L, D]`, `[L, D]`, `[T, people, L, D]`, or `[N, L * D]` where D = 2, 3, or
-            4 for MediaPipe's joints.
+        values: Of shape `[N, L, D]`, `[L, D]`, `[T, people, L, D]`, or `[N, L * D]` where D = 2,
+            3, or 4 for MediaPipe's joints.
         scores: `[N, L]`, `None` for the third numbers.
         frame: `[N]`, `None` for 0, 1, ...
         person: `[N]`, `None` if unknown.

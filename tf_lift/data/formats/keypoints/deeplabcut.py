@@ -1,4 +1,4 @@
-"""Reads DeepLabCut's tables of predictions and labels: CSV with three or four rows of header, h5."""
+"""Reads DeepLabCut's tables of predictions and labels: CSV with rows of headers, and HDF5."""
 
 import re
 
@@ -39,7 +39,8 @@ def read(text: str, path, skeleton=None) -> People:
     rows = tables.rows_of(text)
     header = {}
     while rows and rows[0][0].lower() in _LEVELS:
-        header[rows[0][0].lower()] = rows.pop(0)
+        row = rows.pop(0)
+        header[row[0].lower()] = row
     width = len(header["coords"])
     # Labelled images are named in one or three columns before the numbers.
     start = next(i for i, cell in enumerate(header["coords"]) if cell.lower() in ("x", "y"))
@@ -141,8 +142,8 @@ def _people(labels, columns, values, skeleton):
     found = joint_names.match(parts, skeleton)
     if found is None:
         raise KeypointsError(
-            f"body parts {', '.join(parts[:6])}{', ...' if len(parts) > 6 else ''} are not those of "
-            f"{skeleton or 'a skeleton'}: rename them to joints of one"
+            f"body parts {', '.join(parts[:6])}{', ...' if len(parts) > 6 else ''} are not those "
+            f"of {skeleton or 'a skeleton'}: rename them to joints of one"
         )
     if found.unused:
         note = f"body parts that {found.skeleton} has not were left out: "

@@ -27,7 +27,7 @@ def of_name(name: str) -> tuple[str, int | None]:
 
 
 def of_file(path: pathlib.Path) -> int:
-    """Returns the frame of a file by itself: the number of its name if it has 4 digits or more, or 0.
+    """Returns the frame of a file by itself: the number of its name, if of 4 digits or more, or 0.
 
     >>> of_file(pathlib.Path("cam01.0030.json")), of_file(pathlib.Path("photo2.json"))
     (30, 0)

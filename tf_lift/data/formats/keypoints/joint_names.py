@@ -1,13 +1,12 @@
 """Finds joints by the names that files give them."""
 
+import dataclasses
 import re
 from collections.abc import Sequence
 
 from tf_lift import skeletons
 
 __all__ = ["Columns", "canonical", "match"]
-
-import dataclasses
 
 # Skeletons that are preferred where names fit several.
 _COMMON = ("h36m17", "openpose18", "coco17")
@@ -47,8 +46,8 @@ class Columns:
 def canonical(name: str) -> str:
     """Returns a joint's name in the form of this library.
 
-    >>> [canonical(name) for name in ("LEFT_EYE", "leftShoulder", "RBigToe", "mouth left", "MidHip")]
-    ['left_eye', 'left_shoulder', 'right_big_toe', 'left_mouth', 'mid_hip']
+    >>> [canonical(name) for name in ("LEFT_EYE", "leftShoulder", "RBigToe", "mouth left")]
+    ['left_eye', 'left_shoulder', 'right_big_toe', 'left_mouth']
     """
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=\b[LRC])(?=[A-Z][a-z])", "_", name.strip())
     parts = [part for part in re.split(r"[^a-z0-9]+", text.lower()) if part]

@@ -13,7 +13,7 @@ _OF_COCO = (
     *("coco_results", "coco_annotations", "alphapose", "mmpose", "yolo", "openpose"),
     "mediapipe_json",
 )
-# Numbers of joints of known skeletons, and of OpenPose's that we cannot lift: MPI, BODY_19, 23, 135.
+# Numbers of joints of known skeletons, and of OpenPose's others: MPI, BODY_19, 23, 135.
 COUNTS = frozenset({s.num_joints for s in skeletons.SKELETONS.values()})
 _OF_OPENPOSE = COUNTS | {15, 19, 23, 135}
 PARTS = (3, 2)

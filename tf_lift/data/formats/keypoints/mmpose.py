@@ -28,7 +28,7 @@ def fits(content) -> bool:
         return isinstance(content["instance_info"], list)
     if isinstance(content, dict) and isinstance(content.get("predictions"), list):
         return True
-    rows = content if isinstance(content, list) else ()
+    rows: list = content if isinstance(content, list) else []
     while isinstance(rows, list) and rows and isinstance(rows[0], list):
         rows = rows[0]
     return bool(rows) and isinstance(rows[0], dict) and _is_instance(rows[0])

@@ -63,6 +63,8 @@ def _read_frame(people, content, frame, image):
         place = f"people[{index}]" if image is None else f"{image}: people[{index}]"
         if not isinstance(person, dict):
             raise KeypointsError(f"{place} must be an object. Received: {type(person).__name__}")
+        if not person:
+            continue  # Pose2Sim writes {} where the person of a clip is not seen.
         keys = [key for key in _KEYS if key in person]
         if not keys:
             raise KeypointsError(f"{place}: no {_KEYS[0]!r}")

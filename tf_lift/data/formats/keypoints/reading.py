@@ -15,8 +15,10 @@ from tf_lift.data.formats.keypoints.people import People
 __all__ = ["read_keypoints"]
 
 # What readers raise for broken files; OSError and EOFError come from NumPy.
-_BROKEN = (OSError, EOFError, KeyError, TypeError, ValueError, OverflowError, AttributeError)
-_BROKEN += (IndexError, StopIteration, zipfile.BadZipFile, zlib.error)
+_BROKEN = (
+    *(OSError, EOFError, KeyError, TypeError, ValueError, OverflowError, AttributeError),
+    *(IndexError, StopIteration, zipfile.BadZipFile, zlib.error),
+)
 # Of a folder, endings of files for each frame, the most common first.
 _OF_FRAMES = (".json", ".txt")
 
@@ -32,8 +34,9 @@ def read_keypoints(
     """Reads the keypoints of a file or folder, which it recognises by their content.
 
     docs/keypoints.md lists the formats: OpenPose, COCO, AlphaPose, mmpose, MediaPipe, MoveNet and
-    PoseNet, YOLO, VideoPose3D, DeepLabCut, TRC in pixels, npz, npy, CSV, and what `tf-lift lift` and
-    `predict` write. A folder holds a file for each frame, of OpenPose, mmpose, MediaPipe or YOLO.
+    PoseNet, YOLO, VideoPose3D, DeepLabCut, TRC in pixels, npz, npy, CSV, and what `tf-lift lift`
+    and `predict` write. A folder holds a file for each frame, of OpenPose, mmpose, MediaPipe or
+    YOLO.
 
     Args:
         path: The file, or the folder.

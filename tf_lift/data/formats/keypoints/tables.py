@@ -48,9 +48,9 @@ _NUMBERED = re.compile(
 
 
 def rows_of(text: str) -> list[list[str]]:
-    """Splits a table into cells by comma, semicolon or tab, with decimal commas or points.
+    r"""Splits a table into cells by comma, semicolon or tab, with decimal commas or points.
 
-    >>> rows_of("a;b\\r\\n1,5;2\\r\\n\\r\\n")
+    >>> rows_of("a;b\r\n1,5;2\r\n\r\n")
     [['a', 'b'], ['1.5', '2']]
     """
     first = next((line for line in text.splitlines() if line.strip()), "")

@@ -12,7 +12,7 @@ from tf_lift.data.formats.keypoints.people import People
 __all__ = ["SOURCE", "fits", "read"]
 
 SOURCE = "trc"
-# Coordinates of a person in metres, centimetres or millimetres have a depth; those of an image none.
+# Units of the header that say so; Sports2D writes m. A person in metres is smaller than this.
 _PIXELS = ("px", "pixel", "pixels")
 _MIN_PIXELS = 30.0
 _UPPER = ("nose", "neck", "head_top", "left_shoulder", "right_shoulder", "left_eye", "right_eye")
@@ -60,8 +60,8 @@ def read(text: str, path, skeleton=None) -> People:
     extent = np.nanmax(np.abs(points)) if np.isfinite(points).any() else 0.0
     if not in_pixels and extent < _MIN_PIXELS:
         raise KeypointsError(
-            f"positions in {about.get('Units') or 'no unit'} up to {extent:.3g}, not in pixels: give "
-            "the file of pixels (`*_px.trc`)"
+            f"positions in {about.get('Units') or 'no unit'} up to {extent:.3g}, not in pixels: "
+            "give the file of pixels (`*_px.trc`)"
         )
     people = People(SOURCE, found.skeleton, fps=_rate(about))
     if found.unused:
