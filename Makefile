@@ -15,8 +15,16 @@ export PIP_DISABLE_PIP_VERSION_CHECK ?= 1
 PIP = -m pip install --quiet --quiet
 # Layers, losses and metrics, then a model's life: what depends on Keras.
 KERAS_TESTS = tests/layers tests/test_losses.py tests/test_metrics.py tests/stacks
-# What depends on TensorFlow's version.
+# All operations, and what depends on Keras.
 STACK_TESTS = tests/ops $(KERAS_TESTS)
+# What depends on TensorFlow's version: whether its operations exist and whether eager calls,
+# graphs, XLA, gradients and SavedModels of them do the same. Here all routes and options of
+# the lift run in each of these ways. Left out are tests of single modules of the lift against
+# oracles: their mathematics depends on no version, and the contract calls the same modules.
+VERSION_TESTS = $(filter-out %/lift %/__pycache__,$(wildcard tests/ops/*)) \
+    tests/ops/lift/attitude tests/ops/lift/fast/xla tests/ops/lift/test_contract.py \
+    tests/ops/lift/test_lift_options.py tests/ops/lift/test_soft_lifting.py \
+    tests/ops/lift/test_lift.py::test_gradient_of_masks_after_a_reload
 # One program of all routes of the lift, forward and backward.
 COMPILED_TEST = tests/ops/lift/test_contract.py::test_a_compiled_batch_equals_the_reference_and_its_gradient_the_plain
 
@@ -71,7 +79,7 @@ test-legacy-keras: $(VENV)/.installed-legacy-keras
 test-addons: $(VENV_ADDONS)/.installed
 	@echo "== TensorFlow 2.15.1, tensorflow-addons"
 	TF_LIFT_STACK=addons XLA_FLAGS="$(QUICK_XLA)" \
-	    $(VENV_ADDONS)/bin/python -m pytest -n $(JOBS) -m "not slow" $(STACK_TESTS)
+	    $(VENV_ADDONS)/bin/python -m pytest -n $(JOBS) -m "not slow" $(VERSION_TESTS) $(KERAS_TESTS)
 
 clean:
 	rm -rf $(VENV) $(VENV_ADDONS) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -35,7 +35,7 @@ def make_folder(folder, num_frames, points=None):
     person, and the fourth lacks the left ear.
 
     Returns:
-        Points `[T, 3]` of the laboratory, mm, z up, by their names in `BODY_25B`: given ones,
+        Points `[T, 3]` of the laboratory, mm, z up, by their names in `openpose25b`: given ones,
         or random ones.
     """
     rng = np.random.default_rng(0)

@@ -10,7 +10,18 @@ from benchmarks.accuracy import marks
 from tf_lift import skeletons
 from tf_lift.data.synthetic import views
 
-__all__ = ["CONVENTIONS", "MAX_MISSING", "CameraViews", "corrupt", "make_views", "native_landmarks"]
+__all__ = [
+    "CONVENTIONS",
+    "DISTANCES_M",
+    "MAX_MISSING",
+    "CameraViews",
+    "corrupt",
+    "make_views",
+    "native_landmarks",
+    "project",
+    "random_camera",
+    "sizes",
+]
 
 CONVENTIONS = ("coco17", "openpose25", "h36m17", "mediapipe33")
 PITCHES_DEGREES = (-10.0, 40.0)
@@ -107,13 +118,13 @@ def make_views(
         rows = convention == name
         bodies[rows] = marks.displace(poses[chosen[rows]], marks.MARKS[name], rng)
     bodies -= bodies[:, :1]
-    cameras = tuple(_camera(rng) for _ in range(num_cameras))
+    cameras = tuple(random_camera(rng) for _ in range(num_cameras))
     joints, roots, landmarks = np.empty_like(bodies), np.empty([num_views, 3]), []
     for number, camera in enumerate(cameras):
         rows = camera_index == number
         joints[rows] = _turn(bodies[rows], camera, rng)
         roots[rows] = _place(joints[rows], camera, rng)
-        landmarks.append(_project(joints[rows] + roots[rows, np.newaxis], camera))
+        landmarks.append(project(joints[rows] + roots[rows, np.newaxis], camera))
     points = np.concatenate(landmarks)
     visibility = np.isfinite(points).all(-1)
     return CameraViews(
@@ -125,7 +136,7 @@ def make_views(
         convention,
         camera_index,
         cameras,
-        _sizes(points),
+        sizes(points),
     )
 
 
@@ -218,7 +229,8 @@ def native_landmarks(
     return rows, landmarks, np.isfinite(landmarks).all(-1)
 
 
-def _camera(rng):
+def random_camera(rng) -> tf_lift.Camera:
+    """Returns a camera of random lens, pitch and roll."""
     size = _IMAGE_SIZES[rng.integers(len(_IMAGE_SIZES))]
     field = np.radians(rng.uniform(*_FIELDS_OF_VIEW_DEGREES))
     lens = _LENS * rng.uniform() * (rng.random() < 0.5)
@@ -258,7 +270,7 @@ def _place(joints, camera, rng):
         rays /= np.linalg.norm(rays, axis=-1, keepdims=True)
         tried = distance * rays - middle[pending, np.newaxis]
         points = joints[pending, np.newaxis] + tried[:, :, np.newaxis]
-        landmarks = _project(points, camera)
+        landmarks = project(points, camera)
         lacking = np.isnan(joints[pending])[:, np.newaxis, :, 0]
         inside = ((landmarks >= 0) & (landmarks <= size - 1)).all(-1) & (points[..., 2] > 0)
         fits = (inside | lacking).all(-1)
@@ -267,12 +279,13 @@ def _place(joints, camera, rng):
     raise ValueError(f"`poses` must fit into an image of {camera}. Received: a pose that does not")
 
 
-def _project(points, camera):
+def project(points, camera) -> np.ndarray:
     """Projects points, NaN for those that are NaN."""
     known = np.isfinite(points).all(-1, keepdims=True)
     projected = camera.project(np.where(known, points, [0.0, 0.0, 1000.0])).numpy()
     return np.where(known, projected, np.nan)
 
 
-def _sizes(landmarks):
+def sizes(landmarks) -> np.ndarray:
+    """Returns the longer side of the box of landmarks `[N, L, 2]`, px."""
     return (np.nanmax(landmarks, axis=1) - np.nanmin(landmarks, axis=1)).max(-1)

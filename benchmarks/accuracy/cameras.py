@@ -50,6 +50,9 @@ def main(arguments: list[str]) -> None:
         metavar="NAME",
         help='name or file of the prior, or "held-out" for one learnt without the people seen',
     )
+    parser.add_argument(
+        "--save-prior", metavar="FILE", help="npz file for the prior, to name as --prior again"
+    )
     parser.add_argument("--num-views", type=command_line.positive_int, default=3000)
     parser.add_argument("--num-cameras", type=command_line.positive_int, default=100)
     parser.add_argument(
@@ -64,6 +67,8 @@ def main(arguments: list[str]) -> None:
     else:
         prior = tf_lift.PosePrior.load(*([options.prior] if options.prior else []))
         note = "the prior is that of --prior" if options.prior else _SAW_THEM
+    if options.save_prior:
+        prior.save(options.save_prior)
     rng = np.random.default_rng(options.seed)
     exact = camera_views.make_views(poses, rng, options.num_views, num_cameras=options.num_cameras)
     results = evaluate(exact, prior, options.conditions, options.seed)
@@ -87,13 +92,14 @@ def held_out(
         seed: Seed.
 
     Returns:
-        `[num_poses, 17, 3]`, mm, z up; a function without arguments that fits a `PosePrior`.
+        `[num_poses, 17, 3]`, mm, z up; a function without arguments that learns a `PosePrior` as
+        the default one is learnt.
     """
     subjects = [name for number in HELD_OUT_SPLITS for name in protocol.SPLITS[number]]
     training, poses, clip = protocol.hold_out(data, subjects, seed, "the people to see")
     rng = np.random.default_rng(seed)
     chosen = protocol.evenly_by_clip(clip, num_poses, rng)
-    return poses[chosen], lambda: training.prior(**methods.MANY_MODELS)
+    return poses[chosen], lambda: methods.learn_default(training)
 
 
 def evaluate(exact, prior, conditions=tuple(CONDITIONS), seed: int = 0) -> dict:

@@ -31,6 +31,7 @@ __all__ = [
     "Options",
     "Predictor",
     "encode",
+    "learn_default",
     "lifter",
     "register",
 ]
@@ -222,14 +223,28 @@ MANY_MODELS = {"mixture_size": 16, "num_bases": 40, "noise_stddev": 8.0, "shrink
 @register("ours_many", "Ours, K=16", "ours")
 def _ours_many(training, options, tuned=False, **lift_options):
     if tuned:
-        config = prior_tuning.TuningConfig(_TUNE_STEPS, bodies=_BODIES, seed=training.seed)
-        prior = training.kept("tuned", lambda: _tuned(training, config))
-        budget = dataclasses.asdict(config)
+        prior, budget = learn_default(training), dataclasses.asdict(_tuning(training))
     else:
         prior, budget = training.prior(**MANY_MODELS), {}
     # The mean needs fewer angles than the choice of one.
     lift_options |= {"estimator": "mean", "num_rotations": 40}
     return Predictor(lifter(prior, knows_noise=True, **lift_options), budget)
+
+
+def learn_default(training) -> tf_lift.PosePrior:
+    """Learns a prior as the default one is learnt, by the command of docs/prior.md.
+
+    Args:
+        training: `protocol.TrainingData`.
+
+    Returns:
+        The `PosePrior`, learnt at the first call and kept.
+    """
+    return training.kept("tuned", lambda: _tuned(training, _tuning(training)))
+
+
+def _tuning(training):
+    return prior_tuning.TuningConfig(_TUNE_STEPS, bodies=_BODIES, seed=training.seed)
 
 
 def _tuned(training, config):

@@ -12,26 +12,15 @@ from scipy.spatial import transform
 import tf_lift
 from tf_lift import skeletons
 
-__all__ = ["BODY_25B", "MARKERS", "Recording", "View", "read", "to_prior"]
+__all__ = ["MARKERS", "WITHOUT_EARS", "Recording", "View", "read"]
 
-# OpenPose's BODY_25B: COCO's joints, then the upper neck and the top of the head as MPII's
-# annotators mark them, then the feet.
-BODY_25B = skeletons.Skeleton(
-    name="body_25b",
-    joint_names=(
-        *skeletons.COCO_17.joint_names,
-        *("upper_neck", "head_top"),
-        *("left_big_toe", "left_small_toe", "left_heel"),
-        *("right_big_toe", "right_small_toe", "right_heel"),
+# BODY_25B where nobody marks ears, so that the prior's head comes from the crown.
+WITHOUT_EARS = dataclasses.replace(
+    skeletons.OPENPOSE_25B,
+    name="openpose25b without ears",
+    joint_names=tuple(
+        name.replace("_ear", "_unused_ear") for name in skeletons.OPENPOSE_25B.joint_names
     ),
-    parents=(*skeletons.COCO_17.parents, 0, 17, 15, 19, 15, 16, 22, 16),
-    points={"head_top": "crown"},
-)
-# The same points, so that conversions use the crown.
-_WITHOUT_EARS = dataclasses.replace(
-    BODY_25B,
-    name="body_25b without ears",
-    joint_names=tuple(name.replace("_ear", "_unused_ear") for name in BODY_25B.joint_names),
 )
 # Names of the markers in a TRC file. It has neither eyes nor ears.
 MARKERS = {"Neck": "upper_neck", "Head": "head_top", "Nose": "nose"} | {
@@ -52,7 +41,7 @@ class View:
     Attributes:
         name: Name of the camera in the calibration.
         camera: `tf_lift.Camera`, with the pitch and roll of its attitude.
-        joints_3d: `[T, 25, 3]`, triangulated joints of `BODY_25B`, mm, camera frame, not
+        joints_3d: `[T, 25, 3]`, triangulated joints of `openpose25b`, mm, camera frame, not
             centred; NaN for joints that were not triangulated.
         landmarks: `[T, 25, 2]`, detections, px; NaN for a joint without one.
         scores: `[T, 25]`, the detector's confidence; 0 where there is no detection.
@@ -118,33 +107,6 @@ def read(folder) -> Recording:
     return Recording(fps, tuple(found))
 
 
-def to_prior(points, prior, scores=None):
-    """Converts points of `BODY_25B` to the joints of a prior.
-
-    The pelvis is the middle of the hips. `head_top` comes from the ears, or from the crown where
-    an ear is missing. Joints that BODY_25B does not have are missing.
-
-    Args:
-        points: `[T, 25, D]`, NaN where missing.
-        prior: `PosePrior`.
-        scores: `[T, 25]`; `None` for the points that are not NaN.
-
-    Returns:
-        Points `[T, L, D]`, NaN where missing, and visibility `[T, L]`, bool.
-    """
-    # Weights of the landmarks would be made from the scores here.
-    visibility = None if scores is None else np.asarray(scores) > 0
-    by_ears, by_crown = (
-        skeletons.convert(points, source, prior.skeleton, visibility)
-        for source in (BODY_25B, _WITHOUT_EARS)
-    )
-    seen = by_ears.visibility
-    return (
-        np.where(seen[..., np.newaxis], by_ears.points, by_crown.points),
-        seen | by_crown.visibility,
-    )
-
-
 def _read_view(name, entry, folder, joints):
     if entry.get("fisheye"):
         raise ValueError(f"{name}: must be no fisheye camera. Received: fisheye = true")
@@ -171,7 +133,7 @@ def _read_detections(folder, num_frames):
             f"{folder}: must hold a file of detections for each of {num_frames} frames. "
             f"Received: {len(files)}"
         )
-    values = np.zeros([num_frames, BODY_25B.num_joints, 3])
+    values = np.zeros([num_frames, skeletons.OPENPOSE_25B.num_joints, 3])
     for frame, file in enumerate(files):
         people = json.loads(file.read_text(encoding="utf-8"))["people"]
         # A frame in which nobody was found may hold an empty person.
@@ -185,7 +147,7 @@ def _read_detections(folder, num_frames):
 
 
 def _read_trc(path):
-    """Returns joints `[T, 25, 3]` of `BODY_25B`, mm, z up, NaN where missing, and the rate."""
+    """Returns joints `[T, 25, 3]` of `openpose25b`, mm, z up, NaN where missing, and the rate."""
     lines = path.read_text(encoding="utf-8").splitlines()
     try:
         fields = dict(zip(lines[1].split("\t"), lines[2].split("\t"), strict=True))
@@ -200,10 +162,10 @@ def _read_trc(path):
         ).reshape(len(rows), len(names), 3)
     except (KeyError, IndexError, ValueError) as error:
         raise ValueError(f"{path}: must be a TRC file. Received: {error!r}") from error
-    joints = np.full([len(rows), BODY_25B.num_joints, 3], np.nan)
+    joints = np.full([len(rows), skeletons.OPENPOSE_25B.num_joints, 3], np.nan)
     for column, name in enumerate(names):
         if name in MARKERS:
             # (x, y, z) of the file is (y, z, x) of the laboratory, whose z is up.
-            joint = BODY_25B.joint_names.index(MARKERS[name])
+            joint = skeletons.OPENPOSE_25B.joint_names.index(MARKERS[name])
             joints[:, joint] = unit * values[:, column][:, [2, 0, 1]]
     return joints, fps

@@ -1,8 +1,11 @@
 """Errors on a real person seen by real cameras: detections against triangulated joints."""
 
+import dataclasses
 import itertools
 import os
 import pathlib
+import tempfile
+import warnings
 
 import numpy as np
 from rich import console, progress
@@ -11,8 +14,10 @@ import tf_lift
 from benchmarks.accuracy import knowledge, mean_pose, measures, pose2sim
 from benchmarks.harness import options as command_line
 from benchmarks.harness import records
+from tf_lift import inference, skeletons
+from tf_lift.cli import lift as commands
 
-__all__ = ["METHODS", "evaluate", "main", "table"]
+__all__ = ["METHODS", "default_data", "evaluate", "lift", "main", "table", "truth"]
 
 # Options of the lift by the names of the methods.
 METHODS: dict[str, dict] = {
@@ -25,6 +30,8 @@ _TITLES = {
     **mean_pose.METHODS,
 }
 _SOURCES = {"detections": "detections", "exact": "exact projections"}
+# What is measured on sequences too.
+_SEQUENCES = ("unknown", "level", "image_size", "calibrated")
 _METRICS = ("mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm")
 _SHARES = ("within_1", "within_2")
 
@@ -34,7 +41,7 @@ def main(arguments: list[str]) -> None:
     parser = command_line.Parser(prog="python -m benchmarks real", description=__doc__)
     parser.add_argument("--json", metavar="FILE", help="file for the figures")
     parser.add_argument(
-        "--data", metavar="FOLDER", default=_default_data(), help="recording of Pose2Sim"
+        "--data", metavar="FOLDER", default=default_data(), help="recording of Pose2Sim"
     )
     parser.add_argument("--prior", metavar="NAME", help="name or file of the prior")
     parser.add_argument(
@@ -50,7 +57,8 @@ def main(arguments: list[str]) -> None:
         records.write(options.json, "real", results, command=command)
 
 
-def _default_data():
+def default_data() -> pathlib.Path:
+    """Returns the default of the option `--data`."""
     shared = pathlib.Path(__file__).resolve().parents[3] / "shared"
     return pathlib.Path(os.environ.get("TF_LIFT_SHARED") or shared) / "data" / "pose2sim"
 
@@ -77,20 +85,21 @@ def evaluate(recording, prior, step: int = 1) -> dict:
         jobs, "lifts", console=console.Console(stderr=True), transient=True, disable=None
     )
     for view, source, known, method, frames in bar:
-        truth = _truth(view, prior, step)
-        lifted = _lift(view, source, known, method, frames, prior, step, recording.fps / step)
-        if lifted is not None:
-            errors.setdefault((source, known, method, frames), {})[view.name] = _limbs(
-                measures.measure(lifted.joints_3d, truth, lifted.stddev)
-            )
+        if frames == "sequence" and known not in _SEQUENCES:
+            continue
+        fps = recording.fps / step if frames == "sequence" else None
+        lifted = lift(view, source, known, METHODS[method], prior, step, fps)
+        errors.setdefault((source, known, method, frames), {})[view.name] = _limbs(
+            measures.measure(lifted.joints_3d, truth(view, prior, step), lifted.joints_3d_stddev)
+        )
     for view, known, method in itertools.product(views, ("level", "attitude"), mean_pose.METHODS):
-        truth = _truth(view, prior, step)
-        first = np.zeros(len(truth), int)
+        joints = truth(view, prior, step)
+        first = np.zeros(len(joints), int)
         poses = mean_pose.predict(
-            known, prior, truth, [view.camera], first, method == "mean_pose_best_yaw"
+            known, prior, joints, [view.camera], first, method == "mean_pose_best_yaw"
         )
         errors.setdefault(("none", known, method, "each"), {})[view.name] = _limbs(
-            measures.measure(poses, truth)
+            measures.measure(poses, joints)
         )
     rows = [
         dict(zip(("source", "knowledge", "method", "frames"), key, strict=True))
@@ -105,23 +114,71 @@ def evaluate(recording, prior, step: int = 1) -> dict:
     }
 
 
-def _lift(view, source, known, method, frames, prior, step, fps):
+def lift(view, source: str, known: str, method: dict, prior, step: int = 1, fps=None):
+    """Lifts frames from a file as `tf-lift lift` does by default; exact ones have no noise.
+
+    Args:
+        view: `pose2sim.View`.
+        source: "detections" or "exact".
+        known: One of `knowledge.KNOWLEDGE`.
+        method: Fields of `tf_lift.LiftOptions`.
+        prior: `PosePrior`.
+        step: Uses every `step`th frame.
+        fps: Rate of these frames, to lift them as a sequence.
+
+    Returns:
+        `tf_lift.inference.Poses`.
+    """
     if source == "detections":
-        points = pose2sim.to_prior(view.landmarks[::step], prior, view.scores[::step])
+        prior = prior.with_noise(commands.NOISE_MM)
+        arrays = {"landmarks": view.landmarks[::step], "scores": view.scores[::step]}
+        skeleton = skeletons.OPENPOSE_25B
     else:
-        points = pose2sim.to_prior(view.exact[::step], prior)
-    if frames == "sequence":
-        return knowledge.lift_sequence(known, *points, prior, view.camera, fps, **METHODS[method])
-    return knowledge.lift(known, *points, prior, [view.camera], **METHODS[method])
+        arrays, skeleton = {"landmarks": view.exact[::step]}, pose2sim.WITHOUT_EARS
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore", inference.MisfitWarning)
+        path = pathlib.Path(folder) / "landmarks.npz"
+        np.savez(path, **arrays)
+        return inference.lift_file(
+            path,
+            prior,
+            path.with_name("poses.npz"),
+            skeleton=skeleton,
+            camera=_camera(known, view.camera),
+            fps=fps,
+            options=tf_lift.LiftOptions(**method),
+        )
 
 
-def _truth(view, prior, step):
-    """Returns the limbs' and the pelvis' joints, NaN for those whose marks differ."""
-    joints, _ = pose2sim.to_prior(view.joints_3d[::step], prior)
-    truth = np.full_like(joints, np.nan)
+def _camera(known, camera):
+    """Returns what the lift is given of a camera."""
+    cameras = {
+        "unknown": None,
+        "level": "level",
+        "image_size": tf_lift.Camera.guess(camera.image_size),
+        "focal_length": dataclasses.replace(camera, pitch=None, roll=None),
+        "attitude": tf_lift.Camera(pitch=camera.pitch, roll=camera.roll),
+        "calibrated": camera,
+    }
+    return cameras[known]
+
+
+def truth(view, prior, step: int = 1) -> np.ndarray:
+    """Returns the limbs' and the pelvis' joints, NaN for those whose marks differ.
+
+    Args:
+        view: `pose2sim.View`.
+        prior: `PosePrior`.
+        step: Uses every `step`th frame.
+
+    Returns:
+        `[T, L, 3]`, mm, camera frame, not centred.
+    """
+    joints = skeletons.convert(view.joints_3d[::step], skeletons.OPENPOSE_25B, prior.skeleton)
+    limbs = np.full_like(joints.points, np.nan)
     known = [0, *measures.LIMBS]
-    truth[:, known] = joints[:, known]
-    return truth
+    limbs[:, known] = joints.points[:, known]
+    return limbs
 
 
 def _limbs(errors):

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 import tf_lift
-from benchmarks.accuracy import protocol, views
+from benchmarks.accuracy import protocol, sequence_cameras, views
 from benchmarks.harness import records
 from tf_lift import skeletons
 from tf_lift.ops import errors
@@ -54,6 +54,11 @@ def main(arguments):
     )
     parser.add_argument("--num-clips", type=int, default=24, help="of each split (%(default)s)")
     parser.add_argument("--longest", type=int, default=120, help="frames of a clip (%(default)s)")
+    parser.add_argument(
+        "--cameras",
+        action="store_true",
+        help="instead, all splits together, seen by real-like cameras that stand or move",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--motion", action="store_true", help="only print the constants of tf_lift.sequences.motion"
@@ -68,8 +73,12 @@ def main(arguments):
         for name, values in motion_constants(data, frame).items():
             print(f'    "{name}": ({", ".join(f"{value:.0f}" for value in values)}),')
         return
+    numbers = [int(each) for each in options.splits.split(",")]
     results = {}
-    for number in (int(each) for each in options.splits.split(",")):
+    if options.cameras:
+        results = sequence_cameras.run(data, frame, numbers, options)
+        numbers = []
+    for number in numbers:
         training, _ = protocol.split(data, number, 1, options.seed)
         if options.prior is None:
             prior = training.prior()
@@ -108,23 +117,16 @@ def select(data, frame, number, num_clips, longest, rng, shortest=30) -> list[Cl
     Raises:
         ValueError: If there is no such clip.
     """
-    subject = np.char.lstrip(np.asarray(data.subject).astype(str), "0")
-    held_out = np.isin(subject, [str(label) for label in protocol.SPLITS[number]])
+    subjects = protocol.SPLITS[number]
+    chosen = sequence_cameras.select(data, frame, subjects, num_clips, longest, rng, shortest)
     found = []
-    for name in rng.permutation(np.unique(np.asarray(data.clip)[held_out])):
-        rows = np.flatnonzero(np.asarray(data.clip) == name)[:longest]
-        if len(rows) < shortest or np.any(np.diff(frame[rows]) != 1):
-            continue
+    for name, poses in chosen:
         yaw = rng.uniform(0.0, 2.0 * np.pi)
-        x, y, z = np.moveaxis(data.poses[rows].astype(np.float64), -1, 0)
+        x, y, z = np.moveaxis(poses, -1, 0)
         across, away = np.cos(yaw) * x - np.sin(yaw) * y, np.sin(yaw) * x + np.cos(yaw) * y
         joints = np.stack([across, -z, away], -1)
         landmarks = views.PERSON_PX / _PERSON_MM * joints[..., :2]
-        found.append(Clip(str(name), joints - joints[:, :1], landmarks, data.fps))
-        if len(found) == num_clips:
-            break
-    if not found:
-        raise ValueError(f"`poses` must hold clips of {shortest} frames or more. Received: none")
+        found.append(Clip(name, joints - joints[:, :1], landmarks, data.fps))
     return found
 
 

@@ -7,7 +7,7 @@ from benchmarks.harness import records
 
 __all__ = ["PARTS", "main"]
 
-PARTS = ("speed", "missing", "startup", "exactness", "growth", "roofline")
+PARTS = ("speed", "missing", "attitude", "startup", "exactness", "growth", "roofline")
 # With a device of its own the lift is compared with that device's limits as well.
 _DEFAULT_PARTS = PARTS[:-1]
 
@@ -86,7 +86,7 @@ def _parse(arguments):
 
 def _run(part, options, advance):
     from benchmarks.accuracy import protocol
-    from benchmarks.lift import devices, exactness, growth, missing, speed, startup
+    from benchmarks.lift import attitude, devices, exactness, growth, missing, speed, startup
 
     timed = {"rounds": options.rounds, "seconds": options.seconds, "seed": options.seed}
     if part == "speed":
@@ -102,6 +102,8 @@ def _run(part, options, advance):
         }
     if part == "missing":
         return {"missing": missing.missing(options.batch, **timed, advance=advance)}
+    if part == "attitude":
+        return {"attitude": attitude.attitude(options.batch, **timed, advance=advance)}
     if part == "startup":
         return {"startup": startup.startup(options.batch, options.seed, advance)}
     if part == "exactness":

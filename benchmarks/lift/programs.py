@@ -33,17 +33,16 @@ def keyword(prior, *, compiled: bool = True, **options):
     Args:
         prior: `PosePrior`.
         compiled: The keyword `jit_compile`.
-        **options: Fields of `tf_lift.LiftOptions`; the estimator is "map" by default.
+        **options: The camera, "level" by default, and fields of `tf_lift.LiftOptions`; the
+            estimator is "map" by default.
 
     Returns:
         Function of landmarks and, if wanted, their visibility.
     """
-    options = {"estimator": _ESTIMATOR} | options
+    options = {"estimator": _ESTIMATOR, "camera": "level"} | options
 
     def lift(landmarks, visibility=None):
-        return tf_lift.lift(
-            landmarks, prior, visibility, jit_compile=compiled, **options, camera="level"
-        )
+        return tf_lift.lift(landmarks, prior, visibility, jit_compile=compiled, **options)
 
     return lift
 
@@ -57,7 +56,7 @@ def forward(prior, compiled: bool, *, unknown_batch: bool = False, inner=None, *
         unknown_batch: Whether its signature leaves the number of poses open; it then takes
             landmarks without visibility.
         inner: The lift's own `jit_compile`; by default that of the function.
-        **options: Fields of `tf_lift.LiftOptions`; the estimator is "map" by default.
+        **options: See `keyword`.
 
     Returns:
         Function of landmarks and, if wanted, their visibility.

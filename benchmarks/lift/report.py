@@ -33,6 +33,7 @@ def tables(part: str, results: dict):
     yield from {
         "speed": _speed,
         "missing": _missing,
+        "attitude": _attitude,
         "startup": _startup,
         "exactness": _exactness,
         "growth": _growth,
@@ -84,6 +85,13 @@ def _missing(results):
         for kind, rows in kinds.items():
             yield f"{missing['batch']} poses, {prior}, {kind}"
             yield from _timed(rows, "share_of_all_visible", "x all visible")
+
+
+def _attitude(results):
+    attitude = results["attitude"]
+    for kind, rows in attitude["rows"].items():
+        yield f"{attitude['batch']} poses, by what is known of the camera, {kind}"
+        yield from _timed(rows, "times_level", "x level's time")
 
 
 def _startup(results):

@@ -70,6 +70,14 @@ def _missing(results, rows):
                 rows.at_least(what, figures["share_of_all_visible"], PLAIN_FLOOR)
 
 
+def _attitude(results, rows):
+    for kind, cameras in results["attitude"]["rows"].items():
+        for name, figures in cameras.items():
+            if not name.endswith("level"):
+                what = f"{kind}, {name}, x the level camera's time"
+                rows.at_most(what, figures["times_level"], 3.0)
+
+
 def _startup(results, rows):
     startup = results["startup"]
     for prior, seconds in startup["compile_seconds"].items():
@@ -101,6 +109,7 @@ def _growth(results, rows):
 _PARTS = {
     "speed": _speed,
     "missing": _missing,
+    "attitude": _attitude,
     "startup": _startup,
     "exactness": _exactness,
     "growth": _growth,

@@ -116,32 +116,17 @@ def test_missing_landmarks_change_nothing(tiny_prior, rng):
     assert mean_error(lifted, joints) < 150
 
 
-@pytest.fixture(scope="module")
-def three_poses(tiny_prior):
-    """A camera with a lens, landmarks of three poses, and the lift of the outer two."""
+def test_degenerate_poses_are_defined_and_alone(tiny_prior):
     camera = Camera(1000.0, (500.0, 500.0), (-0.4, 0, 0, 0, 0), 0.3, 0.0, (1000, 1000))
-    _, _, landmarks = make_scene(tiny_prior, np.random.default_rng(0), 3, camera, 0.1, 0.05)
-    good = tf_lift.lift(landmarks[::2], tiny_prior, np.ones([17]), camera=camera)
-    return camera, landmarks, good
-
-
-@pytest.mark.parametrize(
-    "case", ["none visible", "one visible", "not finite", "no ray", "negative weight"]
-)
-def test_degenerate_poses_are_defined_and_alone(tiny_prior, three_poses, case):
-    camera, landmarks, good = three_poses
-    landmarks = landmarks.copy()
-    visible = np.ones([3, 17])
-    if case == "none visible":
-        visible[1] = 0
-    elif case == "one visible":
-        visible[1, 1:] = 0
-    elif case == "not finite":
-        landmarks[1, 3] = np.nan
-    elif case == "no ray":
-        landmarks[1, 3] = [2000, 500]  # The lens shows nothing beyond 609 px from its axis.
-    else:
-        visible[1, 3] = -1
+    _, _, landmarks = make_scene(tiny_prior, np.random.default_rng(0), 7, camera, 0.1, 0.05)
+    good = tf_lift.lift(landmarks[::6], tiny_prior, np.ones([17]), camera=camera)
+    visible = np.ones([7, 17])
+    none_visible, one_visible, not_finite, no_ray, negative_weight = range(1, 6)
+    visible[none_visible] = 0
+    visible[one_visible, 1:] = 0
+    landmarks[not_finite, 3] = np.nan
+    landmarks[no_ray, 3] = [2000, 500]  # The lens shows nothing beyond 609 px from its axis.
+    visible[negative_weight, 3] = -1
 
     landmarks = tf.constant(landmarks)
     with tf.GradientTape() as tape:
@@ -150,19 +135,23 @@ def test_degenerate_poses_are_defined_and_alone(tiny_prior, three_poses, case):
         parts = [lifted[name] for name in ("joints_3d", "root_position", "landmarks")]
         total = tf.add_n([tf.reduce_sum(tf.where(tf.math.is_finite(x), x, 0)) for x in parts])
     for name in good:
-        np.testing.assert_allclose(lifted[name][::2], good[name], rtol=1e-9, atol=1e-7)
-    assert np.isnan(lifted["root_position"][1]).all() and np.isnan(lifted["landmarks"][1]).all()
-    if "visible" in case:  # The mean pose, without a place.
-        assert np.isfinite(lifted["joints_3d"]).all() and lifted["mixture_index"][1] >= 0
-        assert lifted["scale"][1] == 0 and np.isinf(lifted["energy"][1])
-    else:
-        assert lifted["mixture_index"][1] == -1
-        assert all(np.isnan(lifted[name][1]).all() for name in ("joints_3d", "scale", "pitch"))
-    gradient = tape.gradient(total, landmarks)
+        np.testing.assert_allclose(lifted[name][::6], good[name], rtol=1e-9, atol=1e-7)
+    lifted = {name: value.numpy() for name, value in lifted.items()}
+    assert np.isnan(lifted["root_position"][1:6]).all() and np.isnan(lifted["landmarks"][1:6]).all()
+    # The mean pose, without a place.
+    undetermined = [none_visible, one_visible]
+    assert np.isfinite(lifted["joints_3d"][undetermined]).all()
+    assert np.all(lifted["mixture_index"][undetermined] >= 0)
+    assert np.all(lifted["scale"][undetermined] == 0)
+    assert np.isinf(lifted["energy"][undetermined]).all()
+    invalid = [not_finite, no_ray, negative_weight]
+    assert np.all(lifted["mixture_index"][invalid] == -1)
+    assert all(np.isnan(lifted[name][invalid]).all() for name in ("joints_3d", "scale", "pitch"))
+    gradient = tape.gradient(total, landmarks).numpy()
     assert np.isfinite(gradient).all()
     # One landmark does tell where the mean pose faces.
-    assert case == "one visible" or np.all(gradient[1] == 0)
-    assert np.abs(gradient[0]).max() > 0
+    assert np.all(gradient[[none_visible, *invalid]] == 0)
+    assert np.all(np.abs(gradient[::6]).max((1, 2)) > 0)
 
 
 @pytest.mark.parametrize("roll", [0.2, None])

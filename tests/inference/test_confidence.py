@@ -20,16 +20,16 @@ def landmarks(tiny_prior):
 
 
 def test_doubtful_landmarks_weigh_less_and_are_wrong_more_often(tiny_prior):
-    scores = np.array([0.0, 0.05, 0.3, 0.5, 0.6, 0.9])
+    scores = np.array([0.0, 0.05, 0.3, 0.4, 0.5, 0.9])
     weights = confidence.weights(scores, tiny_prior)
     assert weights[0] == 0 and np.all(np.diff(weights[:5]) > 0)
     np.testing.assert_array_equal(weights[4:], 1)
     variance = np.mean(tiny_prior.noise_stddev**2)
-    # 0.6 over 0.3, to the fourth power, less 1: 15 times 20 mm.
-    np.testing.assert_allclose(weights[2], variance / (variance + 300**2), rtol=1e-6)
+    stddev = 20 * ((0.5 / 0.3) ** 5.5 - 1)
+    np.testing.assert_allclose(weights[2], variance / (variance + stddev**2), rtol=1e-6)
     wrong = confidence.outlier_probability(scores)
     assert np.all(np.diff(wrong[:5]) < 0)
-    np.testing.assert_allclose(wrong[[0, 2, 4, 5]], [0.9, 0.455, 0.01, 0.01])
+    np.testing.assert_allclose(wrong[[0, 2, 4, 5]], [0.9, 0.366, 0.01, 0.01])
 
 
 def test_confidences_are_those_of_a_direct_lift(tiny_prior, landmarks, rng):

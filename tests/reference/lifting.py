@@ -121,6 +121,7 @@ def every(landmarks, prior, weights=None, scale=None, num_rotations=80, pitches=
                 found = candidate(landmarks, prior, k, rotation(angle, pitch), weights, scale)
                 found |= {"mixture_index": k, "rotation_angle": angle, "pitch": pitch, "roll": 0.0}
                 found["misfit"] = misfit(found, landmarks, prior, weights, scale, expected)
+                found["dimensions"] = dimensions(landmarks, weights, scale)
                 candidates.append(found)
     return candidates
 
@@ -144,16 +145,21 @@ def expected_spread(prior, weights=None, num_rotations=80, pitches=(0.0,)):
     return total
 
 
+def dimensions(landmarks, weights=None, scale=None):
+    """Returns the number of free coordinates of landmarks."""
+    count = len(landmarks) if weights is None else np.sum(np.asarray(weights) > 0)
+    return 2 * count if scale is not None else 2 * count - 2
+
+
 def misfit(found, landmarks, prior, weights, scale, expected):
     """Returns the misfit of a candidate, docs/method.md, M30 to M32."""
-    count = len(landmarks) if weights is None else np.sum(np.asarray(weights) > 0)
-    dimensions = 2 * count if scale is not None else 2 * count - 2
+    count = dimensions(landmarks, weights, scale)
     distance = found["energy"] / prior.noise_stddev[found["mixture_index"]] ** 2
     if scale is None:
         relative = spread(landmarks, weights) / found["scale"] ** 2 / expected
-        distance += dimensions * max(-np.log(relative) - 0.5, 0)
-    width = 2 / 9 / dimensions
-    return distance / (2.5 * dimensions * (1 - width + 2.326 * np.sqrt(width)) ** 3)
+        distance += count * max(-np.log(relative) - 0.5, 0)
+    width = 2 / 9 / count
+    return distance / (2.5 * count * (1 - width + 2.326 * np.sqrt(width)) ** 3)
 
 
 def read_out(candidates, estimator="map", temperature=3.0):
@@ -167,8 +173,8 @@ def read_out(candidates, estimator="map", temperature=3.0):
     Returns:
         The best candidate's dict, with the means of joints_3d and landmarks if these are
         wanted, and joints_3d_stddev `[L]`: by the law of total variance over all
-        candidates, times 0.86, for the mean; over the two best for the others; and growing
-        with the misfit.
+        candidates for the mean; over the two best, times 1.3, for the others; and growing
+        with the misfit, docs/method.md, M33.
     """
     result, spread = dict(candidates[0]), candidates[:2]
     key = "energy" if estimator == "min_energy" else "cost"
@@ -182,10 +188,15 @@ def read_out(candidates, estimator="map", temperature=3.0):
         p * np.sum((each["joints_3d"] - result["joints_3d"]) ** 2, -1)
         for p, each in zip(probability, spread, strict=True)
     )
-    stddev = (0.86 if estimator == "mean" else 1.0) * np.sqrt(within + between)
-    stddev *= 1 + 3 * max(result["misfit"] - 0.2, 0)
+    stddev = calibration(result["misfit"], result["dimensions"], estimator)
+    stddev *= np.sqrt(within + between)
     stddev[0] = 0
     return result | {"joints_3d_stddev": stddev}
+
+
+def calibration(misfit, dimensions, estimator="map"):
+    """Returns the factor of deviations, docs/method.md, M33."""
+    return (1.0 if estimator == "mean" else 1.3) * (2.6 * misfit + 1.5 / np.sqrt(dimensions))
 
 
 def _probability(candidates, key, temperature):

@@ -30,6 +30,10 @@ PUBLISHED = {
     "h36m17": "pelvis,r_hip,r_knee,r_ankle,l_hip,l_knee,l_ankle,spine,thorax,neck_nose,head_top,"
     "l_shoulder,l_elbow,l_wrist,r_shoulder,r_elbow,r_wrist",
 }
+PUBLISHED["openpose25b"] = (
+    PUBLISHED["coco17"] + ",upper_neck,head_top,l_big_toe,l_small_toe,l_heel,r_big_toe,"
+    "r_small_toe,r_heel"
+)
 PUBLISHED["cmu17"] = PUBLISHED["h36m17"]
 
 
@@ -50,7 +54,7 @@ def test_every_skeleton_but_the_32_is_checked():
     for name, skeleton in skeletons.SKELETONS.items():
         assert skeletons.get(name) is skeleton
         assert skeleton.name == name
-        assert name.endswith(str(skeleton.num_joints))
+        assert name.removesuffix("b").endswith(str(skeleton.num_joints))
 
 
 def test_the_17_of_human36m_in_its_32():

@@ -30,6 +30,7 @@ def body(rng):
         "cmu17": {"pelvis": hips, "head_top": ears},
         "openpose18": {"neck": shoulders},
         "openpose25": {"neck": shoulders, "mid_hip": hips},
+        "openpose25b": {"head_top": crown},
         "mpii16": {"pelvis": hips, "thorax": shoulders, "head_top": crown},
         "lsp14": {"neck": point["upper_neck"], "head_top": crown},
         # Its inner joints are other points.

@@ -153,7 +153,10 @@ def _lift_flat(prior, camera, read_out, batch):
         return _name_angles(result, camera)
 
     # Poses that are not valid are blanked until the end: zero gradients times NaN would be NaN.
-    batch = batch | {"landmarks": camera.to_rays(landmarks)}
+    # So are landmarks of which squares overflow, before their rays are found.
+    in_range = inputs.is_in_range(landmarks, tf.ones([1], dtype))[..., tf.newaxis]
+    rays = camera.to_rays(tf.where(in_range, landmarks, 0))
+    batch = batch | {"landmarks": tf.where(in_range, rays, float("nan"))}
     rays, _, valid = inputs.without_invalid(batch)
     for name, blank in (("weights", 0), ("noise", 1), ("outlier", 0), ("bone_lengths", 1)):
         if name in batch:

@@ -17,7 +17,7 @@ SKELETON_NAMES = ", ".join(skeletons.SKELETONS)
 _NOISE_HELP = "Error of the 2D positions, mm on the person, added to the prior's noise; 0 if exact."
 # On people of 300 px, errors of 3 to 7 px are 15 to 35 mm. Expecting too little costs much (132
 # mm instead of the 78 with 20 mm expected), expecting too much costs little (52 instead of 49).
-_NOISE_MM = 20.0
+NOISE_MM = 20.0
 _Prior = Annotated[str, typer.Option(help="Pose prior: people, cmu (smaller, faster), or a file.")]
 _Camera = Annotated[
     str | None,
@@ -72,7 +72,7 @@ def lift(
         float, typer.Option(help="Keypoints with a lower confidence count as missing.")
     ] = 0.05,
     prior: _Prior = "people",
-    noise_mm: Annotated[float, typer.Option(help=_NOISE_HELP)] = _NOISE_MM,
+    noise_mm: Annotated[float, typer.Option(help=_NOISE_HELP)] = NOISE_MM,
     robust: _Robust = True,
     camera: _Camera = None,
     fps: Annotated[

@@ -9,7 +9,7 @@ import tf_lift
 from tf_lift import skeletons
 from tf_lift.camera import lifting as camera_lifting
 from tf_lift.camera.camera import Camera
-from tf_lift.inference import confidence
+from tf_lift.inference import confidence, image_size
 from tf_lift.ops import shapes
 from tf_lift.ops.lift import outputs
 from tf_lift.ops.lift.options import LiftOptions, merge
@@ -183,7 +183,8 @@ def lift_landmarks(
         The poses.
 
     Raises:
-        ValueError: If a shape does not fit, or a pose has too few joints.
+        ValueError: If a shape does not fit, a pose has too few joints, or most landmarks are far
+            outside of the camera's image.
 
     >>> prior = tf_lift.PosePrior.load()
     >>> landmarks = 0.3 * prior.sample(2, seed=0)[:, :, [0, 2]] * [1, -1]
@@ -322,6 +323,7 @@ def _map_joints(landmarks, target, skeleton, scores, min_score, approximate, cam
     shapes.check_shape(scores, "scores", *landmarks.shape[:2])
     # A score of NaN compares false and counts as missing, as does a score of 0.
     scores = np.where((scores >= min_score) & (scores > 0) & (scores < np.inf), scores, 0.0)
+    image_size.check(np.where(scores[..., np.newaxis] > 0, landmarks, np.nan), camera)
     if isinstance(camera, Camera) and camera.focal_length is not None:
         scores = np.where(np.isfinite(camera.to_rays(landmarks)).all(-1), scores, 0.0)
     return skeletons.convert(landmarks, source, target, scores, approximate=approximate)

@@ -22,7 +22,7 @@ def lift_file(
     prior,
     output: str | os.PathLike,
     *,
-    skeleton: str | None = None,
+    skeleton: skeletons.Skeleton | str | None = None,
     batch_size: int = 1024,
     figure: str | os.PathLike | None = None,
     image: str | os.PathLike | None = None,
@@ -37,7 +37,7 @@ def lift_file(
         path: File that `keypoints.read_keypoints` reads.
         prior: `PosePrior`.
         output: File to write, `.json` or `.npz`.
-        skeleton: Name of the keypoints' skeleton; `None` for the one that the file names, else
+        skeleton: Skeleton of the keypoints or its name; `None` for that of the file, else
             the only one with this number of joints.
         batch_size: Number of poses to lift at a time.
         figure: `.png` file for a drawing of up to 6 of the poses, evenly spaced.

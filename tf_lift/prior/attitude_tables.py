@@ -91,8 +91,10 @@ def turnable(prior, stddev):
     left, values, right = left[:, :, :rank], values[:, :rank], right[:, :rank]
     # A component whose mean pose has no extent across an axis does not turn about it.
     values = np.maximum(values, 1e-6 * values[:, :1])
-    latents = left[:, -3:] / values[:, np.newaxis]
-    turns = np.reshape(stddev, [3, 1]) * (latents @ right)
+    scaled = (values[..., np.newaxis] * right).reshape(size, rank, joints, 3)
+    scaled = (scaled - scaled[:, :, :1]).reshape(size, rank, -1)
+    to_latents = np.swapaxes(np.linalg.pinv(scaled, rcond=1e-9), 1, 2)
+    turns = np.reshape(stddev, [3, 1]) * (left[:, -3:] @ to_latents)
     # In the axes of a level camera at angle 0, coordinate by coordinate.
     axes = rotations.world_to_camera(0.0)[[0, 2, 1]]
     turns = np.einsum("ac,kblc,db->kdal", axes, turns.reshape(size, 3, joints, 3), axes)

@@ -71,9 +71,10 @@ def smooth_landmarks(landmarks, weights, setting, is_one):
     smoothed = tf.where(is_one, points, smoothed)
     noise = tf.where(is_one & is_given, tf.zeros_like(noise), noise)
 
-    visible = noise < _MAX_FILLED_MM
-    enough = tf.reduce_sum(tf.cast(visible, tf.int32), -1, keepdims=True) >= MIN_JOINTS
-    visible &= enough
+    # What the motion implies completes a frame, but is no frame: the smoother of the poses, which
+    # knows how people move about their mean places, bridges it better.
+    enough = tf.reduce_sum(tf.cast(is_given, tf.int32), -1, keepdims=True) >= MIN_JOINTS
+    visible = (noise < _MAX_FILLED_MM) & enough
     fill = tf.where(visible & ~is_given, noise, tf.zeros_like(noise))
     if setting.skeleton is not None:
         mapping = np.abs(skeletons.joint_map(setting.skeleton, prior.skeleton))

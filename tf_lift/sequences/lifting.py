@@ -11,7 +11,7 @@ from tf_lift import lifting, skeletons
 from tf_lift.camera.camera import Camera
 from tf_lift.ops import dtypes, shapes
 from tf_lift.ops.lift import bone_lengths as limbs
-from tf_lift.ops.lift import outputs
+from tf_lift.ops.lift import calibration, outputs
 from tf_lift.ops.lift.options import merge
 from tf_lift.ops.sequences import pose_smoothing, shape
 from tf_lift.prior import bone_lengths as prior_bone_lengths
@@ -69,10 +69,11 @@ def lift_sequence(
         The dict of `tf_lift.lift` with leading dimension T, of the smoothed poses:
         `joints_3d`, `joints_3d_stddev`, `landmarks`, `scale` and, with a focal length,
         `root_position` `[T, 3]`. `mixture_index`, `rotation_angle`, `pitch`, `roll`, `energy`
-        and `misfit` are those of each frame's lift; in a gap too long for its landmarks to be
-        known, `energy` is infinite. In addition `bone_lengths` `[L - 1]`, mm, from each joint but
-        the root, in order, to its parent: the bones of all poses have these lengths. If the
-        skeleton of the prior has several roots, it is left out, and bones are free.
+        and `misfit` are those of each frame's lift; `energy` and `misfit` are infinite in
+        frames of fewer than 4 landmarks, which are bridged. In addition `bone_lengths`
+        `[L - 1]`, mm, from each joint but the root, in order, to its parent: the bones of all
+        poses have these lengths. If the skeleton of the prior has several roots, it is left out,
+        and bones are free.
 
         If no frame has 4 landmarks, all floating results are NaN, `mixture_index` is -1.
 
@@ -160,6 +161,13 @@ def _places(camera):
     return isinstance(camera, Camera) and camera.focal_length is not None
 
 
+def _ray_variance(joints_3d, camera):
+    """Returns the variance of joints by the unknown ray to the person, as the lift has it."""
+    if camera == "level" or _places(camera):
+        return tf.zeros_like(joints_3d[..., 0])
+    return tf.stop_gradient(calibration.ray_variance(joints_3d))
+
+
 def _lift_one(landmarks, weights, setting, lengths):
     """Lifts a clip of one frame, as it is."""
     found = tf.reduce_sum(tf.cast(weights > 0, tf.int32)) >= MIN_JOINTS
@@ -180,7 +188,7 @@ def _lift_many(landmarks, weights, setting, lengths):
     result = outputs.flatten(_lift(*frames, setting))
     known = tf.reduce_any(seen.weights > 0, -1)
     known &= (result["mixture_index"] >= 0) & (result["scale"] > 0)
-    lifted = _read(result, known)
+    lifted = _read(result, known, setting.camera)
     shaped, lengths = _share_shape(lifted, lengths, setting)
     moved = _smooth_poses(shaped, lengths, seen, setting)
     moved = _smooth_places(moved, shaped, seen, setting)
@@ -212,12 +220,17 @@ class _Poses(NamedTuple):
     place: tf.Tensor
 
 
-def _read(result, known):
-    """Returns the `_Poses` of the results of a lift."""
+def _read(result, known, camera):
+    """Returns the `_Poses` of the results of a lift.
+
+    Without the unknown angle of the ray to the person, which all frames share: it says nothing of
+    how the frames differ, and smoothing does not lessen it.
+    """
     rows = known[:, tf.newaxis]
     place = result.get("root_position")
     place = tf.reduce_mean(result["landmarks"], 1) if place is None else place
-    stddev = tf.stop_gradient(result["joints_3d_stddev"])
+    variance = result["joints_3d_stddev"] ** 2 - _ray_variance(result["joints_3d"], camera)
+    stddev = tf.stop_gradient(tf.sqrt(tf.maximum(variance, 0)))
     return _Poses(
         known,
         tf.cast(tf.where(rows[..., tf.newaxis], result["joints_3d"], 0), tf.float64),
@@ -302,7 +315,8 @@ def _smooth_places(moved, poses, seen, setting):
 def _write(poses, camera):
     """Returns the results of smoothed `_Poses`, by name."""
     scale = tf.exp(poses.log_scale)
-    result = {"joints_3d": poses.joints_3d, "joints_3d_stddev": poses.stddev, "scale": scale}
+    stddev = tf.sqrt(poses.stddev**2 + _ray_variance(poses.joints_3d, camera))
+    result = {"joints_3d": poses.joints_3d, "joints_3d_stddev": stddev, "scale": scale}
     if _places(camera):
         landmarks = camera.project(poses.joints_3d + poses.place[:, tf.newaxis])
         return result | {"landmarks": landmarks, "root_position": poses.place}

@@ -11,6 +11,7 @@ from tf_lift.skeletons.conventions import (
     MPII_16,
     OPENPOSE_18,
     OPENPOSE_25,
+    OPENPOSE_25B,
     SKELETONS,
     get,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "MapReport",
     "OPENPOSE_18",
     "OPENPOSE_25",
+    "OPENPOSE_25B",
     "SKELETONS",
     "Skeleton",
     "convert",

@@ -28,6 +28,7 @@ __all__ = [
     "MPI_INF_3DHP_17",
     "OPENPOSE_18",
     "OPENPOSE_25",
+    "OPENPOSE_25B",
     "SKELETONS",
     "get",
 ]
@@ -195,6 +196,25 @@ OPENPOSE_25 = Skeleton(
     proportions=_DETECTED,
 )
 
+# OpenPose's BODY_25B: COCO's joints, then the upper neck and the top of the head as MPII's
+# annotators mark them, then the feet as in BODY_25.
+OPENPOSE_25B = Skeleton(
+    name="openpose25b",
+    joint_names=(
+        *COCO_17.joint_names,
+        *_names("upper_neck head_top left_big_toe left_small_toe left_heel"),
+        *_names("right_big_toe right_small_toe right_heel"),
+    ),
+    parents=(*COCO_17.parents, 0, 17, 15, 19, 15, 16, 22, 16),
+    points={"head_top": "crown"},
+    sources={"head_top": (_CROWN_OF_HEAD_TOP,)},
+    approximations={
+        "upper_neck": (("thorax",), ("mpi_neck",), _SHOULDERS),
+        "head_top": (_CROWN_OF_EARS,),
+    },
+    proportions=_DETECTED,
+)
+
 # MPII's annotators marked the head by a line from the upper neck to the crown. Its pelvis and
 # thorax are exactly the midpoints of the hips and of the shoulders.
 MPII_16 = Skeleton(
@@ -286,6 +306,7 @@ SKELETONS = {
         OPENPOSE_18,
         COCO_17,
         OPENPOSE_25,
+        OPENPOSE_25B,
         MPII_16,
         LSP_14,
         MEDIAPIPE_33,

@@ -70,12 +70,3 @@ def test_a_level_camera_needs_no_attitude(prior, views):
 def test_bad_knowledge(prior, views):
     with pytest.raises(ValueError, match="`knowledge` must be one of"):
         lifted("all", views, prior)
-
-
-def test_sequences_are_lifted_together(prior, views):
-    arguments = (views.landmarks[:4], views.visibility[:4], prior, views.cameras[0], 30.0)
-    assert knowledge.lift_sequence("attitude", *arguments) is None
-    found = knowledge.lift_sequence("level", *arguments, estimator="map")
-    direct = tf_lift.lift_sequence(*arguments[:1], prior, fps=30.0, camera="level", estimator="map")
-    np.testing.assert_allclose(found.joints_3d, direct["joints_3d"], atol=1e-3)
-    assert found.stddev.shape == (4, 17)

@@ -7,10 +7,10 @@ import pytest
 from pose2sim_files import CAMERAS, make_folder
 from scipy.spatial import transform
 
-import tf_lift
 from benchmarks.accuracy import pose2sim
+from tf_lift import skeletons
 
-NAMES = pose2sim.BODY_25B.joint_names
+NAMES = skeletons.OPENPOSE_25B.joint_names
 
 
 @pytest.fixture(scope="module")
@@ -53,23 +53,20 @@ def test_detections_are_those_of_the_person_seen_best(made):
 
 def test_conversion_to_the_prior(made):
     (view,) = pose2sim.read(made[0]).views
-    prior = tf_lift.PosePrior.load("cmu")
-    index = tf_lift.skeletons.H36M_17.joint_names.index
-    points, visible = pose2sim.to_prior(view.landmarks, prior, view.scores)
-    np.testing.assert_allclose(points[0, 0], view.landmarks[0, [11, 12]].mean(0))
-    np.testing.assert_allclose(points[0, index("left_wrist")], view.landmarks[0, 9])
-    np.testing.assert_allclose(points[0, index("head_top")], view.landmarks[0, [3, 4]].mean(0))
-    # Without an ear: three quarters of the way from the shoulders to the crown.
-    crown, shoulders = view.landmarks[3, 18], view.landmarks[3, [5, 6]].mean(0)
-    np.testing.assert_allclose(points[3, index("head_top")], 0.75 * crown + 0.25 * shoulders)
+    index = skeletons.H36M_17.joint_names.index
+    found = skeletons.convert(view.landmarks, "openpose25b", "h36m17", view.scores)
+    np.testing.assert_allclose(found.points[0, 0], view.landmarks[0, [11, 12]].mean(0))
+    np.testing.assert_allclose(found.points[0, index("left_wrist")], view.landmarks[0, 9])
+    head = view.landmarks[0, [3, 4]].mean(0)
+    np.testing.assert_allclose(found.points[0, index("head_top")], head)
     unknown = [index(name) for name in ("spine", "thorax", "neck_nose")]
-    np.testing.assert_array_equal(np.nonzero(~visible[0])[0], unknown)
-    assert not visible[1:3].any()
-    exact, visible = pose2sim.to_prior(view.exact, prior)
-    np.testing.assert_array_equal(np.nonzero(~visible[1])[0], unknown)
-    np.testing.assert_allclose(
-        exact[1, index("right_knee")], view.exact[1, NAMES.index("right_knee")]
-    )
+    np.testing.assert_array_equal(np.nonzero(found.visibility[0] == 0)[0], unknown)
+    assert not found.visibility[1:3].any()
+    # Without ears: three quarters of the way from the shoulders to the crown.
+    exact = skeletons.convert(view.exact, pose2sim.WITHOUT_EARS, "h36m17")
+    crown, shoulders = view.exact[1, 18], view.exact[1, [5, 6]].mean(0)
+    np.testing.assert_allclose(exact.points[1, index("head_top")], 0.75 * crown + 0.25 * shoulders)
+    np.testing.assert_array_equal(np.nonzero(~exact.visibility[1])[0], unknown)
 
 
 def test_broken_folders_are_named(made, tmp_path):

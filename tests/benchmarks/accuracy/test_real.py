@@ -1,11 +1,13 @@
 import json
+import types
 
 import numpy as np
 import pytest
 from pose2sim_files import make_folder
 
 import tf_lift
-from benchmarks.accuracy import knowledge, pose2sim, real
+from benchmarks.accuracy import knowledge, pose2sim, real, real_figure
+from tf_lift import skeletons
 
 
 @pytest.fixture
@@ -24,15 +26,30 @@ def known_errors(monkeypatch):
         recording["view"] = read(folder).views[0]
         return read(folder)
 
-    def lift(known, landmarks, visibility, prior, cameras, **options):
-        joints, _ = pose2sim.to_prior(recording["view"].joints_3d, prior)
-        joints = np.nan_to_num(joints[:: len(joints) // len(landmarks)])
-        joints[:, 13, 0] += 8.0 * (1 + list(knowledge.KNOWLEDGE).index(known))
-        joints[:, 16, 1] += 60.0 * bool(options)
-        return knowledge.Lifted(joints, np.full(joints.shape[:2], 30.0))
+    def lift_file(path, prior, output, *, camera, fps, options, **_):
+        with np.load(path) as content:
+            count = len(content["landmarks"])
+        joints = skeletons.convert(
+            recording["view"].joints_3d, skeletons.OPENPOSE_25B, prior.skeleton
+        ).points
+        joints = np.nan_to_num(joints[:: len(joints) // count])
+        joints[:, 13, 0] += 8.0 * (1 + _rank(camera))
+        joints[:, 16, 1] += 60.0 * options.add_residuals
+        return types.SimpleNamespace(
+            joints_3d=joints, joints_3d_stddev=np.full(joints.shape[:2], 30.0)
+        )
 
     monkeypatch.setattr(real.pose2sim, "read", reading)
-    monkeypatch.setattr(real.knowledge, "lift", lift)
+    monkeypatch.setattr(real.inference, "lift_file", lift_file)
+
+
+def _rank(camera):
+    """Returns which of `knowledge.KNOWLEDGE` a camera stands for."""
+    if not isinstance(camera, tf_lift.Camera):
+        return [None, "level"].index(camera)
+    known = (camera.focal_length is not None, camera.pitch is not None)
+    guessed = camera.focal_length == (1920.0, 1920.0)
+    return 2 if guessed else {(True, False): 3, (False, True): 4, (True, True): 5}[known]
 
 
 def test_figures_and_table(folder, known_errors, tmp_path, capsys):
@@ -81,7 +98,7 @@ def test_bad_options():
 
 def test_the_recording_at_hand_if_there_is_one(monkeypatch):
     """The detections are near the projections of the triangulated joints."""
-    folder = real._default_data()
+    folder = real.default_data()
     if not folder.is_dir():
         pytest.skip(f"there is no recording at {folder}")
     for view in pose2sim.read(folder).views:
@@ -90,3 +107,11 @@ def test_the_recording_at_hand_if_there_is_one(monkeypatch):
         assert np.nanmedian(distance) < 30
         bones = np.linalg.norm(view.joints_3d[:, 11] - view.joints_3d[:, 13], axis=-1)
         assert 350 < np.median(bones) < 500
+
+
+def test_figure_of_a_recording_at_hand(tiny_prior, tmp_path):
+    folder = real.default_data()
+    if not folder.is_dir():
+        pytest.skip(f"there is no recording at {folder}")
+    figure = real_figure.draw(pose2sim.read(folder), tiny_prior, step=50)
+    assert len(figure.axes) == 3 * len(pose2sim.read(folder).views)

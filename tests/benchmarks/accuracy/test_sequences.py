@@ -49,6 +49,24 @@ def test_figures_and_tables(clips_file, tmp_path, capsys, monkeypatch):
     assert "| 6 | sequence |" in printed and "| 5 | " in printed
 
 
+def test_cameras_that_stand_and_move(clips_file, tmp_path, capsys, monkeypatch):
+    from benchmarks.accuracy import sequence_cameras, sequences
+
+    monkeypatch.setattr(sequence_cameras, "KNOWLEDGE", ("unknown", "calibrated"))
+    monkeypatch.setattr(sequence_cameras, "DETECTORS", {"gross": {}})
+    output = tmp_path / "cameras.json"
+    arguments = ["--poses", str(clips_file), "--prior", str(tmp_path / "prior.npz"), "--cameras"]
+    sequences.main([*arguments, "--splits", "0", "--json", str(output)])
+    rows = json.loads(output.read_text())["results"]["cameras"]
+    assert "1 clips, 40 frames" in (printed := capsys.readouterr().out)
+    errors = {(row["camera"], row["knowledge"], row["method"]): row["pa_mpjpe_mm"] for row in rows}
+    assert len(errors) == len(rows) == 4 + 2 * 4
+    for camera in ("still", "held", "moving"):
+        key = camera, "unknown"
+        assert errors[*key, "sequence"] < errors[*key, "frame by frame"]
+    assert "| moving | 1 %, 3 % gross errors | camera unknown | sequence |" in printed
+
+
 def test_constants_of_motion(clips_file, capsys):
     from benchmarks.accuracy import sequences
 

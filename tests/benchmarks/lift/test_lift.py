@@ -76,6 +76,12 @@ def measured_parts(monkeypatch, growth_results):
         rows = {row.name: figures | {"share_of_all_visible": 0.5} for row in ROWS}
         return {"batch": batch, "rows": {"cmu": {"compiled": rows, "plain": rows}}}
 
+    def attitude(batch, rounds, seconds, seed, advance):
+        asked["attitude"] = (batch, rounds, seconds, seed)
+        rows = {"all visible, level": 1.0, "all visible, unknown": 3.5}
+        rows = {name: figures | {"times_level": times} for name, times in rows.items()}
+        return {"batch": batch, "rows": {"compiled": rows}}
+
     def startup(batch, seed, advance):
         asked["startup"] = (batch, seed)
         return {
@@ -112,6 +118,7 @@ def measured_parts(monkeypatch, growth_results):
     monkeypatch.setattr("benchmarks.lift.speed.speed", speed)
     monkeypatch.setattr("benchmarks.lift.speed.latency", lambda **options: latencies)
     monkeypatch.setattr("benchmarks.lift.missing.missing", missing)
+    monkeypatch.setattr("benchmarks.lift.attitude.attitude", attitude)
     monkeypatch.setattr("benchmarks.lift.startup.startup", startup)
     monkeypatch.setattr("benchmarks.lift.exactness.evaluate", exactness)
     monkeypatch.setattr("benchmarks.lift.growth.evaluate", growth)
@@ -126,6 +133,7 @@ def test_all_parts_are_run_printed_and_kept(measured_parts, small_device, tmp_pa
     assert measured_parts == {
         "speed": (4, 1, 2.0, 3),
         "missing": (4, 1, 2.0, 3),
+        "attitude": (4, 1, 2.0, 3),
         "startup": (4, 3),
         "exactness": ("p.npz", 12, 1000, 3),
         "growth": "cpu:0",
@@ -137,6 +145,8 @@ def test_all_parts_are_run_printed_and_kept(measured_parts, small_device, tmp_pa
         "forward + backward over forward, cmu compiled: 1.250",
         "cmu, eager calls, over the plain graph: 0.625",
         "4 poses, cmu, plain",
+        "4 poses, by what is known of the camera, compiled",
+        "compiled, all visible, unknown, x the level camera's time",
         "cmu: compiled for any mix of masks of 4 poses: bool masks 7.50 s",
         "cmu: first lift of a process, tables included: 1.25 s",
         "float32 against brute force in float64: some poses",
@@ -153,8 +163,8 @@ def test_all_parts_are_run_printed_and_kept(measured_parts, small_device, tmp_pa
     record = json.loads(path.read_text())
     assert record["benchmark"] == "lift" and "--bandwidth 2" in record["command"]
     results = record["results"]
-    parts = ["speed", "latency_us", "missing", "startup", "exactness", "growth", "roofline"]
-    assert list(results) == ["device", *parts, "targets"]
+    parts = ["speed", "latency_us", "missing", "attitude", "startup", "exactness", "growth"]
+    assert list(results) == ["device", *parts, "roofline", "targets"]
     roof = results["roofline"]
     assert roof["bandwidth_gb_s"] == 2.0
     assert roof["measured"] == {"bandwidth": False, "rate": True}
@@ -188,7 +198,7 @@ def test_all_tables_are_printed_of_their_results(lift, growth_results):
     [
         (
             ["--parts", "speed,taste"],
-            "must be among speed, missing, startup, exactness",
+            "must be among speed, missing, attitude, startup",
         ),
         (["--batch", "0"], "must be a positive integer. Received: 0"),
         (["--bandwidth", "-3"], "must be a positive number. Received: -3"),

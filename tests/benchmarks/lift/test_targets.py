@@ -105,3 +105,14 @@ def test_aims_of_startup_exactness_and_growth(targets):
         True, True, False, False,
     ]  # fmt: skip
     assert [row["at_most"] for row in targets(results)].count(False) == 1
+
+
+def test_aims_of_an_unknown_attitude(targets):
+    rows = {
+        "all visible, level": {"times_level": 1.0},
+        "all visible, unknown": {"times_level": 2.9},
+    }
+    (row,) = targets({"attitude": {"rows": {"plain": rows}}})
+    assert row["met"] and row["target"] == 3.0 and row["value"] == 2.9
+    rows["all visible, unknown"]["times_level"] = 3.1
+    assert not targets({"attitude": {"rows": {"plain": rows}}})[0]["met"]

@@ -28,7 +28,7 @@ def test_stddev_equals_posterior_sampling(tiny_prior, rng):
     covariance = np.linalg.inv(design.T @ design / noise + np.eye(single.num_bases))
     rooted = loadings - loadings[:, :1]
     variance = np.einsum("jlc,ji,ilc->l", rooted, covariance, rooted) + 3 * noise
-    variance *= (1 + 3 * max(float(result["misfit"][0]) - 0.2, 0)) ** 2
+    variance *= reference.calibration(float(result["misfit"][0]), 2 * visible.sum()) ** 2
     np.testing.assert_allclose(result["joints_3d_stddev"][0, 1:], np.sqrt(variance[1:]), rtol=1e-8)
     assert result["joints_3d_stddev"][0, 0] == 0
 
@@ -53,7 +53,7 @@ def test_free_scale_stddev_equals_laplace_posterior(tiny_prior, rng):
     covariance = covariance[:4, :4]
     rooted = loadings - loadings[:, :1]
     variance = np.einsum("jlc,ji,ilc->l", rooted, covariance, rooted) + 3 * noise**2
-    variance *= (1 + 3 * max(float(result["misfit"]) - 0.2, 0)) ** 2
+    variance *= reference.calibration(float(result["misfit"]), 32) ** 2
     np.testing.assert_allclose(result["joints_3d_stddev"][1:], np.sqrt(variance[1:]), rtol=1e-8)
 
 

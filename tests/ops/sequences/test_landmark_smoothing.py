@@ -64,6 +64,23 @@ def test_gross_errors_are_replaced_and_move_no_other(rng):
     assert np.sqrt(np.mean(error[:, :3] ** 2)) < 3.5
 
 
+def test_noise_is_found_among_gross_errors(rng):
+    places = walk(rng)
+    noise = 8.0
+    seen = places + noise * rng.standard_normal(places.shape)
+    is_gross = rng.random([60, 4]) < 0.05
+    seen[is_gross] += rng.uniform(-900, 900, [int(is_gross.sum()), 2])
+    weights = tf.ones([60, 4], tf.float64)
+    levels = landmark_smoothing.find_levels(tf.constant(seen), weights, DENSITY, 1 / FPS)
+    assert abs(np.log2(levels.noise / noise)) < 1.1
+    smoothed, stddev = landmark_smoothing.smooth(
+        tf.constant(seen), weights, levels, DENSITY, 1 / FPS
+    )
+    error = np.abs(smoothed - places).max(-1)
+    assert np.sqrt(np.mean(error[~is_gross] ** 2)) < 2 * noise
+    assert np.median(error[is_gross] / stddev[is_gross]) < 2
+
+
 def test_levels_of_two_frames_are_low(rng):
     levels = landmark_smoothing.find_levels(
         tf.constant(rng.standard_normal([2, 4, 2])), tf.ones([2, 4], tf.float64), DENSITY, 0.1

@@ -5,7 +5,7 @@ import tensorflow as tf
 from tf_lift.ops.lift import component as ppca
 from tf_lift.ops.lift import inputs, size
 
-__all__ = ["LIMIT", "CAUSES", "from_fit", "measure"]
+__all__ = ["LIMIT", "CAUSES", "from_fit", "measure", "num_coordinates"]
 
 # Landmarks that fit have a misfit below this.
 LIMIT = 1.0
@@ -56,8 +56,20 @@ def measure(result, batch, tables):
             seen, tables.second_moments, tf.reduce_mean(tables.noise_stddev**2)
         )
         relative_size = tf.math.divide_no_nan(fitted, expected)
-    dimensions = ppca.dimensions(seen, tables.free_scale)
+    dimensions = num_coordinates(batch, tables)
     return from_fit(result["energy"], noise_variance, dimensions, relative_size)
+
+
+def num_coordinates(batch, tables):
+    """Returns the number of free coordinates of the landmarks, `[B]`, or `[1]` if all are seen.
+
+    Args:
+        batch: Dict of `landmarks` and perhaps `weights`, see `inputs.without_invalid`.
+        tables: `LiftTables`.
+    """
+    landmarks, weights, _ = inputs.without_invalid(batch)
+    seen = tf.ones_like(landmarks[:1, :, 0]) if weights is None else weights
+    return ppca.dimensions(seen, tables.free_scale)
 
 
 def from_fit(energy, noise_variance, dimensions, relative_size=None):

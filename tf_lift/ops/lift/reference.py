@@ -94,7 +94,7 @@ def lift(landmarks, prior, options, visibility=None, scale=None):
     relative = tf.math.divide_no_nan(relative, expected) if free_scale else None
     dimensions = ppca.dimensions(weights, free_scale)
     misfit = fitness.from_fit(energy, noise_variance, dimensions, relative)
-    stddev = calibration.calibrate(stddev, misfit, ReadOut(options.estimator))
+    stddev = calibration.calibrate(stddev, misfit, dimensions, ReadOut(options.estimator))
     num_angles, pitches = options.num_rotations, tf.constant(options.pitches, costs.dtype)
     result = {
         "joints_3d": joints_3d,

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 __all__ = ["Motion", "constant_velocity", "log_likelihood", "returning", "smooth"]
 
-# Standardised innovation beyond which the likelihood is that of a heavier tail: people move
-# abruptly and detectors err, and neither says how large the usual noise is (Huber).
+# Standardised innovation beyond which the cost grows with its logarithm: people move abruptly
+# and detectors err grossly, and neither says how large the usual noise is.
 _TAIL = 3.0
 
 
@@ -211,7 +211,7 @@ def log_likelihood(values, variance, factors, motion):
         motion: `Motion` of `[G, C]`.
 
     Returns:
-        `[G]`: summed over all values, up to a constant, with the tail of Huber.
+        `[G]`: summed over all values, up to a constant, with heavy tails.
 
     References:
         docs/method.md, M43.
@@ -231,17 +231,18 @@ def _log_likelihood(values, variance, factors, motion):
         innovation = values[frame] - place
         known = tf.math.is_finite(noise)
         spread = tf.where(known, p + noise, 1)
-        distance = tf.sqrt(innovation**2 / spread[..., tf.newaxis])
-        tail = _TAIL * (2 * distance - _TAIL)
-        square = tf.where(distance < _TAIL, distance**2, tail)
-        cost = tf.reduce_sum(square, -1) + dimension * tf.math.log(spread)
+        square = tf.reduce_mean(innovation**2, -1) / spread
+        # How much of it is news of the state: what is gross is not.
+        news = _TAIL**2 / tf.maximum(square, _TAIL**2)
+        cost = tf.where(news < 1, _TAIL**2 * (1 - tf.math.log(news)), square)
+        cost = dimension * (cost + tf.math.log(spread))
         total -= tf.reduce_sum(tf.where(known, cost, 0), -1) / 2
-        # What is gross is no news of the state either.
-        innovation *= _TAIL / tf.maximum(distance, _TAIL)
         weight = tf.where(known, p / spread, 0)
         slope = tf.where(known, r / spread, 0)
-        place += weight[..., tf.newaxis] * innovation
-        speed += slope[..., tf.newaxis] * innovation
+        place += (news * weight)[..., tf.newaxis] * innovation
+        speed += (news * slope)[..., tf.newaxis] * innovation
+        # The covariance after so small a step.
+        weight, slope = (news * (2 - news) * each for each in (weight, slope))
         p, r, s = p - weight * p, r - weight * r, s - slope * r
         place, speed = a * place + b * speed, c * place + d * speed
         return frame + 1, total, place, speed, *_predict((p, r, s), motion)

@@ -21,9 +21,9 @@ _POSITION_MM = 10_000.0
 _VELOCITY_MM = 3_000.0
 
 # A landmark that is farther from where all other frames expect it than so many deviations has a
-# noise of that distance. Motion has longer tails than a Gaussian, hence not three.
-_OUTLIER = 6.0
-_NUM_ROUNDS = 2
+# noise of that distance. Motion has longer tails than a Gaussian, hence not three. The worst are
+# found first: they spoil what is expected of their neighbours.
+_OUTLIERS = (10.0, 5.0, 5.0, 5.0)
 
 
 class Levels(NamedTuple):
@@ -88,14 +88,14 @@ def smooth(landmarks, weights, levels, density, interval):
     least = levels.noise**2 * _variance(weights)
     known = tf.math.is_finite(least)
     variance = least
-    for _ in range(_NUM_ROUNDS):
+    for limit in _OUTLIERS:
         mean, spread = kalman.smooth(landmarks, variance, motion)
         # The distance from what the other frames imply follows from that to the smoothed place.
         noise = tf.where(known, variance, 1)
         gain = noise / tf.maximum(noise - spread, 1e-12 * noise)
         distance = gain * tf.reduce_max(tf.abs(tf.stop_gradient(landmarks - mean)), -1)
         expected = tf.where(known, least, 1) + noise * (gain - 1)
-        is_outlier = known & (distance**2 > _OUTLIER**2 * expected)
+        is_outlier = known & (distance**2 > limit**2 * expected)
         variance = tf.where(is_outlier, tf.maximum(least, distance**2), least)
     mean, spread = kalman.smooth(landmarks, variance, motion)
     return mean, tf.sqrt(spread)

@@ -2,7 +2,6 @@
 
 import functools
 
-import helpers
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -45,6 +44,21 @@ def run(tables, batch, estimator="mean", compiled=False, **fields):
     return attitude_lift.lift_rows(tables, read_out, ROLLS, batch)
 
 
+@pytest.mark.parametrize("focal_length", [None, 900.0])
+@pytest.mark.parametrize("pitches", [PITCHES, (0.0,)])
+def test_all_visible_is_as_fitted_with_equal_weights(tiny_prior, rng, pitches, focal_length):
+    """The one reads tables, the other solves systems, of the same candidates."""
+    tables = attitude_tables.build_attitude_tables(tiny_prior, pitches, TURN, "float64")
+    batch = make_batch(tiny_prior, rng, 4, focal_length)
+    lifted = run(tables, batch, num_hypotheses=2)
+    weighted = run(tables, batch | {"weights": np.ones([4, 17])}, num_hypotheses=2)
+    tf.nest.map_structure(
+        lambda one, other: np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-6),
+        lifted,
+        weighted,
+    )
+
+
 def brute_force(prior, batch, estimator):
     turned = attitude_tables.turnable(prior, TURN)[0]
     return reference.lift(
@@ -84,44 +98,53 @@ def test_missing_landmarks_find_the_best_candidate_of_most_poses(tiny_prior, tab
     np.testing.assert_allclose(lifted["energy"][same], expected["energy"][same], rtol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("output", "focal_length"),
-    [
-        *((output, None) for output in ("joints_3d", "up", "scale", "landmarks")),
-        *((output, 900.0) for output in ("joints_3d", "up", "landmarks", "root_position")),
-    ],
-)
-def test_gradient_equals_finite_differences(tiny_prior, tables, rng, focal_length, output):
-    weights = (np.arange(17) % 5 > 0) * np.ones([2, 1])
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("focal_length", [None, 900.0])
+def test_gradient_equals_finite_differences(tiny_prior, tables, rng, focal_length, missing):
+    """Of each output, with a random upstream gradient."""
+    weights = (np.arange(17) % 5 > 0) * np.ones([2, 1]) if missing else None
     batch = make_batch(tiny_prior, rng, 2, focal_length, weights)
-
-    def value(landmarks):
-        # Far narrower steps than those between candidates: the chosen ones stay.
-        return run(tables, batch | {"landmarks": landmarks})[output]
-
-    check_gradient(value, batch["landmarks"].numpy(), rng)
-
-
-def check_gradient(value, landmarks, rng):
-    upstream = rng.standard_normal(value(tf.constant(landmarks)).shape)
-    _, (gradient,) = helpers.upstream_gradients(value, [landmarks], upstream)
-    assert np.abs(gradient).max() > 0
+    landmarks = batch["landmarks"]
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch(landmarks)
+        lifted = run(tables, batch)
+    outputs = ["joints_3d", "up", "landmarks", "scale"]
+    if focal_length is not None:
+        outputs[-1] = "root_position"
+    upstream = {name: rng.standard_normal(lifted[name].shape) for name in outputs}
+    gradients = {
+        name: tape.gradient(lifted[name], landmarks, tf.constant(upstream[name]))
+        for name in outputs
+    }
     for _ in range(3):
+        # Far narrower steps than those between candidates: the chosen ones stay.
         direction = rng.standard_normal(landmarks.shape)
         step = 1e-5 * direction
-        difference = value(tf.constant(landmarks + step)) - value(tf.constant(landmarks - step))
-        expected = np.sum(upstream * difference.numpy()) / 2e-5
-        np.testing.assert_allclose(np.sum(gradient * direction), expected, rtol=1e-5, atol=1e-6)
+        high, low = (
+            run(tables, batch | {"landmarks": landmarks + sign * step}) for sign in (1, -1)
+        )
+        for name in outputs:
+            difference = (high[name] - low[name]).numpy()
+            expected = np.sum(upstream[name] * difference) / 2e-5
+            gradient = np.sum(gradients[name] * direction)
+            assert gradient != 0
+            np.testing.assert_allclose(gradient, expected, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
-def test_compiled_equals_eager_with_its_gradient(tiny_prior, rng):
+@pytest.mark.parametrize("has_weights", [False, True])
+def test_compiled_equals_eager_with_its_gradient(tiny_prior, rng, has_weights):
     tables = attitude_tables.build_attitude_tables(tiny_prior, PITCHES, TURN, "float32")
     weights = (rng.uniform(size=[70, 17]) > 0.2).astype(np.float32)
     weights[0], weights[1], weights[2] = 1, 0, np.arange(17) == 3
     batch = make_batch(tiny_prior, rng, 70, 900.0, weights, np.float32)
     landmarks = batch["landmarks"].numpy()
     landmarks[3, 0], weights[3, 0] = np.nan, 1
-    batch |= {"landmarks": tf.constant(landmarks), "weights": tf.constant(weights)}
+    if has_weights:
+        batch["weights"] = tf.constant(weights)
+    else:
+        del batch["weights"]
+        landmarks[1], landmarks[2] = 0, 7
+    batch["landmarks"] = tf.constant(landmarks)
     upstream = tf.constant(rng.standard_normal([70, 17, 3]), tf.float32)
 
     def both(compiled):

@@ -56,6 +56,24 @@ def test_all_candidates_of_visible_landmarks(
     check_same(candidates.all_visible(tf.constant(landmarks), tables, estimator), expected)
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+@CASES
+def test_chosen_candidates_of_visible_landmarks(
+    small_prior, free_scale, rotations, pitches, estimator, compiled
+):
+    tables = build_tables(small_prior, rotations, pitches, free_scale, "float64")
+    landmarks = lift_ranking.make_landmarks(small_prior, 3, scale=None if free_scale else 1.0)
+    indices = tf.constant([[0, 3, 7], [1, 9, 2], [4, 4, 8]])
+    expected = fit(
+        small_prior, landmarks, np.ones([3, 7]), free_scale, rotations, pitches, estimator
+    )
+    expected = tf.nest.map_structure(lambda part: tf.gather(part, indices, batch_dims=1), expected)
+    found = candidates.chosen_visible(
+        tf.constant(landmarks), tables, tf.transpose(indices), estimator, compiled
+    )
+    check_same(found, expected)
+
+
 @CASES
 def test_chosen_candidates_of_any_weights(small_prior, free_scale, rotations, pitches, estimator):
     tables = build_tables(small_prior, rotations, pitches, free_scale, "float64")
@@ -71,10 +89,11 @@ def test_chosen_candidates_of_any_weights(small_prior, free_scale, rotations, pi
     check_same(found, expected)
 
 
-@pytest.mark.parametrize("weights", [None, WEIGHTS])
-def test_gradient_of_costs_and_poses_is_that_of_the_reference(small_prior, rng, weights):
+@pytest.mark.parametrize("kind", ["all", "chosen", "weights"])
+def test_gradient_of_costs_and_poses_is_that_of_the_reference(small_prior, rng, kind):
     """Of costs as well: the mean over candidates weights them by these."""
     tables = build_tables(small_prior, 6, dtype="float64")
+    weights = WEIGHTS if kind == "weights" else None
     landmarks = tf.constant(lift_ranking.make_landmarks(small_prior, 3, weights))
     seen = tf.constant(np.ones([3, 7]) if weights is None else weights)
     mean = seen / tf.reduce_sum(seen, 1, keepdims=True)
@@ -89,9 +108,11 @@ def test_gradient_of_costs_and_poses_is_that_of_the_reference(small_prior, rng, 
         return tape.gradient(total, landmarks)
 
     def find(landmarks):
-        if weights is None:
+        if kind == "all":
             return candidates.all_visible(landmarks, tables, "map")
         indices = tf.tile(tf.range(12)[:, tf.newaxis], [1, 3])
+        if kind == "chosen":
+            return candidates.chosen_visible(landmarks, tables, indices, "map", False)
         solved = weighted_fit.fit(landmarks, seen, tables, indices, False)
         return candidates.chosen(landmarks, tables, solved, 0.0, "map")
 

@@ -66,7 +66,11 @@ def lift_rows(tables, read_out, rolls, batch):
     forward, backward = _directions(tables, read_out, rolls)
     result = directions.lift_with_gradient(forward, backward, structure, batch)
     fitness = misfit.measure(result, batch, tables.lift)
-    stddev = calibration.calibrate(result["joints_3d_stddev"], fitness, read_out)
+    # Without a focal length, nobody knows at which angle to the axis the person stands.
+    turned = None if "focal_length" in batch else result["joints_3d"]
+    count = misfit.num_coordinates(batch, tables.lift)
+    model = result["joints_3d_stddev"]
+    stddev = calibration.calibrate(model, fitness, count, read_out, turned)
     return result | {"misfit": fitness, "joints_3d_stddev": stddev}
 
 
@@ -162,11 +166,14 @@ def _lift(tables, read_out, rolls, batch, winner=None):
     if winner is None:
         winner = _search(tables, read_out, rolls, frame, weights, expectation)
     winner = tf.where(frame.usable[:, tf.newaxis], winner, tables.lift.heaviest * len(rolls))
-    seen = tf.ones_like(landmarks[..., 0]) if weights is None else weights
-    # Landmarks that determine no pose are fitted as if one were visible; nobody reads it.
-    first = tf.one_hot(0, tables.num_joints, dtype=seen.dtype)
-    seen = tf.where(frame.usable[:, tf.newaxis], seen, first)
+    seen = weights
+    if weights is not None:
+        # Landmarks that determine no pose are fitted as if one were visible; nobody reads it.
+        first = tf.one_hot(0, tables.num_joints, dtype=weights.dtype)
+        seen = tf.where(frame.usable[:, tf.newaxis], weights, first)
     fitted = _fit(tables, read_out, rolls, frame, seen, expectation, focal_length, winner)
+    if weights is None:
+        seen = tf.ones_like(landmarks[..., 0])
     result = _read(tables, read_out, frame, seen, focal_length, fitted, batch.get("bone_lengths"))
     result = tf.nest.map_structure(lambda value: inputs.where_valid(valid, value), result)
     candidate = tf.gather(winner, fitted.best, batch_dims=1)
@@ -222,16 +229,23 @@ def _fit(tables, read_out, rolls, frame, weights, expectation, focal_length, win
     )
     unit = repeat(frame.unit)[:, tf.newaxis, tf.newaxis]
     place = frame.landmarks + frame.centre / frame.unit[:, tf.newaxis, tf.newaxis]
+    # Of landmarks that determine no scale, a multiple of their rounding would be one.
+    place = tf.where(frame.usable[:, tf.newaxis, tf.newaxis], place, 0)
     points = turn_landmarks(repeat(place if focal_length is not None else frame.landmarks), -roll)
-    weight = repeat(weights)
-    fit = weighted_fit.fit(points, weight, lift, index, read_out.compiled)
-    variance = weighted_fit.variance(fit, lift, read_out.compiled)
+    weight = tf.ones_like(points[..., 0]) if weights is None else repeat(weights)
+    if weights is not None:
+        fit = weighted_fit.fit(points, weight, lift, index, read_out.compiled)
+        variance = weighted_fit.variance(fit, lift, read_out.compiled)
     averaging = component.mean_weights(weight, True)
     visible = tf.cast(weight > 0, dtype)
 
     def fit_to(points):
         # Less their mean, which may be many times as large.
         centred = points - tf.einsum("bl,blc->bc", averaging, points)[:, tf.newaxis]
+        if weights is None:
+            return candidates.chosen_visible(
+                centred, lift, index, read_out.estimator, read_out.compiled
+            )
         return candidates.chosen(centred, lift, fit, variance, read_out.estimator)
 
     straight, ratio = points, None
@@ -251,7 +265,7 @@ def _fit(tables, read_out, rolls, frame, weights, expectation, focal_length, win
         costs += tf.gather(pitch_costs, tf.reshape(pitch, shape), batch_dims=1)
         roll_costs = tf.transpose(expectation.roll_costs(rolls))
         costs += tf.gather(roll_costs, winner % len(rolls), batch_dims=1)
-    up, angle = _attitude(tables, found.poses.joints_3d[:, 0], index[0], roll)
+    up, angle = _attitude(tables, found.poses.joints_3d[:, 0], index[0], roll, repeat(frame.usable))
 
     def by_pose(values):
         return tf.reshape(values, tf.concat([shape, tf.shape(values)[1:]], 0))
@@ -265,7 +279,7 @@ def _fit(tables, read_out, rolls, frame, weights, expectation, focal_length, win
         turned(poses.pose_per_inverse_scale),
         *(by_pose(part[:, 0]) for part in poses[2:]),
     )
-    fitted = candidates.Candidates(costs, poses, by_pose(variance[:, 0]))
+    fitted = candidates.Candidates(costs, poses, by_pose(found.variance[:, 0]))
     best = tf.argmin(costs, -1, tf.int32)
     straight = by_pose(turn_landmarks(straight, roll))
     return _Fitted(fitted, by_pose(up), by_pose(angle), straight, best)
@@ -281,8 +295,10 @@ def _perspective(poses, unit, focal_length, visible, step):
     return recentring.depth_ratio(joints, depth)
 
 
-def _attitude(tables, pose, index, roll):
+def _attitude(tables, pose, index, roll, usable):
     """Returns the vertical `[N, 3]` in the camera's frame and the angles `[N]` of candidates.
+
+    Those of the grid where a pose is not usable.
 
     References:
         docs/method.md, M27.
@@ -292,7 +308,10 @@ def _attitude(tables, pose, index, roll):
     mean = tf.gather(tf.transpose(lift.components.mean, [2, 0, 1]), kinds)
     view = tf.gather(lift.components.view, index)
     world = tf.einsum("nca,nlc->nal", view, pose)
-    difference = tf.reshape(world - mean, [-1, 3 * tables.num_joints])
+    difference = world - mean
+    difference -= difference[..., :1]
+    difference = tf.where(usable[:, tf.newaxis, tf.newaxis], difference, 0)
+    difference = tf.reshape(difference, [-1, 3 * tables.num_joints])
     turns = tf.linalg.matvec(tf.gather(tables.turns, kinds), difference)
     about_x, about_y, about_z = tf.unstack(turns, axis=-1)
     # Up, turned about the world's x and y axes, in the axes right, away and down.

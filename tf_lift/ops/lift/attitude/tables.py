@@ -19,8 +19,9 @@ class AttitudeTables:
         lift: `LiftTables` of that prior, at a free scale, by component, pitch, rotation angle.
         scout: `LiftTables` of one component with the mean and covariance of the whole mixture,
             at the same pitches: it completes missing landmarks for the search.
-        turns: `[K, 3, 3 L]`, rad/mm; from a pose less the component's mean, world axes as those
-            of `ComponentTables`, coordinate by coordinate, to the turns that it contains.
+        turns: `[K, 3, 3 L]`, rad/mm; from a pose less the component's mean, both relative to
+            joint 0, world axes as those of `ComponentTables`, coordinate by coordinate, to the
+            turns that it contains.
     """
 
     lift: LiftTables

@@ -6,8 +6,9 @@ import tensorflow as tf
 
 from tf_lift.ops.lift import component, scale_estimation
 from tf_lift.ops.lift.fast import visible_forms, weighted_fit
+from tf_lift.ops.lift.fast.xla import gathered_products
 
-__all__ = ["Candidates", "all_visible", "chosen", "scales"]
+__all__ = ["Candidates", "all_visible", "chosen", "chosen_visible", "scales"]
 
 
 class Candidates(NamedTuple):
@@ -45,6 +46,83 @@ def chosen(landmarks, tables, solved, variance, estimator):
             tf.transpose(solved.dimensions),
         )
     return Candidates(costs, poses, variance)
+
+
+def chosen_visible(landmarks, tables, indices, estimator, compiled):
+    """Returns chosen candidates, all landmarks visible, differentiable by the landmarks.
+
+    Nothing is solved: the tables have what `weighted_fit.fit` finds for these weights.
+
+    Args:
+        landmarks: `[B, L, 2]`, in the unit of the search.
+        tables: `LiftTables`.
+        indices: `[N, B]`.
+        estimator: "min_energy" to compare energies.
+        compiled: Whether XLA compiles it.
+
+    Returns:
+        `Candidates`; poses are relative to joint 0 at a free scale.
+
+    References:
+        docs/method.md, M10, M13b and M13c.
+    """
+    halves, signs = tables.fold_half_turn(indices)
+    points = visible_forms.coordinates(landmarks, tables)
+    points = tf.broadcast_to(points, tf.concat([tf.shape(indices), [points.shape[1]]], 0))
+    whitened, steps = _whitened_and_steps(
+        tables.turn_landmarks(points, signs), tables, halves, compiled
+    )
+    mean = tf.gather(tables.poses.whitened_mean, halves)
+    dimensions = tf.constant(2.0 * tables.num_axes, points.dtype)
+    noise_variance = tf.gather(tables.noise_stddev, indices) ** 2
+    square, product = tf.reduce_sum(whitened**2, -1), tf.reduce_sum(whitened * mean, -1)
+    inverse_scale, inverse_scale_variance = tf.ones_like(square), tf.zeros_like(square)
+    if tables.free_scale:
+        inverse_scale = scale_estimation.most_likely_inverse_scale(square, product, 1.0, dimensions)
+        inverse_scale_variance = 1 / (square + dimensions / inverse_scale**2)
+    residuals = inverse_scale[..., tf.newaxis] * whitened - mean
+    energy = noise_variance * tf.reduce_sum(residuals**2, -1)
+    costs = energy
+    if estimator != "min_energy":
+        normaliser = tf.gather(tables.search.normaliser, indices)
+        costs = scale_estimation.cost(energy, inverse_scale, noise_variance, normaliser, dimensions)
+    offset = tf.gather(tables.poses.pose_offset, halves)
+    pose = tables.turn_pose(inverse_scale[..., tf.newaxis] * steps + offset, signs)
+
+    def of_poses(values):
+        by_axis = tf.reshape(values, tf.concat([tf.shape(indices), [3, values.shape[-1] // 3]], 0))
+        joints = tf.transpose(by_axis, [1, 0, 3, 2])
+        missing = tables.num_joints - joints.shape[2]
+        return tf.pad(joints, [[0, 0], [0, 0], [missing, 0], [0, 0]])
+
+    numbers = (inverse_scale, inverse_scale_variance, energy)
+    poses = component.PPCAPose(
+        of_poses(pose), of_poses(tables.turn_pose(steps, signs)), *map(tf.transpose, numbers)
+    )
+    variance = tf.gather(tables.poses.variance, tf.transpose(indices))
+    return Candidates(tf.transpose(costs), poses, variance)
+
+
+def _whitened_and_steps(points, tables, halves, compiled):
+    """Multiplies points `[N, B, 2n]` by the tables that whiten them and that make poses of them.
+
+    With the gradient of both, which in a compiled loop TensorFlow would make another loop of
+    that XLA compiles for each number of poses.
+    """
+    poses = tables.poses
+
+    def product_of(vectors, table):
+        return gathered_products.multiply(vectors, table, halves, compiled)
+
+    @tf.custom_gradient
+    def multiply(points):
+        def grad(d_whitened, d_steps):
+            return product_of(tf.concat([d_whitened, d_steps], -1), poses.gradient)
+
+        both = product_of(points, poses.whitening), product_of(points, poses.landmarks_to_pose)
+        return both, grad
+
+    return multiply(points)
 
 
 def all_visible(landmarks, tables, estimator):

@@ -104,7 +104,8 @@ def find_most_probable(tables, compiled, batch):
 def _with_misfit(result, batch, tables, read_out):
     """Returns the results of any route with their misfit, and deviations that grow with it."""
     fitness = misfit.measure(result, batch, tables)
-    stddev = calibration.calibrate(result["joints_3d_stddev"], fitness, read_out)
+    count = misfit.num_coordinates(batch, tables)
+    stddev = calibration.calibrate(result["joints_3d_stddev"], fitness, count, read_out)
     return result | {"misfit": fitness, "joints_3d_stddev": stddev}
 
 
