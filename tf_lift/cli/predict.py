@@ -141,7 +141,8 @@ def predict(
     from tf_lift import Camera, LiftOptions, PosePrior, inference
     from tf_lift.inference import results, sources
 
-    formats = [name.strip().lower() for name in format.split(",")] if format else []
+    names = [name.strip().lower().removeprefix(".") for name in (format or "").split(",")]
+    formats = [name for name in names if name]
     items = sources.from_files(files, max_pixels)
     results.check_outputs(items, output, formats)
     network = None
@@ -204,17 +205,22 @@ def _run(estimator, items, output, formats, picture, resume):
                     failed += 1
                     _say("error", f"{estimate.path}: {estimate.problem}")
                     continue
-                image = None
-                if picture and not estimate.is_video:
-                    image = by_name[estimate.name].read()
-                results.write(
-                    estimate,
-                    output,
-                    formats,
-                    image=image,
-                    picture=picture,
-                    track=lambda video: _track(bar, video, "drawing"),
-                )
+                try:
+                    image = None
+                    if picture and not estimate.is_video:
+                        image = by_name[estimate.name].read()
+                    results.write(
+                        estimate,
+                        output,
+                        formats,
+                        image=image,
+                        picture=picture,
+                        track=lambda video: _track(bar, video, "drawing"),
+                    )
+                except (OSError, ValueError) as error:
+                    failed += 1
+                    _say("error", f"{estimate.path}: {error}")
+                    continue
                 done += 1
                 if estimate.problem is not None:
                     _say("note", f"{estimate.problem}; the frames before are done")
