@@ -30,7 +30,7 @@ def test_the_focal_length_relates_to_the_diagonal(tmp_path):
     np.testing.assert_allclose(camera.focal_length, 60 * 30 / 36)
     assert camera.image_size == (60, 40)
     assert camera.pitch is None and camera.roll is None
-    square = exif.camera_of(save(tmp_path / "b.png", (50, 50), 30))
+    square = exif.camera_of(save(tmp_path / "b.jpg", (50, 50), 30))
     np.testing.assert_allclose(square.focal_length, 30 * math.hypot(50, 50) / math.hypot(24, 36))
 
 

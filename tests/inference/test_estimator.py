@@ -1,7 +1,5 @@
 """`PoseEstimator` on images and videos of one, several and no people."""
 
-import json
-
 import coded_frames
 import numpy as np
 import pytest
@@ -219,7 +217,7 @@ def test_bad_files_do_not_stop_the_others(estimator, tmp_path):
 
 
 def test_several_videos_have_a_result_each(estimator, clip, tmp_path):
-    other = write(tmp_path / "other.mp4", range(3))
+    other = write(tmp_path / "other.mp4", [950] * 3)
     assert [len(e.poses.frames) for e in estimator.iterate([clip, other])] == [36, 3]
     with pytest.raises(ValueError, match="several videos have a result each"):
         estimator([clip, other])
@@ -268,9 +266,7 @@ def test_real_photos(shared_path, name, count):
     heads = joints[:, [NAMES.index("head_top")]] - joints[:, [0]]
     assert ((np.linalg.norm(heads, axis=-1) > 450) & (np.linalg.norm(heads, axis=-1) < 900)).all()
     if count == 1:
-        content = json.loads(shared_path("data/images/coco_785.json").read_text())
-        assert content  # The annotation that the detector's own tests compare with.
-        (pose,) = dict(zip(NAMES, zip(*joints, strict=True), strict=True)),
-        assert pose["left_ankle"][0][1] > 500
-        assert pose["right_shoulder"][0][0] < pose["left_shoulder"][0][0]
-        assert 300 < np.linalg.norm(pose["right_hip"][0] - pose["right_knee"][0]) < 500
+        pose = dict(zip(NAMES, joints[0], strict=True))
+        assert pose["left_ankle"][1] > 500
+        assert pose["right_shoulder"][0] < pose["left_shoulder"][0]
+        assert 300 < np.linalg.norm(pose["right_hip"] - pose["right_knee"]) < 500

@@ -106,12 +106,12 @@ def test_a_video_that_was_cut_gives_what_there_is(tmp_path, name, part):
 
 def test_damage_in_the_middle_costs_its_frames_alone(tmp_path):
     images = [coded_frames.draw(number, seed=number) for number in range(60)]
-    whole = encode(tmp_path / "whole.mkv", images, codec="png", pix_fmt="rgb24")
+    whole = encode(tmp_path / "whole.mov", images, codec="png", pix_fmt="rgb24")
     content = bytearray(whole.read_bytes())
     place = content.index(b"\x89PNG", len(content) // 2)
     content[place : place + 4] = bytes(4)
-    (tmp_path / "a.mkv").write_bytes(content)
-    video = videos.Video(tmp_path / "a.mkv")
+    (tmp_path / "a.mov").write_bytes(content)
+    video = videos.Video(tmp_path / "a.mov")
     numbers = [coded_frames.read(frame.image) for frame in video]
     assert len(numbers) == 59 and numbers[-1] == 59
     assert "1 parts are damaged" in video.problem

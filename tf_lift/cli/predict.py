@@ -223,7 +223,7 @@ def _run(estimator, items, output, formats, picture, resume):
                     continue
                 done += 1
                 if estimate.problem is not None:
-                    _say("note", f"{estimate.problem}; the frames before are done")
+                    _say("note", f"{estimate.problem}; the frames that there are, are done")
                 people += len(set(estimate.poses.person))
                 empty += not len(estimate.poses.scale)
                 lifted += int((estimate.poses.mixture_index >= 0).sum())
