@@ -188,7 +188,9 @@ def test_outputs_that_cannot_be(run, tmp_path, capsys):
 
 def test_large_photos_name_the_option(finder, run, tmp_path, capsys):
     assert run(save(tmp_path / "a.png", 3), "--max-pixels", "1000") == 2
-    assert re.search(r"a\.png .*320 x 240 px, more than `max_pixels`, 1,000", capsys.readouterr().err)
+    assert re.search(
+        r"a\.png .*320 x 240 px, more than `max_pixels`, 1,000", capsys.readouterr().err
+    )
 
 
 def test_networks_of_belief_maps(run, prior_path, tmp_path, tiny_prior):

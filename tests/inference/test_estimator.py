@@ -116,9 +116,7 @@ def test_people_of_a_video_keep_their_numbers_and_move_as_sequences(
     for person, place in ((0, 0), (1, 1)):
         rows = np.flatnonzero(found.person == person)
         assert found.frame[rows].tolist() == list(range(36))
-        shown = [
-            walkers(n)[0 if len(walkers(n)) == 1 else (place + n) % 2] for n in range(36)
-        ]
+        shown = [walkers(n)[0 if len(walkers(n)) == 1 else (place + n) % 2] for n in range(36)]
         seen = np.array([place == 0 or len(walkers(n)) == 2 for n in range(36)])
         np.testing.assert_array_equal(found.visibility[rows].all(1), seen)
         scores = np.where(seen[:, np.newaxis], np.full([36, 17], 0.9), 0.0)

@@ -68,9 +68,7 @@ def test_frames_are_not_kept():
 
 @pytest.mark.parametrize("part", [3, 1000])
 @pytest.mark.parametrize("stop_at", [0, 1, 17, 33])
-def test_an_interrupted_search_goes_on_as_if_it_had_not_been(
-    tmp_path, monkeypatch, stop_at, part
-):
+def test_an_interrupted_search_goes_on_as_if_it_had_not_been(tmp_path, monkeypatch, stop_at, part):
     monkeypatch.setattr(video_people, "_PART", part)
     video = tmp_path / "video"
     video.write_bytes(b"frames")
@@ -103,9 +101,7 @@ def test_damaged_and_missing_notes_are_ignored(tmp_path):
 
 
 def test_ctrl_c_ends_a_webcam():
-    found = video_people.find_people(
-        frames(), coded_frames.Finder(people, 12), 25.0, endless=True
-    )
+    found = video_people.find_people(frames(), coded_frames.Finder(people, 12), 25.0, endless=True)
     assert found.frames.tolist() == list(range(12))
 
 
