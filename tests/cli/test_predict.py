@@ -88,7 +88,7 @@ def test_ctrl_c_and_resume_give_what_an_uninterrupted_run_gives(finder, run, tmp
     photo = save(tmp_path / "a.png", 5)
     clip = write(tmp_path / "clip.mp4", range(20, 50))
     other = tmp_path / "whole"
-    assert run(photo, clip, output=other, *["--no-picture"]) == 0
+    assert run(photo, clip, "--no-picture", output=other) == 0
     finder.stop_at, finder.seen = 33, []
     assert run(photo, clip, "--no-picture") == 130
     assert "interrupted: 1 of 2 are done; --resume goes on" in capsys.readouterr().err
