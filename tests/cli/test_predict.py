@@ -56,7 +56,7 @@ def write(path, numbers):
     pytest.importorskip("av", reason="videos need the extra `video`")
     with videos.VideoWriter(path, 25, coded_frames.SIZE) as writer:
         for place, number in enumerate(numbers):
-            writer.write(coded_frames.draw(number), place)
+            writer.write(coded_frames.draw(number, seed=number), place)
     return path
 
 

@@ -45,7 +45,7 @@ def predict(
     resume: Annotated[
         bool,
         typer.Option(
-            "--resume", help="Leave out what is done already, and go on where Ctrl-C came."
+            "--resume", help="Leave out what is done already, and go on where Ctrl-C interrupted."
         ),
     ] = False,
     prior: Annotated[
@@ -235,7 +235,9 @@ def _run(estimator, items, output, formats, picture, resume):
         _say("note", misfits.describe(misfitting, lifted))
     nobody = f", {empty} with nobody in it" if empty else ""
     console.print(
-        f"{done} of {len(items)} done{nobody}, {people} people; wrote {output}", highlight=False
+        f"{done} of {len(items)} done{nobody}, {people} people; wrote {output}",
+        highlight=False,
+        soft_wrap=True,
     )
     return 2 if failed else 0
 
