@@ -2,6 +2,7 @@
 
 import math
 import os
+import warnings
 
 from PIL import ExifTags, Image
 
@@ -31,10 +32,13 @@ def camera_of(path: str | os.PathLike) -> Camera | None:
         the diagonal.
     """
     try:
-        with Image.open(path) as image:
-            data = image.getexif()
-            details = data.get_ifd(ExifTags.IFD.Exif)
-            size = image.size
+        with warnings.catch_warnings():
+            # Whoever reads the pixels checks their number.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                data = image.getexif()
+                details = data.get_ifd(ExifTags.IFD.Exif)
+                size = image.size
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return None
     focal_mm = _number(details.get(ExifTags.Base.FocalLengthIn35mmFilm))

@@ -46,7 +46,7 @@ def predict(
     resume: Annotated[
         bool,
         typer.Option(
-            "--resume", help="Leave out what is done already, and go on where Ctrl-C came."
+            "--resume", help="Leave out what is done already, and go on where Ctrl-C interrupted."
         ),
     ] = False,
     prior: Annotated[
@@ -142,7 +142,8 @@ def predict(
     from tf_lift import Camera, LiftOptions, PosePrior, inference
     from tf_lift.inference import results, sources
 
-    formats = [name.strip().lower() for name in format.split(",")] if format else []
+    names = [name.strip().lower().removeprefix(".") for name in (format or "").split(",")]
+    formats = [name for name in names if name]
     items = sources.from_files(files, max_pixels)
     results.check_outputs(items, output, formats)
     network = None
@@ -205,20 +206,25 @@ def _run(estimator, items, output, formats, picture, resume):
                     failed += 1
                     _say("error", f"{estimate.path}: {estimate.problem}")
                     continue
-                image = None
-                if picture and not estimate.is_video:
-                    image = by_name[estimate.name].read()
-                results.write(
-                    estimate,
-                    output,
-                    formats,
-                    image=image,
-                    picture=picture,
-                    track=lambda video: _track(bar, video, "drawing"),
-                )
+                try:
+                    image = None
+                    if picture and not estimate.is_video:
+                        image = by_name[estimate.name].read()
+                    results.write(
+                        estimate,
+                        output,
+                        formats,
+                        image=image,
+                        picture=picture,
+                        track=lambda video: _track(bar, video, "drawing"),
+                    )
+                except (OSError, ValueError) as error:
+                    failed += 1
+                    _say("error", f"{estimate.path}: {error}")
+                    continue
                 done += 1
                 if estimate.problem is not None:
-                    _say("note", f"{estimate.problem}; the frames before are done")
+                    _say("note", f"{estimate.problem}; the frames that there are, are done")
                 people += len(set(estimate.poses.person))
                 empty += not len(estimate.poses.scale)
                 lifted += int((estimate.poses.mixture_index >= 0).sum())
@@ -230,7 +236,9 @@ def _run(estimator, items, output, formats, picture, resume):
         _say("note", misfits.describe(misfitting, lifted))
     nobody = f", {empty} with nobody in it" if empty else ""
     console.print(
-        f"{done} of {len(items)} done{nobody}, {people} people; wrote {output}", highlight=False
+        f"{done} of {len(items)} done{nobody}, {people} people; wrote {output}",
+        highlight=False,
+        soft_wrap=True,
     )
     return 2 if failed else 0
 

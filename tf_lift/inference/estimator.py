@@ -111,19 +111,20 @@ class PoseEstimator:
             source: Path of an image or video, a folder or pattern, or a list of those; an image
                 `[height, width, 3]`, uint8, RGB; a batch of images; anything that yields images, of
                 any sizes, as a list or a `tf.data.Dataset`.
-            fps: Frames per second, if the images are the frames of a video.
+            fps: Frames per second, if the images are the frames of a video, in order.
 
         Returns:
             The poses, ordered by frame and person. `frame` is the image's number in the order
             given, and for one video its frame; nobody there gives no poses.
 
         Raises:
-            ValueError: If a source is no image or video. Where some of several cannot be read, use
-                `iterate`, which goes on.
+            ValueError: If a source is no image or video, or has a rate and `fps` is given. Where
+                some of several cannot be read, use `iterate`, which goes on.
         """
         if fps is not None:
-            frames = sources.from_arrays(source)
-            return self._lift_video(find_people(_numbered(frames, fps), self.finder, fps))
+            Tracker(fps)  # Checks it.
+            frames = _numbered(_sources(source), fps)
+            return self._lift_video(find_people(frames, self.finder, fps))
         parts = []
         for number, estimate in enumerate(self.iterate(source)):
             if estimate.poses is None:
@@ -153,15 +154,15 @@ class PoseEstimator:
         Args:
             source: As for calling the estimator.
             track: Wraps the frames of each video, to show progress.
-            unfinished: Folder for what was found in a video when the search is interrupted. A
-                later call with this folder goes on from there.
+            unfinished: Folder for what was found in a video, from which a later call goes on, if
+                this one is interrupted before the next source is asked for.
         """
-        group: list[tuple[sources.ImageSource, list]] = []
+        group: list[_Found] = []
         for item in _sources(source):
             if isinstance(item, sources.VideoSource):
                 yield from self._lift_group(group)
                 group = []
-                yield self._video(item, track, unfinished)
+                yield from self._video(item, track, unfinished)
                 continue
             try:
                 image = item.read()
@@ -170,7 +171,7 @@ class PoseEstimator:
                 yield Estimate(item.name, item.path, None, str(error))
                 continue
             size = (image.shape[1], image.shape[0])
-            group.append((dataclasses.replace(item, camera=self._camera(item, size)), people, size))
+            group.append(_Found(item, people, size, self._camera(item, size)))
             if len(group) == _GROUP:
                 yield from self._lift_group(group)
                 group = []
@@ -179,55 +180,60 @@ class PoseEstimator:
     def _camera(self, item, size):
         if self.camera is not None:
             return self.camera
-        if item is not None and item.camera is not None:
-            return item.camera
-        return Camera.guess(size)
+        known = None if item is None else item.read_camera()
+        return Camera.guess(size) if known is None else known
 
     def _lift_group(self, group) -> list[Estimate]:
         """Lifts the people of some images, those of equal cameras together."""
         lifted: list[Poses | None] = [None] * len(group)
         cameras: dict[Any, list[int]] = {}
-        for index, (item, people, _) in enumerate(group):
-            if people:
-                cameras.setdefault(item.camera, []).append(index)
+        for index, found in enumerate(group):
+            if found.people:
+                cameras.setdefault(found.camera, []).append(index)
         for camera, indices in cameras.items():
-            people = [person for index in indices for person in group[index][1]]
+            people = [person for index in indices for person in group[index].people]
             poses = self._lift(VideoPeople.of(people), camera)
-            ends = np.cumsum([len(group[index][1]) for index in indices])
+            ends = np.cumsum([len(group[index].people) for index in indices])
             for index, rows in zip(indices, np.split(np.arange(ends[-1]), ends[:-1]), strict=True):
                 lifted[index] = poses.take(rows)
         estimates = []
-        for (item, people, size), poses in zip(group, lifted, strict=True):
+        for found, poses in zip(group, lifted, strict=True):
             if poses is None:
                 poses = self._nobody(np.zeros(1, np.int64))
-            count = len(people)
+            count = len(found.people)
             poses = dataclasses.replace(
                 poses,
                 frame=np.zeros(count, np.int64),
                 person=np.arange(count),
                 frames=np.zeros(1, np.int64),
-                image_size=size,
+                image_size=found.size,
             )
-            estimates.append(Estimate(item.name, item.path, poses, None, item.camera))
+            item = found.item
+            estimates.append(Estimate(item.name, item.path, poses, None, found.camera))
         return estimates
 
     def _video(self, item, track, unfinished):
+        part, keep = None, {}
+        if unfinished is not None and item.path.is_file():
+            part = pathlib.Path(unfinished) / f".{item.name}.part.npz"
+            keep["known"] = video_people.read(part, item.path)
+            keep["save"] = lambda found: video_people.write(found, part, item.path)
         try:
             video = videos.Video(item.path)
-            keep: dict[str, Any] = {}
-            if unfinished is not None and item.path.is_file():
-                part = pathlib.Path(unfinished) / f".{item.name}.part.npz"
-                keep["known"] = video_people.read(part, item.path)
-                keep["save"] = lambda found: video_people.write(found, part, item.path)
-            found = find_people(track(video), self.finder, video.fps, **keep)
+            endless = not item.path.is_file()
+            found = find_people(track(video), self.finder, video.fps, endless=endless, **keep)
             found = dataclasses.replace(found, image_size=video.size)
+            if part is not None:
+                # Until the results are written, too, the search need not be done again.
+                video_people.write(found, part, item.path)
             poses = self._lift_video(found)
-            if keep:
-                part.unlink(missing_ok=True)
         except (OSError, ValueError) as error:
-            return Estimate(item.name, item.path, None, str(error), is_video=True)
-        camera = self._camera(None, video.size)
-        return Estimate(item.name, item.path, poses, video.problem, camera, is_video=True)
+            yield Estimate(item.name, item.path, None, str(error), is_video=True)
+        else:
+            camera = self._camera(None, video.size)
+            yield Estimate(item.name, item.path, poses, video.problem, camera, is_video=True)
+        if part is not None:
+            part.unlink(missing_ok=True)
 
     def _lift_video(self, found: VideoPeople) -> Poses:
         """Follows the people of a video and lifts each as a sequence."""
@@ -241,14 +247,14 @@ class PoseEstimator:
             if (track.scores > 0).sum(1).max() < MIN_JOINTS:
                 continue
             poses = self._lift(track, camera, fps=found.fps)
-            parts.append(
-                dataclasses.replace(
-                    poses,
-                    frame=frames,
-                    person=np.full(len(frames), number),
-                    time=frames / found.fps,
-                )
+            poses = dataclasses.replace(
+                poses,
+                frame=frames,
+                person=np.full(len(frames), number),
+                time=frames / found.fps,
             )
+            # The sequence has all times, the source perhaps not.
+            parts.append(poses.take(np.flatnonzero(np.isin(frames, found.frames))))
         if not parts:
             return dataclasses.replace(self._nobody(found.frames), fps=found.fps)
         poses = Poses.concatenate(parts)
@@ -292,6 +298,16 @@ class PoseEstimator:
         return dataclasses.replace(poses, frames=frames)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    """The people who were found in an image."""
+
+    item: sources.ImageSource
+    people: list
+    size: tuple[int, int]
+    camera: Camera | str
+
+
 def _sources(source) -> Iterable:
     if isinstance(source, str | os.PathLike):
         return sources.from_files([source])
@@ -314,6 +330,8 @@ def _inside(landmarks, camera):
 
 def _numbered(frames, fps):
     for number, item in enumerate(frames):
+        if isinstance(item, sources.VideoSource):
+            raise ValueError(f"`fps` must be None for videos. Received: {fps} and {item.path}")
         yield videos.Frame(number, number / fps, item.read())
 
 

@@ -27,11 +27,13 @@ def check_outputs(
     """Checks formats, and that no result replaces one of the sources.
 
     Raises:
-        ValueError: If one would, or a format is unknown.
+        ValueError: If one would, a format is unknown, or `output` is a file.
     """
     unknown = [name for name in formats if name not in FORMATS]
     if unknown:
         raise ValueError(f"formats must be of {', '.join(FORMATS)}. Received: {', '.join(unknown)}")
+    if pathlib.Path(output).exists() and not pathlib.Path(output).is_dir():
+        raise ValueError(f"`output` must be a folder. Received: {output}, which is a file")
     given = {item.path.resolve(): item.path for item in items if item.path is not None}
     for item in items:
         picture = ".mp4" if isinstance(item, sources.VideoSource) else ".png"
@@ -87,7 +89,8 @@ def write(
             written.append(pose_files.write(poses, path))
         elif name != "json" and lifted:
             written += writers.write_poses(poses, path)
-    if picture and estimate.is_video:
+    # The frames of a webcam are gone.
+    if picture and estimate.is_video and estimate.path.is_file():
         written.append(_draw_video(estimate, output / f"{estimate.name}.mp4", track))
     elif picture and image is not None:
         written.append(_save(draw(image, poses), output / f"{estimate.name}.png"))

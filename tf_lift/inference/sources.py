@@ -24,13 +24,13 @@ class ImageSource:
         name: Name of its results.
         read: Returns `[height, width, 3]`, uint8, RGB.
         path: File, or `None` for an array.
-        camera: What the file says about the camera, or `None`.
+        read_camera: Returns what the file says about the camera, or `None`.
     """
 
     name: str
     read: Callable[[], np.ndarray]
     path: pathlib.Path | None = None
-    camera: Camera | None = None
+    read_camera: Callable[[], Camera | None] = lambda: None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,21 +102,22 @@ def from_files(
             def read(path=path):
                 return images.read_image(path, max_pixels)
 
-            sources.append(ImageSource(name, read, path, exif.camera_of(path)))
+            sources.append(ImageSource(name, read, path, lambda path=path: exif.camera_of(path)))
     return sources
 
 
 def _names(paths):
-    """Returns a name for each path: its stem, and a number where two have the same."""
-    names: list[str] = []
+    """Yields a name for each path: its stem, and a number where two have the same."""
+    taken: set[str] = set()
     for path in paths:
         stem = name = path.stem.replace(":", "") or "webcam"
         count = 1
-        while name in names:
+        # On some systems, files whose names differ in case alone are one.
+        while name.casefold() in taken:
             count += 1
             name = f"{stem}_{count}"
-        names.append(name)
-    return names
+        taken.add(name.casefold())
+        yield name
 
 
 def from_arrays(arrays) -> Iterator[ImageSource]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from tf_lift.inference.people.regions import Region
 from tf_lift.inference.people_finders import FoundPerson, PeopleFinder
 from tf_lift.inference.tracking import Tracker
 from tf_lift.inference.videos import Frame
@@ -33,6 +34,8 @@ class VideoPeople:
         frames: `[F]`, int: all frames.
         fps: Frames per second.
         image_size: (width, height), px.
+        regions: `[R, 4]`: x, y, size and turn of the regions where the next frame is looked at.
+        searched_s: When the last whole frame was searched.
     """
 
     landmarks: np.ndarray
@@ -43,6 +46,8 @@ class VideoPeople:
     frames: np.ndarray
     fps: float = 0.0
     image_size: tuple[int, int] | None = None
+    regions: np.ndarray | None = None
+    searched_s: float = -np.inf
 
     @classmethod
     def of(cls, people: Sequence[FoundPerson], frame=None) -> "VideoPeople":
@@ -103,6 +108,7 @@ def find_people(
     *,
     known: VideoPeople | None = None,
     save: Callable[[VideoPeople], object] | None = None,
+    endless: bool = False,
 ) -> VideoPeople:
     """Finds the people in the frames of a video, one frame at a time.
 
@@ -113,14 +119,19 @@ def find_people(
         frames: Frames in order.
         finder: Detector.
         fps: Frames per second.
-        known: What an interrupted call has found, which is not looked for again.
+        known: What an interrupted call has found, which is not looked for again. The call goes
+            on as if it had not been interrupted, if the detector's regions are those of
+            `PeopleDetector` or none.
         save: Called with what was found when the call is interrupted.
+        endless: Whether Ctrl-C is how the frames end, as those of a webcam.
     """
     search = _Search(finder, fps, known)
     try:
         for frame in frames:
             search.add(frame)
-    except BaseException:
+    except BaseException as error:
+        if endless and isinstance(error, KeyboardInterrupt):
+            return search.found()
         if save is not None:
             save(search.found())
         raise
@@ -136,8 +147,9 @@ class _Search:
         self.numbers = [] if known is None else known.frames.tolist()
         self.size = None if known is None else known.image_size
         self.people: list = []
-        self.regions: list = []
-        self.searched_s = -np.inf
+        packed = [] if known is None or known.regions is None else known.regions
+        self.regions: list = [Region((x, y), size, turn) for x, y, size, turn in packed]
+        self.searched_s = -np.inf if known is None else known.searched_s
 
     def add(self, frame):
         """Finds the people of the next frame."""
@@ -162,7 +174,20 @@ class _Search:
         """Returns all people so far."""
         self._pack()
         num_joints = self.finder.skeleton.num_joints
-        return _join(self.parts, num_joints, self.numbers, fps=self.fps, image_size=self.size)
+        regions = [
+            (*region.centre, region.size, region.turn)
+            for region in self.regions
+            if isinstance(region, Region)
+        ]
+        return _join(
+            self.parts,
+            num_joints,
+            self.numbers,
+            fps=self.fps,
+            image_size=self.size,
+            regions=np.reshape(np.array(regions, float), [-1, 4]),
+            searched_s=self.searched_s,
+        )
 
 
 def _join(parts, num_joints, numbers, **fields):
@@ -202,7 +227,7 @@ def read(path, video) -> VideoPeople | None:
         content = npz.read(path)
         if content.pop("video").tolist() != _stamp(video):
             return None
-        content["fps"] = float(content["fps"])
+        content |= {name: float(content[name]) for name in ("fps", "searched_s")}
         if "image_size" in content:
             content["image_size"] = tuple(content["image_size"].tolist())
         return VideoPeople(**content)

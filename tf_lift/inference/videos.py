@@ -23,7 +23,16 @@ _SUFFIXES = (
     ".wmv",
     ".3gp",
     ".ts",
+    ".mts",
+    ".m2ts",
+    ".flv",
+    ".ogv",
+    ".mxf",
 )
+# Lengths in headers are rounded. A file with a smaller part of its frames was cut.
+_WHOLE = 0.97
+# A steady rate that is further above the average is that of the clock.
+_MOST_LEFT_OUT = 1.5
 # Systems and names by which FFmpeg opens a webcam.
 _WEBCAMS = {
     "linux": ("v4l2", "/dev/video{}"),
@@ -63,10 +72,12 @@ class Video:
         path: File that FFmpeg reads, or `webcam` or `webcam:NUMBER`.
 
     Attributes:
-        fps: Frames per second, on average.
+        fps: Frames per second: of a steady video that lacks some frames, the steady rate, else on
+            average.
         num_frames: How many there are, as the file says or by its length; `None` if unknown.
         size: (width, height), px, of upright frames.
-        problem: What ended the frames before the end of the file; `None` for nothing.
+        problem: What is wrong with the frames that were read: the file ends early, or parts of it
+            are damaged; `None` for nothing.
 
     Raises:
         ImportError: If PyAV is not installed: it comes with the extra `video`.
@@ -79,7 +90,7 @@ class Video:
         self.problem: str | None = None
         with self._open() as container:
             stream = self._stream(container)
-            self.fps = float(stream.average_rate or stream.guessed_rate or 0)
+            self.fps = _rate(stream)
             first = next(self._decode(container, stream), None)
             if first is None:
                 raise ValueError(f"{self.path}: a video without any whole frame")
@@ -89,6 +100,7 @@ class Video:
             length_s = container.duration / 1e6 if container.duration else None
             counted = stream.frames or (length_s and round(length_s * self.fps))
             self.num_frames = counted or None
+            self.problem = None
 
     def __iter__(self) -> Iterator[Frame]:
         """Yields the frames.
@@ -101,6 +113,7 @@ class Video:
         with self._open() as container:
             stream = self._stream(container)
             stream.thread_type = "AUTO"
+            count = -1
             for count, frame in enumerate(self._decode(container, stream)):
                 time_s = frame.time if frame.time is not None else count / self.fps
                 start = time_s if start is None else start
@@ -108,6 +121,9 @@ class Video:
                 if number > last:
                     last = number
                     yield Frame(number, time_s - start, _upright(frame))
+        frames = max(count, last) + 1
+        if self.problem is None and frames < _WHOLE * (self.num_frames or 0) - 1:
+            self.problem = f"{self.path}: ends after {frames} of {self.num_frames} frames"
 
     def _open(self):
         name = str(self.path)
@@ -136,11 +152,27 @@ class Video:
         return container.streams.video[0]
 
     def _decode(self, container, stream):
-        """Yields whole frames until the file ends or cannot be read on."""
+        """Yields whole frames until the file ends or cannot be read on; leaves out damaged ones."""
+        damaged = 0
         try:
-            yield from container.decode(stream)
+            for packet in container.demux(stream):
+                try:
+                    yield from packet.decode()
+                except self._av.error.EOFError:
+                    break
+                except self._av.error.FFmpegError:
+                    damaged += 1
         except self._av.error.FFmpegError as error:
             self.problem = f"{self.path}: cannot be read to its end ({error})"
+        if damaged and self.problem is None:
+            self.problem = f"{self.path}: {damaged} parts are damaged and were left out"
+
+
+def _rate(stream):
+    average = float(stream.average_rate or stream.guessed_rate or 0)
+    # The lowest rate at which all frames have whole numbers. Phones leave out some frames.
+    steady = float(stream.base_rate or 0)
+    return steady if average < steady < _MOST_LEFT_OUT * average else average
 
 
 def _upright(frame):

@@ -141,7 +141,7 @@ class Panel:
                 line = [tuple(points[joint]), tuple(points[parents[joint]])]
                 draw.line(line, fill=_BACKGROUND, width=width + 4)
                 draw.line(line, fill=colour, width=width)
-        return np.asarray(picture.resize((self.size, self.size), Image.Resampling.BOX))
+        return np.asarray(picture.reduce(_OVERSAMPLING))
 
     def _draw_floor(self, draw):
         count = int(np.ceil(1.2 * self._reach / _TILE_MM))

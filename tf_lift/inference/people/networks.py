@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tf_lift.io import extras
+from tf_lift.io import extras, native_output
 
 __all__ = [
     "DETECTION",
@@ -116,8 +116,9 @@ class Network:
     def __init__(self, file: NetworkFile, folder: str | os.PathLike, num_threads: int = 1):
         litert = extras.require("ai_edge_litert.interpreter", "finding people", "detector")
         path = pathlib.Path(folder) / file.name
-        self._interpreter = litert.Interpreter(model_path=str(path), num_threads=num_threads)
-        self._interpreter.allocate_tensors()
+        with native_output.hidden():
+            self._interpreter = litert.Interpreter(model_path=str(path), num_threads=num_threads)
+            self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
         found = {
             tuple(int(side) for side in details["shape"]): details["index"]
