@@ -165,8 +165,9 @@ def lift_landmarks(
         scale: Pixels per mm; `None` to estimate it. With a given scale, the position of the
             pelvis is taken from the landmarks, too.
         robust: Whether confidences, where they are given, weigh the landmarks: a doubtful one has a
-            larger deviation and may be wrong altogether, see `tf_lift.inference.confidence`. An
-            `outlier_probability` among the options replaces that of the confidences.
+            larger deviation and, in single frames, may be wrong altogether, see
+            `tf_lift.inference.confidence`. An `outlier_probability` among the options replaces
+            that of the confidences.
         allow_empty: Whether a pose with fewer than 4 joints of the prior (or, with a given
             scale, without its pelvis) becomes NaN, with mixture index -1, instead of an error.
         approximate: Whether joints of the skeleton stand in for joints of the prior that
@@ -225,8 +226,9 @@ def lift_landmarks(
     options = merge(options, option_fields)
     weights = visibility
     if robust and confidence.are_known(mapped_scores):
-        weights = confidence.weights(mapped_scores, prior)
-        if options.outlier_probability is None:
+        is_sequence = fps is not None and len(shown) > 1
+        weights = confidence.weights(mapped_scores, prior, is_sequence)
+        if options.outlier_probability is None and not is_sequence:  # Time shows gross errors.
             outliers = confidence.outlier_probability(mapped_scores)
             options = dataclasses.replace(options, outlier_probability=outliers)
     if fps is not None:
