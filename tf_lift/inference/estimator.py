@@ -197,9 +197,8 @@ class PoseEstimator:
             for index, rows in zip(indices, np.split(np.arange(ends[-1]), ends[:-1]), strict=True):
                 lifted[index] = poses.take(rows)
         estimates = []
-        for found, poses in zip(group, lifted, strict=True):
-            if poses is None:
-                poses = self._nobody(np.zeros(1, np.int64))
+        for found, result in zip(group, lifted, strict=True):
+            poses = self._nobody(np.zeros(1, np.int64)) if result is None else result
             count = len(found.people)
             poses = dataclasses.replace(
                 poses,
@@ -258,7 +257,7 @@ class PoseEstimator:
         if not parts:
             return dataclasses.replace(self._nobody(found.frames), fps=found.fps)
         poses = Poses.concatenate(parts)
-        poses = poses.take(np.lexsort([poses.person, poses.frame]))
+        poses = poses.take(np.lexsort([poses.person, poses.frame]))  # type: ignore[arg-type]
         return dataclasses.replace(
             poses, frames=found.frames, fps=found.fps, image_size=found.image_size
         )

@@ -78,7 +78,10 @@ def write(
 
     Raises:
         OSError: If a file cannot be written.
+        ValueError: If the estimate has no poses.
     """
+    if estimate.poses is None:
+        raise ValueError(f"`estimate` must have poses. Received: {estimate.problem}")
     output = pathlib.Path(output)
     output.mkdir(parents=True, exist_ok=True)
     poses, written = estimate.poses, []
@@ -90,7 +93,8 @@ def write(
         elif name != "json" and lifted:
             written += writers.write_poses(poses, path)
     # The frames of a webcam are gone.
-    if picture and estimate.is_video and estimate.path.is_file():
+    is_file = estimate.path is not None and estimate.path.is_file()
+    if picture and estimate.is_video and is_file:
         written.append(_draw_video(estimate, output / f"{estimate.name}.mp4", track))
     elif picture and image is not None:
         written.append(_save(draw(image, poses), output / f"{estimate.name}.png"))

@@ -1,6 +1,7 @@
 """What poses are found in: files, folders, patterns, arrays, data sets, videos, webcams."""
 
 import dataclasses
+import functools
 import glob
 import os
 import pathlib
@@ -98,11 +99,8 @@ def from_files(
         if videos.is_video(path):
             sources.append(VideoSource(name, path))
         else:
-            # The defaults bind what this turn of the loop has.
-            def read(path=path):
-                return images.read_image(path, max_pixels)
-
-            sources.append(ImageSource(name, read, path, lambda path=path: exif.camera_of(path)))
+            read = functools.partial(images.read_image, path, max_pixels)
+            sources.append(ImageSource(name, read, path, functools.partial(exif.camera_of, path)))
     return sources
 
 
@@ -148,7 +146,7 @@ def from_arrays(arrays) -> Iterator[ImageSource]:
                 checked = images.check_image(image)
             except ValueError as error:
                 raise ValueError(f"image {count}: {error}") from error
-            yield ImageSource(f"image_{count}", lambda checked=checked: checked)
+            yield ImageSource(f"image_{count}", functools.partial(np.asarray, checked))
             count += 1
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -224,7 +225,7 @@ def write(found: VideoPeople, path, video) -> None:
 def read(path, video) -> VideoPeople | None:
     """Reads what `write` wrote; `None` if there is nothing, or of another video."""
     try:
-        content = npz.read(path)
+        content: dict[str, Any] = dict(npz.read(path))
         if content.pop("video").tolist() != _stamp(video):
             return None
         content |= {name: float(content[name]) for name in ("fps", "searched_s")}
