@@ -93,10 +93,23 @@ def _read_json(path):
     header = {name: found.get(name) for name in ("skeleton", "frames", "fps", "image_size")}
     header |= {"source_skeleton": found.get("landmarks_skeleton")}
     rows = found["poses"]
-    arrays = {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
+    if not rows:
+        return {key: value for key, value in header.items() if value is not None} | _no_poses(found)
+    arrays = {name: [row[name] for row in rows] for name in rows[0]}
     if found.get("bone_lengths") is not None:
         arrays["bone_lengths"] = [found["bone_lengths"]] * len(rows)
     return {key: value for key, value in header.items() if value is not None} | arrays
+
+
+def _no_poses(found):
+    """Returns the arrays that all poses have, of none."""
+    joints = len(found["joint_names"])
+    shapes = {"landmarks": [joints, 2], "projected_landmarks": [joints, 2]}
+    shapes |= {"joints_3d": [joints, 3], "joints_3d_stddev": [joints]}
+    shapes |= {"visibility": [joints], "scores": [joints]}
+    numbers = ("scale", "rotation_angle", "mixture_index", "energy", "misfit", "frame", "person")
+    shapes |= {name: [] for name in numbers}
+    return {name: np.zeros([0, *shape]) for name, shape in shapes.items()}
 
 
 def _from_arrays(found):
@@ -161,9 +174,12 @@ def write_npz(poses: Poses, path: str | os.PathLike) -> pathlib.Path:
         "joint_names": np.array(poses.skeleton.joint_names),
         "parents": np.array(poses.skeleton.parents),
     }
-    others = {"frames": poses.frames, "fps": poses.fps, "image_size": poses.image_size}
-    if poses.conversion:
-        others["source_skeleton"] = poses.conversion.source
+    others: dict[str, object] = {
+        "frames": poses.frames,
+        "fps": poses.fps,
+        "image_size": poses.image_size,
+        "source_skeleton": poses.conversion.source if poses.conversion else None,
+    }
     arrays |= {name: np.array(value) for name, value in others.items() if value is not None}
     # The stubs of NumPy take every keyword for `allow_pickle`.
     return _write(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -116,8 +117,10 @@ class Poses:
         """Joins poses of one skeleton and one source, in order; leaves out what some lack."""
         arrays = [part.arrays() for part in parts]
         shared = [name for name in arrays[0] if all(name in part for part in arrays)]
-        joined = {name: np.concatenate([part[name] for part in arrays]) for name in shared}
-        others = {name: getattr(parts[0], name) for name in OTHERS}
+        joined: dict[str, Any] = {
+            name: np.concatenate([part[name] for part in arrays]) for name in shared
+        }
+        others: dict[str, Any] = {name: getattr(parts[0], name) for name in OTHERS}
         return cls(**others, **joined)
 
     def take(self, rows) -> "Poses":
