@@ -93,11 +93,14 @@ def find_hypotheses(joints_3d, probability, num_hypotheses):
     for _ in range(num_hypotheses):
         leader = tf.gather(joints_3d, tf.argmax(remaining, -1), batch_dims=1)[:, tf.newaxis]
         distance = tf.reduce_mean(tf.norm(tf.stop_gradient(joints_3d - leader), axis=-1), -1)
-        members = tf.where(distance < MIN_DISTANCE, remaining, 0)
+        is_near = distance < MIN_DISTANCE
+        members = tf.where(is_near, remaining, 0)
         total = tf.reduce_sum(members, -1, keepdims=True)
         weights.append(tf.math.divide_no_nan(members, total))
         totals.append(total[:, 0])
-        remaining -= members
+        # Not a difference: the gradient of an improbable hypothesis is large, and its rounding
+        # would drown that of a probable one.
+        remaining = tf.where(is_near, 0, remaining)
     weights, totals = tf.stack(weights, 1), tf.stack(totals, 1)
     order = tf.argsort(totals, direction="DESCENDING", stable=True)
     weights, totals = (tf.gather(part, order, batch_dims=1) for part in (weights, totals))

@@ -98,19 +98,34 @@ def test_missing_landmarks_find_the_best_candidate_of_most_poses(tiny_prior, tab
     np.testing.assert_allclose(lifted["energy"][same], expected["energy"][same], rtol=1e-6)
 
 
+@pytest.mark.parametrize("has_options", [False, True])
 @pytest.mark.parametrize("missing", [False, True])
 @pytest.mark.parametrize("focal_length", [None, 900.0])
-def test_gradient_equals_finite_differences(tiny_prior, tables, rng, focal_length, missing):
+def test_gradient_equals_finite_differences(
+    tiny_prior, tables, rng, focal_length, missing, has_options
+):
     """Of each output, with a random upstream gradient."""
     weights = (np.arange(17) % 5 > 0) * np.ones([2, 1]) if missing else None
     batch = make_batch(tiny_prior, rng, 2, focal_length, weights)
+    options = {}
+    if has_options:
+        # So long that no bone is near its kink, where it is parallel to the image.
+        batch["bone_lengths"] = tf.constant(rng.uniform(600, 900, [2, 16]))
+        options = {"add_residuals": True, "num_hypotheses": 2, "parents": tuple(range(-1, 16))}
+
+    def lift(landmarks):
+        lifted = run(tables, batch | {"landmarks": landmarks}, **options)
+        if has_options:
+            lifted |= {"hypotheses": lifted["hypotheses"]["joints_3d"]}
+        return lifted
+
     landmarks = batch["landmarks"]
     with tf.GradientTape(persistent=True) as tape:
         tape.watch(landmarks)
-        lifted = run(tables, batch)
-    outputs = ["joints_3d", "up", "landmarks", "scale"]
+        lifted = lift(landmarks)
+    outputs = ["joints_3d", "up", "landmarks", "scale", *(["hypotheses"] if has_options else [])]
     if focal_length is not None:
-        outputs[-1] = "root_position"
+        outputs[3] = "root_position"
     upstream = {name: rng.standard_normal(lifted[name].shape) for name in outputs}
     gradients = {
         name: tape.gradient(lifted[name], landmarks, tf.constant(upstream[name]))
@@ -120,9 +135,7 @@ def test_gradient_equals_finite_differences(tiny_prior, tables, rng, focal_lengt
         # Far narrower steps than those between candidates: the chosen ones stay.
         direction = rng.standard_normal(landmarks.shape)
         step = 1e-5 * direction
-        high, low = (
-            run(tables, batch | {"landmarks": landmarks + sign * step}) for sign in (1, -1)
-        )
+        high, low = (lift(landmarks + sign * step) for sign in (1, -1))
         for name in outputs:
             difference = (high[name] - low[name]).numpy()
             expected = np.sum(upstream[name] * difference) / 2e-5
