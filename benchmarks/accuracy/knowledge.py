@@ -7,7 +7,7 @@ import numpy as np
 import tf_lift
 from tf_lift.data.synthetic import views
 
-__all__ = ["KNOWLEDGE", "Lifted", "lift"]
+__all__ = ["KNOWLEDGE", "Lifted", "lift", "lift_sequence"]
 
 KNOWLEDGE = {
     "unknown": "camera unknown",
@@ -75,6 +75,38 @@ def lift(
         landmarks = _IN_FRONT.focal_length[0] * _rays(landmarks, cameras, index)
     camera = {"unknown": None, "level": "level"}.get(knowledge, _IN_FRONT)
     return _in_batches(landmarks, visibility, prior=prior, camera=camera, **options)
+
+
+def lift_sequence(
+    knowledge: str, landmarks, visibility, prior, camera, fps: float, **options
+) -> Lifted | None:
+    """Lifts the frames of one person together.
+
+    Args:
+        knowledge: One of `KNOWLEDGE`.
+        landmarks: `[T, L, 2]`, px.
+        visibility: `[T, L]`.
+        prior: `PosePrior` of L joints.
+        camera: `tf_lift.Camera` with all that could be known.
+        fps: Frames a second.
+        **options: Fields of `tf_lift.LiftOptions`.
+
+    Returns:
+        `Lifted`; `None` where sequences are not measured with this knowledge.
+    """
+    known = {"unknown": None, "level": "level", "calibrated": camera}
+    known["image_size"] = tf_lift.Camera.guess(camera.image_size)
+    if knowledge not in known:
+        return None
+    lifted = tf_lift.lift_sequence(
+        np.asarray(landmarks, np.float32),
+        prior,
+        np.asarray(visibility),
+        fps=fps,
+        camera=known[knowledge],
+        options=tf_lift.LiftOptions(**options),
+    )
+    return Lifted(lifted["joints_3d"].numpy(), lifted["joints_3d_stddev"].numpy())
 
 
 def _attitude(landmarks, visibility, prior, cameras, index, options):
