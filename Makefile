@@ -88,7 +88,7 @@ clean:
 $(VENV)/.installed: setup.cfg pyproject.toml
 	$(call make-venv,$(PYTHON),$(VENV),3.11,3.13)
 	@echo "Installing tf_lift and TensorFlow into $(VENV), once ..."
-	@$(VENV)/bin/python $(PIP) -e .
+	@$(VENV)/bin/python $(PIP) -e .[detector,video,viewing]
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed

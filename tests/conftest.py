@@ -4,6 +4,7 @@ import dataclasses
 import math
 import os
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -130,3 +131,42 @@ def shared_path():
         return path
 
     return find
+
+
+@pytest.fixture(scope="session")
+def people_networks(tmp_path_factory):
+    """Folder of the networks of `PeopleDetector`, downloaded once for all tests; skips without.
+
+    Networks that the user has installed already are taken as they are.
+    """
+    pytest.importorskip("ai_edge_litert.interpreter", reason="needs the extra `detector`")
+    from tf_lift.inference.people import install, networks
+
+    installed = networks.default_folder()
+    if not networks.missing(installed):
+        return installed
+    folder = tmp_path_factory.getbasetemp()
+    # Processes side by side have folders in one.
+    folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+    try:
+        return install.ensure(folder / "people_networks", say=lambda line: None)
+    except ConnectionError as error:
+        pytest.skip(f"needs the networks of the detector of people: {error}")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A headless Chromium; skips where Playwright or Chromium is absent."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra browser")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    with playwright.sync_playwright() as driver:
+        installed = [driver.chromium.executable_path, *map(shutil.which, names)]
+        path = next((path for path in installed if path and os.path.exists(path)), None)
+        if path is None:
+            pytest.skip("needs Chromium: apt install chromium, or playwright install chromium")
+        # WebGL without a graphics processor; Chromium's sandbox refuses root.
+        flags = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+        flags += ["--no-sandbox"] if os.geteuid() == 0 else []
+        launched = driver.chromium.launch(executable_path=path, args=flags)
+        yield launched
+        launched.close()

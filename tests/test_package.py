@@ -36,7 +36,15 @@ def test_wheel_holds_the_package_and_its_data(wheel):
         names = set(archive.namelist())
     sources = {
         path.relative_to(PROJECT).as_posix()
-        for pattern in ("*.py", "*.npz", "maps/*.json", "py.typed")
+        for pattern in (
+            "*.py",
+            "*.npz",
+            "maps/*.json",
+            "py.typed",
+            "html/*.js",
+            "html/*.css",
+            "html/*.html",
+        )
         for path in (PROJECT / "tf_lift").rglob(pattern)
     }
     sources.add("tf_lift_command.py")

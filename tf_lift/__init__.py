@@ -2,6 +2,7 @@
 
 Public names:
 
+- `PoseEstimator`: photos and videos to 3D poses of all people in them;
 - `lift`, `lift_sequence`, `LiftOptions`, `Camera`: 2D landmarks to 3D poses;
 - `PosePrior`, `prior`: pose priors, shipped or learnt from motion capture;
 - `layers`, `losses`, `metrics`: Keras classes for networks of your own;
@@ -23,6 +24,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Camera",
     "LiftOptions",
+    "PoseEstimator",
     "PosePrior",
     "__version__",
     "build_lifting_cpm",
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
     )
     from tf_lift.camera.camera import Camera
     from tf_lift.export import export_saved_model
+    from tf_lift.inference.estimator import PoseEstimator
     from tf_lift.lifting import lift
     from tf_lift.models import build_lifting_cpm
     from tf_lift.ops.lift.options import LiftOptions
@@ -67,6 +70,7 @@ else:
     _NAMES = {
         "Camera": "camera.camera",
         "LiftOptions": "ops.lift.options",
+        "PoseEstimator": "inference.estimator",
         "PosePrior": "prior",
         "build_lifting_cpm": "models",
         "export_saved_model": "export",

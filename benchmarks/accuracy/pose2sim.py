@@ -46,6 +46,7 @@ class View:
         landmarks: `[T, 25, 2]`, detections, px; NaN for a joint without one.
         scores: `[T, 25]`, the detector's confidence; 0 where there is no detection.
         exact: `[T, 25, 2]`, projections of `joints_3d`, px.
+        video: File of the camera's video, `None` if there is none.
     """
 
     name: str
@@ -54,6 +55,7 @@ class View:
     landmarks: np.ndarray
     scores: np.ndarray
     exact: np.ndarray
+    video: pathlib.Path | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -122,7 +124,10 @@ def _read_view(name, entry, folder, joints):
     values = _read_detections(folder, len(joints))
     scores = values[..., 2]
     landmarks = np.where(scores[..., np.newaxis] > 0, values[..., :2], np.nan)
-    return View(name, camera, seen, landmarks, scores, np.where(known, exact, np.nan))
+    video = folder.with_name(folder.name.removesuffix("_json") + ".mp4")
+    exact = np.where(known, exact, np.nan)
+    video = video if video.is_file() else None
+    return View(name, camera, seen, landmarks, scores, exact, video)
 
 
 def _read_detections(folder, num_frames):

@@ -15,9 +15,9 @@ from benchmarks.accuracy import knowledge, mean_pose, measures, pose2sim
 from benchmarks.harness import options as command_line
 from benchmarks.harness import records
 from tf_lift import inference, skeletons
-from tf_lift.cli import poses as commands
+from tf_lift.inference import confidence
 
-__all__ = ["METHODS", "default_data", "evaluate", "lift", "main", "table", "truth"]
+__all__ = ["METHODS", "default_data", "evaluate", "lift", "main", "predict", "table", "truth"]
 
 # Options of the lift by the names of the methods.
 METHODS: dict[str, dict] = {
@@ -30,6 +30,9 @@ _TITLES = {
     **mean_pose.METHODS,
 }
 _SOURCES = {"detections": "detections", "exact": "exact projections"}
+_TITLE_OF_PREDICT = "video, default detector"
+# What `tf-lift predict` is given of a camera: nothing but the video, or its file.
+_PREDICT = ("image_size", "calibrated")
 # What is measured on sequences too.
 _SEQUENCES = ("unknown", "level", "image_size", "calibrated")
 _METRICS = ("mpjpe_mm", "pa_mpjpe_mm", "n_mpjpe_mm")
@@ -47,10 +50,13 @@ def main(arguments: list[str]) -> None:
     parser.add_argument(
         "--step", type=command_line.positive_int, default=1, help="use every STEPth frame"
     )
+    parser.add_argument(
+        "--no-video", action="store_true", help="leave out finding people in the views' videos"
+    )
     options = parser.parse_args(arguments)
     recording = pose2sim.read(options.data)
     prior = tf_lift.PosePrior.load(*([options.prior] if options.prior else []))
-    results = evaluate(recording, prior, options.step)
+    results = evaluate(recording, prior, options.step, not options.no_video)
     print(table(results))
     if options.json:
         command = " ".join(["python -m benchmarks real", *arguments])
@@ -63,13 +69,14 @@ def default_data() -> pathlib.Path:
     return pathlib.Path(os.environ.get("TF_LIFT_SHARED") or shared) / "data" / "pose2sim"
 
 
-def evaluate(recording, prior, step: int = 1) -> dict:
+def evaluate(recording, prior, step: int = 1, video: bool = False) -> dict:
     """Measures all methods on all views.
 
     Args:
         recording: `pose2sim.Recording`.
         prior: `PosePrior`.
         step: Uses every `step`th frame.
+        video: Whether people are found in the views' videos, too.
 
     Returns:
         Dict of `views` (attitude, number of frames, error of the detector), `rows` (a list of
@@ -92,6 +99,13 @@ def evaluate(recording, prior, step: int = 1) -> dict:
         errors.setdefault((source, known, method, frames), {})[view.name] = _limbs(
             measures.measure(lifted.joints_3d, truth(view, prior, step), lifted.joints_3d_stddev)
         )
+    if video:
+        for view, known in itertools.product(views, _PREDICT):
+            if view.video is not None:
+                poses, stddev = predict(view, known, prior, step)
+                errors.setdefault(("predict", known, "lift", "sequence"), {})[view.name] = _limbs(
+                    measures.measure(poses, truth(view, prior, step), stddev)
+                )
     for view, known, method in itertools.product(views, ("level", "attitude"), mean_pose.METHODS):
         joints = truth(view, prior, step)
         first = np.zeros(len(joints), int)
@@ -130,7 +144,7 @@ def lift(view, source: str, known: str, method: dict, prior, step: int = 1, fps=
         `tf_lift.inference.Poses`.
     """
     if source == "detections":
-        prior = prior.with_noise(commands.NOISE_MM)
+        prior = prior.with_noise(confidence.NOISE_MM)
         arrays = {"landmarks": view.landmarks[::step], "scores": view.scores[::step]}
         skeleton = skeletons.OPENPOSE_25B
     else:
@@ -148,6 +162,37 @@ def lift(view, source: str, known: str, method: dict, prior, step: int = 1, fps=
             fps=fps,
             options=tf_lift.LiftOptions(**method),
         )
+
+
+def predict(view, known: str, prior, step: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the people in a view's video as `tf-lift predict` does, and takes the one measured.
+
+    Args:
+        view: `pose2sim.View` with a video.
+        known: One of `knowledge.KNOWLEDGE`.
+        prior: `PosePrior`.
+        step: Uses every `step`th frame of the poses; people are found in all.
+
+    Returns:
+        Joints `[T, L, 3]` and their deviations `[T, L]`, mm, NaN where nobody was found.
+    """
+    estimator = tf_lift.PoseEstimator(prior, camera=_camera(known, view.camera))
+    poses = estimator(view.video)
+    shape = (len(view.exact), poses.skeleton.num_joints)
+    joints, stddev = np.full([*shape, 3], np.nan), np.full(shape, np.nan)
+    exact = skeletons.convert(view.exact, skeletons.OPENPOSE_25B, poses.skeleton).points
+    # The person whose joints lie nearest to those of the one who was measured.
+    distance = {}
+    for person in np.unique(poses.person):
+        rows = np.flatnonzero((poses.person == person) & (poses.frame < shape[0]))
+        apart = np.linalg.norm(poses.landmarks[rows] - exact[poses.frame[rows]], axis=-1)
+        distance[person] = np.nanmedian(apart) / len(rows)
+    if distance:
+        person = min(distance, key=distance.__getitem__)
+        rows = np.flatnonzero((poses.person == person) & (poses.frame < shape[0]))
+        joints[poses.frame[rows]] = poses.joints_3d[rows]
+        stddev[poses.frame[rows]] = poses.joints_3d_stddev[rows]
+    return joints[::step], stddev[::step]
 
 
 def _camera(known, camera):
@@ -221,11 +266,11 @@ def table(results: dict) -> str:
     lines.append("|:--|:--|:--|:--|" + "--:|" * len(names))
     for row in results["rows"]:
         cells = [
-            _SOURCES.get(row["source"], "-"),
+            (_SOURCES | {"predict": _TITLE_OF_PREDICT}).get(row["source"], "-"),
             knowledge.KNOWLEDGE[row["knowledge"]],
             row["frames"],
             _TITLES[row["method"]],
-            *(_cell(row["errors"][name]) for name in names),
+            *(_cell(row["errors"].get(name, {})) for name in names),
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

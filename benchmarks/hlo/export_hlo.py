@@ -34,6 +34,12 @@ def main(arguments: list[str]) -> None:
         "--backward", action="store_true", help="also forward and backward in one program"
     )
     parser.add_argument("--prior", default="cmu", help="name of a prior, or its file")
+    parser.add_argument(
+        "--camera",
+        choices=("level", "unknown"),
+        default="level",
+        help="whether the camera is known to be level or its pitch and roll are searched",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of the examples")
     options = parser.parse_args(arguments)
     hlo_folder.check_free(options.folder)
@@ -43,7 +49,8 @@ def main(arguments: list[str]) -> None:
     programs = []
     for batch in dict.fromkeys(options.batch):
         for backward in (False, True) if options.backward else (False,):
-            for program in export(prior, batch, backward, options.kinds, options.seed):
+            camera = None if options.camera == "unknown" else "level"
+            for program in export(prior, batch, backward, options.kinds, options.seed, camera):
                 programs.append(program)
                 size = len(program.text) / 2**20
                 print(f"{program.name}: {size:.1f} MiB of StableHLO", flush=True)
@@ -52,7 +59,7 @@ def main(arguments: list[str]) -> None:
 
 
 def export(
-    prior, batch: int, backward: bool, kinds=KINDS, seed: int = 0
+    prior, batch: int, backward: bool, kinds=KINDS, seed: int = 0, camera: str | None = "level"
 ) -> list[hlo_folder.Program]:
     """Compiles the lift and runs it once for each kind of input.
 
@@ -63,6 +70,7 @@ def export(
             upstream gradients of `joints_3d` and `landmarks`.
         kinds: Some of `KINDS`.
         seed: Seed of landmarks, upstream gradients and masks.
+        camera: "level", or `None` to search its pitch and roll.
 
     Returns:
         A program of each kind.
@@ -80,9 +88,9 @@ def export(
     rng = np.random.default_rng(seed)
     count = min(batch, _EXAMPLE_POSES)
     if backward:
-        function = programs.forward_and_backward(prior, True)
+        function = programs.forward_and_backward(prior, True, camera=camera)
     else:
-        function = programs.forward(prior, True)
+        function = programs.forward(prior, True, camera=camera)
     exported, texts = [], {}
     for kind in kinds:
         inputs = programs.landmarks(prior, count)(rng)
@@ -106,7 +114,7 @@ def export(
         text, constants = texts[len(inputs)]
         exported.append(
             hlo_folder.Program(
-                f"lift_{kind}_{'with_gradient_' * backward}{batch}",
+                f"lift_{'unknown_' * (camera is None)}{kind}_{'with_gradient_' * backward}{batch}",
                 text,
                 batch,
                 [tensor.numpy() for tensor in inputs] + constants,

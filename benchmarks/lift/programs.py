@@ -93,19 +93,20 @@ def forward_in_turn(prior, number: int):
     return tf.function(lifts, jit_compile=True, autograph=False)
 
 
-def forward_and_backward(prior, compiled: bool, *, unknown_batch: bool = False):
+def forward_and_backward(prior, compiled: bool, *, unknown_batch: bool = False, **options):
     """Returns the lift and its gradient as one `tf.function`.
 
     Args:
         prior: `PosePrior`.
         compiled: Whether XLA compiles the function.
         unknown_batch: Whether its signature leaves the number of poses open.
+        **options: See `keyword`.
 
     Returns:
         Function of landmarks, the upstream gradients of `joints_3d` and `landmarks`, and, if
         wanted, the visibility. It returns all results and the gradient of the landmarks.
     """
-    lift = keyword(prior, compiled=compiled)
+    lift = keyword(prior, compiled=compiled, **options)
 
     def step(landmarks, joints_upstream, landmarks_upstream, *visibility):
         with tf.GradientTape() as tape:

@@ -1,6 +1,7 @@
 """`tf-lift convert-mocap` as a user sees it: tables, exit codes, files."""
 
 import os
+import sys
 
 import mocap_files
 import numpy as np
@@ -29,7 +30,8 @@ def test_all_went_well(folder, capsys):
     assert output.err == ""
     assert "2 clips, 20 poses of h36m17; wrote out.npz" in output.out
     row = next(line for line in output.out.splitlines() if "S1_Walking" in line)
-    assert row.split() == ["S1_Walking", "S1", "40", "50", "8"]
+    assert row.split() == ["S1_Walking", "S1", "40", "50", "8", "m", "1,589"]
+    assert "unit taken: cm, m; height from ankles to head: 1,589 to 1,591 mm" in output.out
     assert "Skipped" not in output.out
     with np.load("out.npz", allow_pickle=False) as content:
         assert content["poses"].shape == (20, 17, 3)
@@ -62,6 +64,17 @@ def test_wrong_options_are_one_line(folder, capsys):
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err.startswith("tf-lift: error: `output` must end in .npz")
+
+
+def test_a_package_that_is_missing_is_one_line(folder, capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pygltflib", None)
+    assert cli.main(["convert-mocap", "01_01.bvh", "-o", "a.glb"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(
+        'tf-lift: error: writing .glb files needs `pip install "tf-lift[gltf]"`'
+    )
+    assert error.count("\n") == 1
+    assert not os.path.exists("a.glb")
 
 
 def test_options_reach_the_conversion(folder, capsys):

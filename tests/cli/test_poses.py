@@ -45,7 +45,7 @@ def test_options_have_the_names_and_defaults_of_python():
     defaults = {name: default for name, (_, default) in lift_options.OPTIONS.items()}
     assert list(defaults) == list(fields)
     assert defaults | {"pitches": (float(defaults["pitches"]),)} == fields
-    for command in (cli.poses.lift, cli.poses.predict):
+    for command in (cli.lift.lift, cli.predict.predict):
         assert set(fields) <= set(inspect.signature(command).parameters)
 
 

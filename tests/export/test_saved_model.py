@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 from tensorflow.core.protobuf import saved_model_pb2
 
 import tf_lift
@@ -10,6 +11,7 @@ from tf_lift import models, skeletons
 from tf_lift.evaluation import StagePoses
 from tf_lift.export import saved_model
 from tf_lift.export.comparison import max_abs_difference
+from tf_lift.inference import read_image
 from tf_lift.models.presets import Conv, Preset
 
 NANO = Preset(
@@ -69,14 +71,28 @@ def test_comparison_sees_a_difference(model, root, rng):
 
 
 @pytest.mark.parametrize("encode", [tf.io.encode_png, tf.io.encode_jpeg])
-def test_files_of_the_networks_size_give_what_pixels_give(encode, exported):
+def test_files_of_the_networks_size_give_what_pixels_give(encode, exported, tmp_path):
     image = tf.cast(tf.random.stateless_uniform([32, 32, 3], [0, 1], 100, 140, tf.int32), tf.uint8)
     content = encode(image)
-    pixels = tf.cast(tf.io.decode_image(content, channels=3), tf.float32)[None]
+    (tmp_path / "image").write_bytes(content.numpy())
+    pixels = tf.cast(read_image(tmp_path / "image"), tf.float32)[None]
     expected = exported.signatures["serving_default"](image=pixels)
     served = exported.signatures["serving_bytes"](image_bytes=content[None])
     for key, value in expected.items():
         np.testing.assert_allclose(served[key], value, rtol=1e-4, atol=1e-2)
+
+
+def test_a_photo_is_turned_upright(exported, rng, tmp_path):
+    image = Image.fromarray(rng.integers(90, 160, [32, 24, 3]).astype(np.uint8))
+    # A quarter turn counter-clockwise, and the orientation that undoes it.
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "upright.png")
+    image.transpose(Image.Transpose.ROTATE_90).save(tmp_path / "turned.png", exif=exif)
+    contents = [(tmp_path / f"{name}.png").read_bytes() for name in ("upright", "turned")]
+    served = exported.signatures["serving_bytes"](image_bytes=tf.constant(contents))
+    for values in served.values():
+        np.testing.assert_array_equal(values[0], values[1])
 
 
 def test_landmarks_come_back_in_the_pixels_of_each_file(exported):

@@ -65,6 +65,45 @@ def test_a_doubtful_wrist_that_is_wrong_moves_no_other_joint():
     assert np.all(moved[:, :16] < 15)
 
 
+def test_sequences_are_weighed_without_outlier_probabilities(tiny_prior, landmarks):
+    scores = np.full([3, 17], 0.9)
+    scores[1, 4] = 0.3
+    weights = confidence.weights(scores, tiny_prior, is_sequence=True)
+    assert weights[1, 4] < confidence.weights(scores, tiny_prior)[1, 4]
+    options = {"fps": 20, "camera": "level", "num_rotations": 8}
+    found = poses.lift_landmarks(landmarks, tiny_prior, scores=scores, **options)
+    expected = tf_lift.lift_sequence(landmarks.astype(np.float32), tiny_prior, weights, **options)
+    np.testing.assert_allclose(found.joints_3d, expected["joints_3d"], atol=0.1)
+
+
+def test_a_sequence_of_one_frame_is_a_single_frame(tiny_prior, landmarks, rng):
+    scores = rng.uniform(0.1, 0.9, [1, 17])
+    options = {"camera": "level", "num_rotations": 8}
+    one = poses.lift_landmarks(landmarks[:1], tiny_prior, scores=scores, fps=20, **options)
+    single = poses.lift_landmarks(landmarks[:1], tiny_prior, scores=scores, **options)
+    np.testing.assert_allclose(one.joints_3d, single.joints_3d, atol=0.1)
+
+
+@pytest.mark.parametrize("wrong", [slice(30, 31), slice(20, 40)], ids=["frame", "second"])
+def test_a_doubtful_wrist_of_a_sequence_that_is_wrong_moves_no_other_joint(wrong, rng):
+    prior = tf_lift.PosePrior.load("cmu").with_noise(20.0)
+    keys = 0.3 * prior.sample(5, seed=1)[..., [0, 2]] * [1, -1] + [300, 400]
+    time = np.linspace(0, 4, 60, endpoint=False)
+    first = time.astype(int)
+    share = ((1 - np.cos(np.pi * (time - first))) / 2)[:, np.newaxis, np.newaxis]
+    landmarks = (1 - share) * keys[first] + share * keys[first + 1]
+    landmarks += 2 * rng.standard_normal(landmarks.shape)
+    scores = np.full([60, 17], 0.9)
+    scores[wrong, 16] = 0.3
+    moved = landmarks.copy()
+    moved[wrong, 16] += [80, -60]
+    before, after = (
+        poses.lift_landmarks(each, prior, scores=scores, fps=20, num_rotations=20).joints_3d
+        for each in (landmarks, moved)
+    )
+    assert np.linalg.norm(after - before, axis=-1)[:, :16].max() < 15
+
+
 def _lift(tmp_path, tiny_prior, landmarks, capsys):
     """Runs `tf-lift lift`; returns the exit code, the notes and the poses."""
     np.savez(tmp_path / "in.npz", landmarks=landmarks, skeleton="h36m17")

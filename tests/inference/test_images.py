@@ -1,8 +1,10 @@
+import pathlib
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from tf_lift.inference import images
+from tf_lift.inference import detectors, images
 
 
 def test_read_image_is_rgb_and_upright(tmp_path):
@@ -34,6 +36,82 @@ def test_truncated_image(tmp_path, rng, ending, keep):
     path.write_bytes(content[:keep])
     with pytest.raises(ValueError, match=rf"`path` must be a whole image .*cut.{ending}"):
         images.read_image(path)
+
+
+CASES = pathlib.Path(__file__).resolve().parents[1] / "cases" / "21-images"
+
+
+@pytest.fixture(scope="module")
+def case_detector():
+    return detectors.BeliefMapDetector(CASES / "detector", "h36m17")
+
+
+@pytest.mark.parametrize(
+    "name", sorted(path.name for path in CASES.glob("[!s]*.*") if path.name != "rgb8.png")
+)
+def test_every_form_of_a_picture_shows_the_same_person(case_detector, name):
+    expected = images.read_image(CASES / "rgb8.png")
+    found = images.read_image(CASES / name)
+    # JPEG is not exact at the edges of the dots.
+    tolerance = 40 if name.endswith("jpg") else 0
+    assert np.abs(found.astype(int) - expected).max() <= tolerance
+    landmarks = [case_detector.detect(image).landmarks for image in (found, expected)]
+    np.testing.assert_allclose(*landmarks, atol=0.5)
+    assert len(np.unique(landmarks[1].round(), axis=0)) == 17
+
+
+def test_a_photo_is_the_same_upright_and_turned():
+    turned, upright = (
+        images.read_image(CASES / f"synthetic_{name}.jpg").astype(int)
+        for name in ("exif6", "upright")
+    )
+    assert np.abs(turned - upright).mean() < 2
+
+
+def test_sixteen_bits_of_grey(tmp_path):
+    values = np.linspace(0, 65535, 12 * 8).reshape(8, 12).astype(np.uint16)
+    for ending in ("png", "tif"):
+        Image.fromarray(values).save(tmp_path / f"grey.{ending}")
+        image = images.read_image(tmp_path / f"grey.{ending}")
+        np.testing.assert_array_equal(image[..., 2], np.rint(values / 257))
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [(np.full([4, 4], 70000, np.int32), "16 bits"), (np.ones([4, 4], np.float32), "floating")],
+)
+def test_pixels_of_an_unknown_range_are_refused(tmp_path, values, message):
+    Image.fromarray(values).save(tmp_path / "image.tif")
+    with pytest.raises(ValueError, match=message):
+        images.read_image(tmp_path / "image.tif")
+
+
+def test_the_limit_of_pixels_is_checked_before_decoding(tmp_path):
+    # 300 million pixels in 300 KB, beyond Pillow's own limit, too.
+    Image.new("1", (20000, 15000)).save(tmp_path / "bomb.png")
+    with pytest.raises(ValueError, match=r"20000 x 15000 px, more than `max_pixels`, 250,000,000"):
+        images.read_image(tmp_path / "bomb.png")
+    Image.new("1", (200, 100)).save(tmp_path / "small.png")
+    with pytest.raises(ValueError, match="200 x 100 px, more than `max_pixels`, 19,999"):
+        images.read_image(tmp_path / "small.png", max_pixels=19_999)
+    assert images.read_image(tmp_path / "small.png", max_pixels=20_000).shape == (100, 200, 3)
+    assert Image.MAX_IMAGE_PIXELS is not None
+
+
+def test_a_large_image_within_the_limit_raises_no_warning(tmp_path):
+    # Pillow alone warns of it.
+    Image.new("1", (10000, 9500)).save(tmp_path / "large.png")
+    assert images.read_image(tmp_path / "large.png").shape == (9500, 10000, 3)
+
+
+def test_the_first_picture_of_an_animation(tmp_path):
+    pictures = [Image.new("RGB", (6, 4), colour) for colour in ("red", "blue")]
+    for ending in ("gif", "png", "webp"):
+        path = tmp_path / f"moving.{ending}"
+        pictures[0].save(path, save_all=True, append_images=pictures[1:])
+        image = images.read_image(path)
+        assert image.shape == (4, 6, 3)
+        assert image[0, 0, 0] > 240 and image[0, 0, 2] < 15
 
 
 def test_no_image(tmp_path):

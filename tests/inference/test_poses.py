@@ -6,7 +6,7 @@ import pytest
 
 import tf_lift
 from tf_lift import skeletons
-from tf_lift.inference import poses
+from tf_lift.inference import pose_files, poses
 
 pytestmark = pytest.mark.usefixtures("untraced_lifts")
 
@@ -164,7 +164,7 @@ def test_scores_that_are_no_numbers_are_missing(tiny_prior, openpose):
 
 def test_json_holds_everything(tiny_prior, openpose, tmp_path):
     found = poses.lift_landmarks(openpose[1], tiny_prior, "openpose18")
-    path = poses.write_json(found.to_dict(), tmp_path / "new" / "poses.json")
+    path = pose_files.write_json(found.to_dict(), tmp_path / "new" / "poses.json")
     content = json.loads(path.read_text(), parse_constant=lambda name: pytest.fail(name))
     assert content["skeleton"] == "h36m17"
     assert content["joint_names"] == list(NAMES)
@@ -182,17 +182,19 @@ def test_json_holds_everything(tiny_prior, openpose, tmp_path):
 
 def test_npz_holds_everything(tiny_prior, openpose, tmp_path):
     found = poses.lift_landmarks(openpose[1], tiny_prior, "openpose18")
-    with np.load(poses.write_npz(found, tmp_path / "poses.npz"), allow_pickle=False) as content:
+    with np.load(
+        pose_files.write_npz(found, tmp_path / "poses.npz"), allow_pickle=False
+    ) as content:
         assert tuple(content["joint_names"]) == NAMES
         for name, array in found.arrays().items():
             np.testing.assert_array_equal(content[name], array)
 
 
 def test_files_are_whole_or_absent(tmp_path):
-    poses.write_json({"a": 1}, tmp_path / "poses.json")
+    pose_files.write_json({"a": 1}, tmp_path / "poses.json")
     with pytest.raises(TypeError):
-        poses.write_json({"a": object()}, tmp_path / "poses.json")
+        pose_files.write_json({"a": object()}, tmp_path / "poses.json")
     assert json.loads((tmp_path / "poses.json").read_text()) == {"a": 1}
-    poses.write_json({"a": [math.inf, 1.5]}, tmp_path / "poses.json")
+    pose_files.write_json({"a": [math.inf, 1.5]}, tmp_path / "poses.json")
     assert json.loads((tmp_path / "poses.json").read_text()) == {"a": [None, 1.5]}
     assert [path.name for path in tmp_path.iterdir()] == ["poses.json"]

@@ -48,6 +48,19 @@ def bone_lengths(joints):
     return np.linalg.norm(joints[:, 1:] - joints[:, PARENTS[1:]], axis=-1)
 
 
+def test_weights_of_one_frame_are_those_of_a_lift(walk, tiny_prior, rng):
+    seen = project(walk[:1]).astype(np.float32)
+    weights = np.append(rng.uniform(0.01, 1, [1, 16]), [[2.0]], -1).astype(np.float32)
+    single = tf_lift.lift(seen, tiny_prior, weights, camera="level", num_rotations=8)
+    lift = tf.function(
+        lambda points, weights: tf_lift.lift_sequence(
+            points, tiny_prior, weights, fps=FPS, camera="level", num_rotations=8
+        )["joints_3d"],
+        input_signature=[tf.TensorSpec([None, 17, 2]), tf.TensorSpec([None, 17])],
+    )
+    np.testing.assert_allclose(lift(seen, weights), single["joints_3d"], atol=1e-2)
+
+
 def test_noise_is_smoothed_and_bones_are_constant(rng):
     prior = tf_lift.PosePrior.load("cmu")
     walk = make_walk(prior)

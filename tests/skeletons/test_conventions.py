@@ -35,6 +35,11 @@ PUBLISHED["openpose25b"] = (
     "r_small_toe,r_heel"
 )
 PUBLISHED["cmu17"] = PUBLISHED["h36m17"]
+PUBLISHED["posenet17"] = PUBLISHED["coco17"]
+PUBLISHED["halpe26"] = (
+    PUBLISHED["coco17"] + ",head_top,neck,pelvis,l_big_toe,r_big_toe,l_small_toe,r_small_toe,"
+    "l_heel,r_heel"
+)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -49,12 +54,41 @@ def _split(name):
     return name.split("_")
 
 
-def test_every_skeleton_but_the_32_is_checked():
-    assert set(skeletons.SKELETONS) == {*PUBLISHED, "h36m32"}
+def test_every_skeleton_is_checked_but_for_32_joints_and_whole_bodies():
+    others = {"h36m32", "coco_wholebody133", "halpe136"}
+    assert set(skeletons.SKELETONS) == {*PUBLISHED} | others
     for name, skeleton in skeletons.SKELETONS.items():
         assert skeletons.get(name) is skeleton
         assert skeleton.name == name
         assert name.removesuffix("b").endswith(str(skeleton.num_joints))
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "face", "left_hand", "right_hand"),
+    [("coco_wholebody133", "coco17", 23, 91, 112), ("halpe136", "halpe26", 26, 94, 115)],
+)
+def test_whole_bodies_are_a_body_a_face_and_hands(name, body, face, left_hand, right_hand):
+    """Indices of the conventions' documentation; of the face, the pairs of the 68 marks."""
+    names = skeletons.get(name).joint_names
+    assert names[: skeletons.get(body).num_joints] == skeletons.get(body).joint_names
+    assert (names[left_hand], names[right_hand]) == ("left_hand_root", "right_hand_root")
+    assert names[left_hand + 8] == "left_forefinger_4"
+    assert names[right_hand + 20] == "right_little_finger_4"
+    assert names[face + 8] == "chin"
+    assert names[face + 30] == "nose_bridge_4"
+    swap = skeletons.get(name).swap
+    pairs = [(k, 16 - k) for k in range(17)] + [(k, 43 - k) for k in range(17, 27)]
+    pairs += [(31, 35), (32, 34), (36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)]
+    pairs += [(48, 54), (49, 53), (50, 52), (59, 55), (58, 56), (60, 64), (61, 63), (67, 65)]
+    for first, second in pairs:
+        assert swap[face + first] == face + second
+    for middle in (8, 27, 28, 29, 30, 33, 51, 57, 62, 66):
+        assert swap[face + middle] == face + middle
+
+
+def test_feet_of_coco_wholebody():
+    feet = "left_big_toe left_small_toe left_heel right_big_toe right_small_toe right_heel"
+    assert " ".join(skeletons.COCO_WHOLEBODY_133.joint_names[17:23]) == feet
 
 
 def test_the_17_of_human36m_in_its_32():

@@ -31,6 +31,9 @@ def body(rng):
         "openpose18": {"neck": shoulders},
         "openpose25": {"neck": shoulders, "mid_hip": hips},
         "openpose25b": {"head_top": crown},
+        **dict.fromkeys(
+            ("halpe26", "halpe136"), {"head_top": crown, "neck": shoulders, "pelvis": hips}
+        ),
         "mpii16": {"pelvis": hips, "thorax": shoulders, "head_top": crown},
         "lsp14": {"neck": point["upper_neck"], "head_top": crown},
         # Its inner joints are other points.

@@ -4,7 +4,31 @@ The commands import what they need when they run: `tf-lift --help` answers befor
 is loaded.
 """
 
-from tf_lift.cli import convert_mocap, fit_prior, network, poses, show
+from tf_lift.cli import (
+    convert_mocap,
+    demo,
+    detector,
+    evaluate,
+    fit_prior,
+    lift,
+    network,
+    predict,
+    show,
+    synthetic_people,
+)
 from tf_lift.cli.application import app, main
 
-__all__ = ["app", "convert_mocap", "fit_prior", "main", "network", "poses", "show"]
+__all__ = [
+    "app",
+    "convert_mocap",
+    "demo",
+    "detector",
+    "evaluate",
+    "fit_prior",
+    "lift",
+    "main",
+    "network",
+    "predict",
+    "show",
+    "synthetic_people",
+]

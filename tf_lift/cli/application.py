@@ -5,6 +5,8 @@ import sys
 
 import typer
 
+from tf_lift.io import native_output
+
 __all__ = ["app", "main"]
 
 app = typer.Typer(
@@ -27,11 +29,14 @@ def main(arguments=None) -> int:
     Returns:
         0 on success, 2 after a one-line message for bad input, 130 after Ctrl-C.
     """
-    # Hides TensorFlow's start-up notes from users of the command line; keeps its errors.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Hides TensorFlow's notes from users of the command line. What it calls an error is a note,
+    # too, as that there is no GPU: true errors are exceptions.
+    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+        native_output.hide_on_import("tensorflow")
     try:
         result = app(args=arguments, standalone_mode=False)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f"tf-lift: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except typer.Exit as exit_:

@@ -13,15 +13,18 @@ def convert_mocap(
     files: Annotated[
         list[pathlib.Path],
         typer.Argument(
-            help="Motion capture, any number: .bvh, .amc (with .asf), .c3d, Human3.6M .cdf, npz "
-            "of this library or of VideoPose3D; folders; patterns in quotes.",
+            help="Motion capture, any number: .bvh, .amc (with .asf), .c3d, .trc, Human3.6M "
+            ".cdf, npz of this library or of VideoPose3D, FreeMoCap's .csv and .npy; folders; "
+            "patterns in quotes.",
             show_default=False,
         ),
     ],
     output: Annotated[
         pathlib.Path,
         typer.Option(
-            "--output", "-o", help="File to write: .npz, or for one clip .bvh, .c3d or .csv."
+            "--output",
+            "-o",
+            help="File to write: .npz, or for one clip .bvh, .c3d, .trc, .glb or .csv.",
         ),
     ] = pathlib.Path("poses.npz"),
     fps: Annotated[
@@ -34,8 +37,8 @@ def convert_mocap(
     map: Annotated[  # noqa: A002
         str | None,
         typer.Option(
-            help="JSON or YAML file that maps the joints, or cmu_asf or "
-            "cgspeed_bvh; by default found by the names of the joints."
+            help="JSON or YAML file that maps the joints, or the name of a built-in map "
+            "(docs/mocap.md); by default found by the names of the joints."
         ),
     ] = None,
     unit: Annotated[
@@ -103,6 +106,7 @@ def convert_mocap(
         console.print(_skipped_table(result))
     if result.output is None:
         raise ValueError("no clip could be read; nothing was written")
+    console.print(_sizes(result.clips), highlight=False)
     console.print(
         f"{len(result.clips)} clip{'s' if len(result.clips) > 1 else ''}, "
         f"{result.num_poses} poses of {'the joints of the file' if skeleton == 'own' else skeleton}"
@@ -116,8 +120,25 @@ def convert_mocap(
 _MOST_LISTED = 30
 
 
+def _sizes(clips):
+    """Returns the units that were taken, and the heights that follow."""
+    from tf_lift.data.motion import frames
+
+    def span(values, form):
+        low, high = form(min(values)), form(max(values))
+        return low if low == high else f"{low} to {high}"
+
+    units = sorted({clip.unit_mm for clip in clips if clip.unit_mm == clip.unit_mm})
+    heights = [clip.height_mm for clip in clips if clip.height_mm == clip.height_mm]
+    taken = ", ".join(frames.unit_name(unit) for unit in units) or "unknown"
+    height = f"{span(heights, '{:,.0f}'.format)} mm" if heights else "unknown"
+    return f"unit taken: {taken}; height from ankles to head: {height}"
+
+
 def _clip_table(result):
     from rich import box, table, text
+
+    from tf_lift.data.motion import frames
 
     clips = result.clips
     if len(clips) > _MOST_LISTED:
@@ -129,6 +150,8 @@ def _clip_table(result):
         ("frames", "right"),
         ("fps", "right"),
         ("poses", "right"),
+        ("unit", "left"),
+        ("height (mm)", "right"),
         ("note", "left"),
     ):
         sheet.add_column(name, justify=justify, overflow="fold")
@@ -140,6 +163,8 @@ def _clip_table(result):
             str(clip.num_frames),
             f"{clip.source_fps:g}",
             str(clip.num_poses),
+            frames.unit_name(clip.unit_mm),
+            "" if clip.height_mm != clip.height_mm else f"{clip.height_mm:,.0f}",
             text.Text("; ".join(clip.notes)),
         )
     return sheet

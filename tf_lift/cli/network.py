@@ -1,4 +1,4 @@
-"""`tf-lift train`, `evaluate` and `export`: the life of a lifting network."""
+"""`tf-lift train` and `export`: the life of a lifting network."""
 
 import pathlib
 from typing import Annotated
@@ -109,39 +109,6 @@ def train(
     )
     console.print(report.results_table(summary))
     console.print(f"{summary['seconds']:.0f} s; wrote {folder}", highlight=False)
-
-
-@app.command()
-def evaluate(
-    model: Annotated[
-        pathlib.Path,
-        typer.Option(help="A .keras file, or the folder of a run.", show_default=False),
-    ],
-    people: Annotated[int, typer.Option(help="Held-out synthetic people to measure on.")] = 256,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of the people. [default: the run's own, else 0]")
-    ] = None,
-    mocap: Annotated[
-        str | None,
-        typer.Option(help="npz file of real poses for the people. [default: as in the run]"),
-    ] = None,
-    output: Annotated[
-        pathlib.Path | None, typer.Option("--output", "-o", help="JSON file for the errors.")
-    ] = None,
-) -> None:
-    """Measures a network's 2D and 3D errors, stage by stage, on held-out people.
-
-    The people are those of the run's own test, as far as seed and poses are the same.
-    """
-    from rich.console import Console
-
-    from tf_lift.evaluation import report
-    from tf_lift.training.held_out import evaluate_file
-
-    changes = {"seed": seed, "mocap": mocap, "num_test_people": people}
-    changes = {key: value for key, value in changes.items() if value is not None}
-    summary = evaluate_file(model, changes, output)
-    Console().print(report.results_table(summary))
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`tf-lift show`."""
+"""`tf-lift show`: poses of a file as a page to turn and play in a browser."""
 
 import pathlib
 from typing import Annotated
@@ -10,56 +10,68 @@ from tf_lift.cli.application import app
 
 @app.command()
 def show(
+    poses: Annotated[
+        pathlib.Path,
+        typer.Argument(
+            help="Poses of `tf-lift lift` or `predict`, .json or .npz.", show_default=False
+        ),
+    ],
     output: Annotated[
-        pathlib.Path, typer.Option("--output", "-o", help="PNG file to write.")
-    ] = pathlib.Path("people.png"),
-    number: Annotated[int, typer.Option(help="Number of people.")] = 24,
-    image_size: Annotated[int, typer.Option(help="Side of each image, px.")] = 128,
-    columns: Annotated[int, typer.Option(help="Images in a row.")] = 8,
-    seed: Annotated[int, typer.Option(help="Seed of the people.")] = 0,
-    first: Annotated[int, typer.Option(help="Index of the first person.")] = 0,
-    landmarks: Annotated[
-        bool, typer.Option("--landmarks", help="Draw the true landmarks too.")
-    ] = False,
-    mocap: Annotated[
         pathlib.Path | None,
-        typer.Option(help="npz file of poses. [default: drawn from the shipped prior]"),
+        typer.Option("--output", "-o", help="Page to write. [default: POSES.html]"),
     ] = None,
-    bits: Annotated[
-        int, typer.Option(help="Bits of each colour, 1 to 8; fewer give a smaller file.")
-    ] = 8,
+    image: Annotated[
+        pathlib.Path | None, typer.Option(help="Image that the poses are of, to show beside.")
+    ] = None,
+    video: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="Video that the poses are of; its frames become part of the page."),
+    ] = None,
+    megabytes: Annotated[
+        float,
+        typer.Option(help="Limit of the video's frames in the page, MB; more are thinned out."),
+    ] = 24.0,
+    fps: Annotated[
+        float | None,
+        typer.Option(help="Frames per second. [default: as the file or the video says, else 25]"),
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Heading. [default: the file's name]")] = None,
 ) -> None:
-    """Draws a sheet of synthetic people, the embedded training data."""
-    import numpy as np
+    """Writes one HTML file that shows 3D poses: turn them, play them, pick a person.
+
+    The page needs no other file and no network.
+    """
     from rich.console import Console
 
-    from tf_lift.data.synthetic import people as synthetic
-    from tf_lift.data.synthetic import pool
-    from tf_lift.viewing import figures
+    from tf_lift import inference
+    from tf_lift.inference import pose_files, videos
+    from tf_lift.viewing import html
 
-    for name, value in (("number", number), ("columns", columns)):
-        if value < 1:
-            raise ValueError(f"`--{name}` must be at least 1. Received: {value}")
-    if not 1 <= bits <= 8:
-        raise ValueError(f"`--bits` must be 1 to 8. Received: {bits}")
-    poses: np.ndarray
-    if mocap is None:
-        from tf_lift.prior import PosePrior
-
-        poses = PosePrior.load().sample(max(number, 1000), seed=seed)
-    else:
-        from tf_lift.data.formats.mocap import load_poses
-
-        poses = load_poses(mocap).poses
-    people = synthetic.SyntheticPeople(poses, image_size=image_size, seed=seed)
-    drawn = pool.render_pool(people, np.arange(first, first + number), progress=True)
-    # The middle of each step between the colours that are left.
-    step = 2 ** (8 - bits)
-    sheet = figures.contact_sheet(
-        (drawn["image"] // step * step + step // 2).astype(np.uint8),
-        landmarks=drawn["landmarks"] if landmarks else None,
-        visibility=drawn["visibility"] if landmarks else None,
-        columns=columns,
+    if image is not None and video is not None:
+        raise ValueError("`--image` and `--video` exclude each other. Received: both")
+    shown = pose_files.read_poses(poses)
+    note = ""
+    pictures = None
+    if image is not None:
+        pictures = html.pictures.from_image(inference.read_image(image))
+    if video is not None:
+        source = videos.Video(video)
+        pictures = html.pictures.from_frames(
+            ((frame.number, frame.image) for frame in source),
+            html.frame_numbers(shown),
+            megabytes=megabytes,
+        )
+        fps = source.fps if fps is None and shown.fps is None else fps
+        if pictures.step > 1:
+            note = f"; 1 of {pictures.step} frames of the video fits into {megabytes:g} MB"
+        if source.problem:
+            note += f"; {source.problem}"
+    path = html.write_page(
+        shown,
+        output or poses.with_suffix(".html"),
+        title=title or poses.name,
+        pictures=pictures,
+        fps=fps,
     )
-    path = figures.save(sheet, output, dpi=200 if landmarks else 100)
-    Console().print(f"{number} people of {image_size} px; wrote {path}")
+    size = path.stat().st_size / 1e6
+    Console().print(f"wrote {path}, {size:.1f} MB{note}", highlight=False)

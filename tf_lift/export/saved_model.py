@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tf_lift import skeletons
 from tf_lift.data.pipeline import examples, targets
+from tf_lift.export import image_bytes as files
 from tf_lift.io import atomic
 from tf_lift.layers import PPCALifting
 from tf_lift.models.lifting_cpm import describe
@@ -160,7 +161,8 @@ def export_saved_model(
     - `serving_default`: of a lift alone, the same as `lift`; of a network, `image`
       `[B, size, size, 3]` float32, RGB, 0 to 255;
     - `serving_bytes`, of a network: `image_bytes` `[B]`, JPEG or PNG files of any size, each
-      fitted into the network's square with grey bars; `landmarks` are in px of the file.
+      turned upright and fitted into the network's square with grey bars; `landmarks` are in px
+      of the upright image.
 
     `assets.extra/skeleton.json` describes the joints for other programs.
 
@@ -238,7 +240,7 @@ def _decode_and_fit(content, size):
         The square `[size, size, 3]`, 0 to 255; its pixels per pixel of the file, along x
         and y; and where the file's corner lies in it, (x, y), px.
     """
-    image = tf.io.decode_image(content, channels=3, expand_animations=False)
+    image = files.decode(content)
     extent = tf.cast(tf.shape(image)[:2], tf.float32)
     fitted = tf.cast(tf.round(extent * (size / tf.reduce_max(extent))), tf.int32)
     fitted = tf.clip_by_value(fitted, 1, size)

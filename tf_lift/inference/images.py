@@ -3,24 +3,36 @@
 import dataclasses
 import os
 import pathlib
+import struct
+import threading
 
 import numpy as np
 from PIL import Image, ImageOps
 
-__all__ = ["Letterbox", "check_image", "letterbox", "read_image"]
+__all__ = ["MAX_PIXELS", "Letterbox", "check_image", "letterbox", "read_image"]
+
+# Twice the largest images of cameras; 0.75 GB of memory.
+MAX_PIXELS = 250_000_000
+
+_LOCK = threading.Lock()
 
 
-def read_image(path: str | os.PathLike) -> np.ndarray:
+def read_image(path: str | os.PathLike, max_pixels: int = MAX_PIXELS) -> np.ndarray:
     """Reads an image, upright as its EXIF orientation says.
+
+    Of an animation, the first picture. 16 bits are divided by 257, and colours that are
+    transparent are mixed with black. `serving_bytes` of an export reads files alike.
 
     Args:
         path: File of any format that Pillow reads.
+        max_pixels: Largest number of pixels: a small file can hold an image that fills the
+            memory. It is checked before the pixels are decoded.
 
     Returns:
         Array of shape `[height, width, 3]`, uint8, RGB.
 
     Raises:
-        ValueError: If there is no such file, or it is not a whole image.
+        ValueError: If there is no such file, it is not a whole image, or it is too large.
 
     >>> read_image("nowhere.jpg")
     Traceback (most recent call last):
@@ -31,13 +43,41 @@ def read_image(path: str | os.PathLike) -> np.ndarray:
         what = "which is not a file" if path.exists() else "which does not exist"
         raise ValueError(f"`path` must be an image file. Received: {path}, {what}")
     try:
-        with Image.open(path) as image:
-            return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        with _open(path) as image:
+            width, height = image.size
+            if width * height > max_pixels:
+                raise ValueError(f"{width} x {height} px, more than `max_pixels`, {max_pixels:,}")
+            return _to_rgb(ImageOps.exif_transpose(image))
     # Pillow raises SyntaxError and others for broken files of some formats.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
         raise ValueError(
             f"`path` must be a whole image that Pillow can read. Received: {path} ({error})"
         ) from error
+
+
+def _open(path):
+    # Pillow has a limit of pixels of its own, one for the whole process.
+    with _LOCK:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(path)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+
+
+def _to_rgb(image):
+    if image.mode == "F":
+        raise ValueError("pixels that are floating-point numbers, of unknown range")
+    if image.mode.startswith("I"):
+        values = np.asarray(image).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise ValueError("pixels of more than 16 bits, of unknown range")
+        grey = np.rint(values / 257).astype(np.uint8)
+        return np.repeat(grey[..., np.newaxis], 3, -1)
+    if not image.has_transparency_data:
+        return np.asarray(image.convert("RGB"))
+    pixels = np.asarray(image.convert("RGBA"), np.float32)
+    return np.rint(pixels[..., :3] * (pixels[..., 3:] / 255)).astype(np.uint8)
 
 
 def check_image(image) -> np.ndarray:

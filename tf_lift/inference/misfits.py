@@ -6,7 +6,7 @@ import numpy as np
 
 from tf_lift.ops.lift import misfit
 
-__all__ = ["MisfitWarning", "describe", "warn"]
+__all__ = ["MisfitWarning", "count", "describe", "warn"]
 
 
 class MisfitWarning(UserWarning):
@@ -32,9 +32,17 @@ def warn(values, stacklevel: int = 2) -> int:
         values: `[N]`: misfits, NaN for poses with too few joints.
         stacklevel: As of `warnings.warn`, from the caller's view.
     """
-    values = np.asarray(values)
-    count = int(np.sum(values > misfit.LIMIT))
-    if count:
-        text = describe(count, int(np.sum(~np.isnan(values))))
+    found = count(values)
+    if found:
+        text = describe(found, int(np.sum(~np.isnan(values))))
         warnings.warn(text, MisfitWarning, stacklevel=stacklevel + 1)
-    return count
+    return found
+
+
+def count(values) -> int:
+    """Returns how many of some misfits are above the limit.
+
+    >>> count([0.3, 1.7, np.nan])
+    1
+    """
+    return int(np.sum(np.asarray(values) > misfit.LIMIT))

@@ -1,11 +1,8 @@
-"""Lifts landmarks of any skeleton to poses, and writes poses as JSON or npz."""
+"""Lifts landmarks of any skeleton to poses."""
 
 import dataclasses
-import json
-import math
-import os
-import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -14,13 +11,12 @@ from tf_lift import skeletons
 from tf_lift.camera import lifting as camera_lifting
 from tf_lift.camera.camera import Camera
 from tf_lift.inference import confidence, image_size
-from tf_lift.io import atomic
 from tf_lift.ops import shapes
 from tf_lift.ops.lift import outputs
 from tf_lift.ops.lift.options import LiftOptions, merge
 from tf_lift.prior.narrowing import narrow
 
-__all__ = ["Poses", "lift_landmarks", "with_attitude", "write_json", "write_npz"]
+__all__ = ["Poses", "lift_landmarks", "with_attitude"]
 
 # A free scale, position and rotation are four numbers, so two joints fit any pose exactly, and
 # three leave two numbers to compare poses by.
@@ -40,14 +36,8 @@ LIFTED = (
     "misfit",
 )
 
-# Units of the results that a camera adds.
-_CAMERA_UNITS = {"root_position": "mm, camera frame"}
-
-# Units of the other poses that a lift may return.
-_HYPOTHESES_UNITS = {"hypotheses_joints_3d": "mm, as joints_3d"}
-
 # Fields of `Poses` that are not arrays of poses.
-OTHERS = ("skeleton", "conversion", "bone_lengths")
+OTHERS = ("skeleton", "conversion", "frames", "fps", "image_size")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,8 +66,16 @@ class Poses:
         hypotheses_joints_3d: `[N, n, L, 3]`, mm, as `joints_3d`: distinct poses that fit the
             landmarks, most probable first. `None` unless the options ask for them.
         hypotheses_probability: `[N, n]`.
-        bone_lengths: `[L - 1]`, mm, from each joint but the root, in order, to its parent: those
-            of all poses, if they are one person's sequence. Else `None`.
+        bone_lengths: `[N, L - 1]`, mm, from each joint but the root, in order, to its parent: those
+            of the person in all frames, if poses were lifted as a sequence. Else `None`.
+        frame: `[N]`, int: number of the frame or image of each pose.
+        person: `[N]`, int: number of the person: the same in all frames of a sequence.
+        person_score: `[N]`: how sure a detector is that a person is there, NaN where unknown.
+        box: `[N, 4]`: (x, y, width, height), px: where the person is.
+        time: `[N]`, s: when the frame was taken, from the start.
+        frames: `[F]`, int: all frames of the source, those without people too.
+        fps: Frames per second of the source.
+        image_size: (width, height), px.
     """
 
     skeleton: skeletons.Skeleton
@@ -99,6 +97,14 @@ class Poses:
     hypotheses_joints_3d: np.ndarray | None = None
     hypotheses_probability: np.ndarray | None = None
     bone_lengths: np.ndarray | None = None
+    frame: np.ndarray | None = None
+    person: np.ndarray | None = None
+    person_score: np.ndarray | None = None
+    box: np.ndarray | None = None
+    time: np.ndarray | None = None
+    frames: np.ndarray | None = None
+    fps: float | None = None
+    image_size: tuple[int, int] | None = None
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Returns all arrays of N poses that are not `None`, by name."""
@@ -108,11 +114,18 @@ class Poses:
 
     @classmethod
     def concatenate(cls, parts: Sequence["Poses"]) -> "Poses":
-        """Joins poses of one skeleton, in order."""
+        """Joins poses of one skeleton and one source, in order; leaves out what some lack."""
         arrays = [part.arrays() for part in parts]
-        joined = {name: np.concatenate([a[name] for a in arrays]) for name in arrays[0]}
-        result = cls(parts[0].skeleton, **joined, conversion=parts[0].conversion)
-        return dataclasses.replace(result, bone_lengths=parts[0].bone_lengths)
+        shared = [name for name in arrays[0] if all(name in part for part in arrays)]
+        joined: dict[str, Any] = {
+            name: np.concatenate([part[name] for part in arrays]) for name in shared
+        }
+        others: dict[str, Any] = {name: getattr(parts[0], name) for name in OTHERS}
+        return cls(**others, **joined)
+
+    def take(self, rows) -> "Poses":
+        """Returns some of the poses, by index."""
+        return dataclasses.replace(self, **{k: v[rows] for k, v in self.arrays().items()})
 
     def drawn_landmarks(self) -> np.ndarray:
         """Returns landmarks `[N, L, 2]`: those found, and the projected pose elsewhere."""
@@ -120,35 +133,9 @@ class Poses:
 
     def to_dict(self) -> dict:
         """Returns the content of a JSON file of these poses: header, then one dict per pose."""
-        arrays = self.arrays()
-        return {
-            "format": "tf_lift poses 1",
-            "versions": _versions(),
-            "units": {
-                "landmarks": "px",
-                "projected_landmarks": "px",
-                "joints_3d": "mm, camera frame: x right, y down, z away; origin at joint 0",
-                "joints_3d_stddev": "mm",
-                "scale": "px/mm",
-                "rotation_angle": "rad",
-                "pitch": "rad, positive looking down",
-                "roll": "rad, positive if an upright person appears turned clockwise",
-                "energy": "mm^2",
-                **({} if self.root_position is None else _CAMERA_UNITS),
-                **({} if self.hypotheses_joints_3d is None else _HYPOTHESES_UNITS),
-                **({} if self.bone_lengths is None else {"bone_lengths": "mm"}),
-            },
-            **({} if self.bone_lengths is None else {"bone_lengths": self.bone_lengths.tolist()}),
-            "skeleton": self.skeleton.name,
-            "joint_names": list(self.skeleton.joint_names),
-            "parents": list(self.skeleton.parents),
-            "landmarks_skeleton": self.conversion.source if self.conversion else None,
-            "missing_joints": list(self.conversion.missing) if self.conversion else None,
-            "poses": [
-                {name: array[index].tolist() for name, array in arrays.items()}
-                for index in range(len(self.scale))
-            ],
-        }
+        from tf_lift.inference import pose_files
+
+        return pose_files.content(self)
 
 
 def lift_landmarks(
@@ -181,8 +168,9 @@ def lift_landmarks(
         scale: Pixels per mm; `None` to estimate it. With a given scale, the position of the
             pelvis is taken from the landmarks, too.
         robust: Whether confidences, where they are given, weigh the landmarks: a doubtful one has a
-            larger deviation and may be wrong altogether, see `tf_lift.inference.confidence`. An
-            `outlier_probability` among the options replaces that of the confidences.
+            larger deviation and, in single frames, may be wrong altogether, see
+            `tf_lift.inference.confidence`. An `outlier_probability` among the options replaces
+            that of the confidences.
         allow_empty: Whether a pose with fewer than 4 joints of the prior (or, with a given
             scale, without its pelvis) becomes NaN, with mixture index -1, instead of an error.
         approximate: Whether joints of the skeleton stand in for joints of the prior that
@@ -241,8 +229,9 @@ def lift_landmarks(
     options = merge(options, option_fields)
     weights = visibility
     if robust and confidence.are_known(mapped_scores):
-        weights = confidence.weights(mapped_scores, prior)
-        if options.outlier_probability is None:
+        is_sequence = fps is not None and len(shown) > 1
+        weights = confidence.weights(mapped_scores, prior, is_sequence)
+        if options.outlier_probability is None and not is_sequence:  # Time shows gross errors.
             outliers = confidence.outlier_probability(mapped_scores)
             options = dataclasses.replace(options, outlier_probability=outliers)
     if fps is not None:
@@ -270,7 +259,7 @@ def lift_landmarks(
         root_position=lifted.get("root_position"),
         pitch=lifted["pitch"],
         roll=lifted["roll"],
-        bone_lengths=bone_lengths,
+        bone_lengths=None if bone_lengths is None else np.tile(bone_lengths, [len(mapped), 1]),
     )
 
 
@@ -343,51 +332,3 @@ def _map_joints(landmarks, target, skeleton, scores, min_score, approximate, cam
     if isinstance(camera, Camera) and camera.focal_length is not None:
         scores = np.where(np.isfinite(camera.to_rays(landmarks)).all(-1), scores, 0.0)
     return skeletons.convert(landmarks, source, target, scores, approximate=approximate)
-
-
-def write_json(content: dict, path: str | os.PathLike) -> pathlib.Path:
-    """Writes a dict as JSON, NaN as null: a whole file or none.
-
-    Args:
-        content: What `json` can write.
-        path: File; its folder is made where it is missing.
-
-    Returns:
-        The path.
-    """
-    text = json.dumps(_without_nan(content), indent=1, allow_nan=False)
-    return _write(path, lambda file: file.write(text.encode()))
-
-
-def write_npz(poses: Poses, path: str | os.PathLike) -> pathlib.Path:
-    """Writes poses as npz, arrays by name and `joint_names`: a whole file or none."""
-    arrays = poses.arrays() | {
-        "joint_names": np.array(poses.skeleton.joint_names),
-        "parents": np.array(poses.skeleton.parents),
-    }
-    if poses.bone_lengths is not None:
-        arrays["bone_lengths"] = poses.bone_lengths
-    # The stubs of NumPy take every keyword for `allow_pickle`.
-    return _write(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
-
-
-def _write(path, write):
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic.replacing(path) as temporary, open(temporary, "wb") as file:
-        write(file)
-    return path
-
-
-def _without_nan(value):
-    if isinstance(value, dict):
-        return {key: _without_nan(entry) for key, entry in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(entry) for entry in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _versions():
-    import tensorflow as tf
-
-    return {"tf_lift": tf_lift.__version__, "tensorflow": tf.__version__}

@@ -1,7 +1,9 @@
 """Writes files and folders that appear whole or not at all.
 
 All of tf_lift's writers go through this module. Each writes under a hidden temporary name in
-the target's own folder, so that the final rename stays on one disk and is atomic.
+the target's own folder, so that the final rename stays on one disk and is atomic. Before the
+rename the content is flushed to the disk (`fsync`), so that a power cut leaves the old file or
+the new one. On a full disk, the old file stays and the error names it.
 """
 
 import contextlib
@@ -9,7 +11,7 @@ import os
 import pathlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 __all__ = [
     "rename_to_next_number",
@@ -21,11 +23,16 @@ __all__ = [
 
 
 @contextlib.contextmanager
-def replacing(path) -> Iterator[pathlib.Path]:
+def replacing(
+    path, read_back: Callable[[pathlib.Path], object] | None = None
+) -> Iterator[pathlib.Path]:
     """Yields a temporary file to write, which replaces `path` when the block succeeds.
 
     Args:
         path: File to write; its folder must exist.
+        read_back: Function that reads the temporary file and raises any `Exception` if it is not
+            whole. Give one where a library writes the file: on a full disk, some libraries write
+            a short file without an error.
 
     Yields:
         Path of an empty file in the same folder, whose name ends in that of `path`. If the
@@ -33,7 +40,8 @@ def replacing(path) -> Iterator[pathlib.Path]:
         `path` stays as it was.
 
     Raises:
-        OSError: If the folder does not exist or cannot be written to.
+        OSError: If the folder does not exist or cannot be written to, the disk is full, or the
+            file is not whole when read back; the message names `path`.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with replacing(f"{folder}/notes.txt") as temporary:
@@ -42,17 +50,76 @@ def replacing(path) -> Iterator[pathlib.Path]:
     ['notes.txt']
     """
     path = pathlib.Path(path)
-    # The whole name at the end, because Keras requires ".weights.h5".
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=f".{path.name}")
-    os.close(handle)
+    with _naming(path):
+        # The whole name at the end, because Keras requires ".weights.h5".
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=f".{path.name}")
+        os.close(handle)
     temporary = pathlib.Path(name)
     try:
-        yield temporary
-        _apply_umask(temporary, 0o666)
-        os.replace(temporary, path)
+        with _naming(path, temporary):
+            yield temporary
+            _flush(temporary)
+        if read_back is not None:
+            _check(read_back, temporary, path)
+        with _naming(path, temporary):
+            _apply_umask(temporary, 0o666)
+            os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    _flush_entries(path.parent)
+
+
+@contextlib.contextmanager
+def _naming(path, temporary=None):
+    """Puts the name of `path` into errors of writing to it, which have none or a hidden one."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None and temporary is not None:
+            named = os.fspath(error.filename)
+            if not isinstance(named, str | bytes) or os.fsdecode(named) != str(temporary):
+                raise  # Of another file.
+        if error.errno is not None:
+            raise OSError(error.errno, os.strerror(error.errno), str(path)) from error
+        if type(error) is not OSError or str(path) in str(error):
+            raise
+        # NumPy's "65536 requested and 0 written".
+        raise OSError(f"{path}: could not be written ({error})") from error
+
+
+def _check(read_back, temporary, path):
+    try:
+        read_back(temporary)
+    except Exception as error:
+        reason = " ".join(str(error).split()).replace(str(temporary), path.name)
+        size = temporary.stat().st_size if temporary.exists() else 0
+        raise OSError(
+            f"{path}: was not written whole, so the file is left as it was; is the disk full? "
+            f"({size} bytes: {reason or type(error).__name__})"
+        ) from error
+
+
+def _flush(path):
+    """Flushes a file, or all files of a folder, to the disk."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    for file in files:
+        if file.is_file():
+            # Windows flushes only what is open for writing.
+            with open(file, "r+b") as stream:
+                os.fsync(stream.fileno())
+
+
+def _flush_entries(folder):
+    """Flushes the names in a folder, where the system can: else a renamed file may be lost."""
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def write_text(path, text: str) -> None:
@@ -115,6 +182,7 @@ def replacing_folder(path) -> Iterator[pathlib.Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with temporary_folder(path.parent) as temporary:
         yield temporary
+        _flush(temporary)
         with temporary_folder(path.parent) as old:
             # A folder cannot be renamed over another that is not empty: move the old one away.
             replaced = path.exists()
@@ -126,6 +194,7 @@ def replacing_folder(path) -> Iterator[pathlib.Path]:
                 if replaced:
                     os.replace(old, path)
                 raise
+    _flush_entries(path.parent)
 
 
 def rename_to_next_number(temporary, parent) -> pathlib.Path:
@@ -142,12 +211,15 @@ def rename_to_next_number(temporary, parent) -> pathlib.Path:
         OSError: If the folder cannot be renamed.
     """
     temporary, parent = pathlib.Path(temporary), pathlib.Path(parent)
+    _flush(temporary)
     while True:
         numbers = [int(path.name) for path in parent.iterdir() if path.name.isdigit()]
         target = parent / str(max(numbers, default=0) + 1)
         try:
             # Fails where the target exists and is not empty: another process was faster.
-            return temporary.rename(target)
+            renamed = temporary.rename(target)
+            _flush_entries(parent)
+            return renamed
         except OSError:
             if not target.exists():
                 raise

@@ -66,15 +66,20 @@ def smooth_landmarks(landmarks, weights, setting, is_one):
     centre = _mean_place(points, is_given)
     points = unit * (points - centre)
     density = tf.constant(motion.of_skeleton(setting.skeleton or prior.skeleton).in_space)
-    levels = landmark_smoothing.find_levels(points, weights, density, setting.interval)
-    smoothed, noise = landmark_smoothing.smooth(points, weights, levels, density, setting.interval)
+    # A landmark of weight v has the noise n^2 / v in the lift, so that it has a variance of its own
+    # beyond that of all, which smoothing lessens and a clip of one frame keeps.
+    usual = np.sum(prior.mixture_weights * prior.noise_stddev**2)
+    own = usual * (1 / tf.where(is_given, tf.minimum(weights, 1), 1) - 1)
+    extra = tf.stop_gradient(tf.where(is_given, own, np.inf))
+    levels = landmark_smoothing.find_levels(points, extra, density, setting.interval)
+    smoothed, noise = landmark_smoothing.smooth(points, extra, levels, density, setting.interval)
     smoothed = tf.where(is_one, points, smoothed)
-    noise = tf.where(is_one & is_given, tf.zeros_like(noise), noise)
+    noise = tf.where(is_one & is_given, tf.sqrt(extra), noise)
 
     # What the motion implies completes a frame, but is no frame: the smoother of the poses, which
     # knows how people move about their mean places, bridges it better.
     enough = tf.reduce_sum(tf.cast(is_given, tf.int32), -1, keepdims=True) >= MIN_JOINTS
-    visible = (noise < _MAX_FILLED_MM) & enough
+    visible = (noise**2 < _MAX_FILLED_MM**2 + own) & enough
     fill = tf.where(visible & ~is_given, noise, tf.zeros_like(noise))
     if setting.skeleton is not None:
         mapping = np.abs(skeletons.joint_map(setting.skeleton, prior.skeleton))
@@ -85,8 +90,7 @@ def smooth_landmarks(landmarks, weights, setting, is_one):
         told = unit * tf.reduce_mean(tf.constant(options.landmark_stddev, tf.float64))
         noise = tf.sqrt(noise**2 + tf.maximum(told**2 - levels.noise**2, 0))
         setting = setting._replace(options=dataclasses.replace(options, landmark_stddev=None))
-    trust = 1 / (1 + noise**2 / np.sum(prior.mixture_weights * prior.noise_stddev**2))
-    trust = tf.where(is_given, weights * trust, trust)
+    trust = tf.maximum(weights, 1) / (1 + noise**2 / usual)
     trust = tf.stop_gradient(tf.where(visible, trust, 0))
     smoothed = tf.where(visible[..., tf.newaxis], smoothed / unit + centre, 0)
     activity = tf.maximum(levels.activity, _MIN_ACTIVITY)

@@ -7,6 +7,10 @@ References:
     Andriluka, Pishchulin, Gehler and Schiele. 2D Human Pose Estimation (MPII). CVPR 2014.
     Johnson and Everingham. Clustered Pose and Nonlinear Appearance Models (LSP). BMVC 2010.
     Bazarevsky et al. BlazePose (MediaPipe). 2020.
+    Fang et al. AlphaPose: Whole-Body Regional Multi-Person Pose Estimation and Tracking in
+    Real-Time. PAMI 2022 (Halpe).
+    Jin et al. Whole-Body Human Pose Estimation in the Wild (COCO-WholeBody). ECCV 2020.
+    Papandreou et al. PersonLab (PoseNet). ECCV 2018.
     Mehta et al. Monocular 3D Human Pose Estimation In The Wild (MPI-INF-3DHP). 3DV 2017.
     Drillis and Contini. Body Segment Parameters. 1966, in: Winter. Biomechanics and Motor
     Control of Human Movement, figure 4.1.
@@ -15,13 +19,17 @@ References:
 
 import dataclasses
 
+from tf_lift.skeletons import whole_bodies
 from tf_lift.skeletons.skeleton import Skeleton
 
 __all__ = [
     "CMU_17",
     "COCO_17",
+    "COCO_WHOLEBODY_133",
     "H36M_17",
     "H36M_32",
+    "HALPE_136",
+    "HALPE_26",
     "LSP_14",
     "MEDIAPIPE_33",
     "MPII_16",
@@ -29,6 +37,7 @@ __all__ = [
     "OPENPOSE_18",
     "OPENPOSE_25",
     "OPENPOSE_25B",
+    "POSENET_17",
     "SKELETONS",
     "get",
 ]
@@ -215,6 +224,59 @@ OPENPOSE_25B = Skeleton(
     proportions=_DETECTED,
 )
 
+# PoseNet's and MoveNet's: COCO's joints in its order, detected.
+POSENET_17 = dataclasses.replace(COCO_17, name="posenet17", proportions=_DETECTED)
+
+
+def _with_parts(body: Skeleton, name: str, parts) -> Skeleton:
+    """Adds parts, names and names of parents, to a body; maps stay those of the body."""
+    names = [*body.joint_names, *(joint for joints, _ in parts for joint in joints)]
+    parents = [names.index(parent) for _, of in parts for parent in of]
+    return dataclasses.replace(
+        body, name=name, joint_names=tuple(names), parents=(*body.parents, *parents)
+    )
+
+
+_FACE = (whole_bodies.face_names(), whole_bodies.face_parents())
+_HANDS = tuple(
+    (whole_bodies.hand_names(s), whole_bodies.hand_parents(s)) for s in ("left", "right")
+)
+
+# AlphaPose's 26 joints: COCO's, the top of the head, the middles of shoulders and hips, the feet.
+HALPE_26 = Skeleton(
+    name="halpe26",
+    joint_names=(
+        *COCO_17.joint_names,
+        *_names("head_top neck pelvis left_big_toe right_big_toe left_small_toe"),
+        *_names("right_small_toe left_heel right_heel"),
+    ),
+    parents=(
+        *(18, 0, 0, 1, 2, 18, 18, 5, 6, 7, 8, 19, 19, 11, 12, 13, 14),
+        *(0, -1, 18, 15, 16, 20, 21, 15, 16),
+    ),
+    points={"head_top": "crown", "neck": "mid_shoulders"},
+    sources={"head_top": (_CROWN_OF_HEAD_TOP,), "neck": (_SHOULDERS,), "pelvis": (_HIPS,)},
+    approximations={"head_top": (_CROWN_OF_EARS,)},
+    proportions=_DETECTED,
+)
+
+# The same with 68 marks of the face and 21 of each hand.
+HALPE_136 = _with_parts(HALPE_26, "halpe136", (_FACE, *_HANDS))
+
+# COCO's joints, the feet, 68 marks of the face and 21 of each hand, labelled by annotators.
+COCO_WHOLEBODY_133 = _with_parts(
+    COCO_17,
+    "coco_wholebody133",
+    (
+        (
+            tuple(f"{s}_{p}" for s in ("left", "right") for p in ("big_toe", "small_toe", "heel")),
+            tuple(f"{s}_{p}" for s in ("left", "right") for p in ("ankle", "big_toe", "ankle")),
+        ),
+        _FACE,
+        *_HANDS,
+    ),
+)
+
 # MPII's annotators marked the head by a line from the upper neck to the crown. Its pelvis and
 # thorax are exactly the midpoints of the hips and of the shoulders.
 MPII_16 = Skeleton(
@@ -307,11 +369,15 @@ SKELETONS = {
         COCO_17,
         OPENPOSE_25,
         OPENPOSE_25B,
+        HALPE_26,
         MPII_16,
         LSP_14,
         MEDIAPIPE_33,
         MPI_INF_3DHP_17,
         H36M_32,
+        POSENET_17,
+        COCO_WHOLEBODY_133,
+        HALPE_136,
     )
 }
 

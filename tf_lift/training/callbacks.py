@@ -4,6 +4,8 @@ import pathlib
 import time
 from collections.abc import Callable
 
+import h5py
+import numpy as np
 import tensorflow as tf
 
 from tf_lift.io import atomic
@@ -93,8 +95,19 @@ class Validation(tf.keras.callbacks.Callback):
         # NaN compares as no improvement, so that diverged weights are never the best.
         if errors[self.monitor] < float(self.checkpoint.best_error):
             self.checkpoint.best_error.assign(errors[self.monitor])
-            with atomic.replacing(self.path) as temporary:
+            with atomic.replacing(self.path, read_back=_read_arrays) as temporary:
                 self.model.save_weights(temporary)
+
+
+def _read_arrays(path):
+    """Reads all arrays of an HDF5 file, which fails where the file is short."""
+
+    def read(_, item):
+        if isinstance(item, h5py.Dataset):
+            item.read_direct(np.empty(item.shape, item.dtype))
+
+    with h5py.File(path) as file:
+        file.visititems(read)
 
 
 class Checkpoints(tf.keras.callbacks.Callback):

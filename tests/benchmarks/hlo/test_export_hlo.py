@@ -65,7 +65,7 @@ def test_masks_of_both_kinds_share_a_program_and_repeat_few_poses(tmp_path, monk
 
     monkeypatch.setattr(export_hlo, "_EXAMPLE_POSES", 40)
 
-    def forward(prior, compiled):
+    def forward(prior, compiled, camera):
         def lift(landmarks, *visibility):
             total = tf.reduce_sum(landmarks, [1, 2])
             for mask in visibility:
@@ -113,7 +113,7 @@ def test_constants_that_are_captured_are_arguments(monkeypatch):
 
     held = tf.constant([[2.0, 3.0]])
 
-    def forward(prior, compiled):
+    def forward(prior, compiled, camera):
         return tf.function(lambda landmarks: {"moved": landmarks + held}, jit_compile=compiled)
 
     monkeypatch.setattr(programs, "forward", forward)
@@ -129,7 +129,7 @@ def test_arguments_that_the_compiler_took_for_constants_are_an_error(monkeypatch
     from benchmarks.hlo import export_hlo
     from benchmarks.lift import programs
 
-    def forward(prior, compiled):
+    def forward(prior, compiled, camera):
         return tf.function(
             lambda landmarks: {"moved": tf.zeros(tf.cast(landmarks[0, 0], tf.int32) * 0 + 3)},
             jit_compile=compiled,

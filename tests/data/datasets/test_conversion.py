@@ -190,7 +190,10 @@ def test_own_joints_are_kept(folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"output": "out.txt"}, "`output` must end in .npz, .bvh, .c3d, .csv. Received: 'out.txt'"),
+        (
+            {"output": "out.txt"},
+            "`output` must end in .npz, .bvh, .c3d, .csv, .glb, .trc. Received: 'out.txt'",
+        ),
         ({"output": "none/out.npz"}, "`output` must be in a folder that exists"),
         ({"output": "ours.npz", "paths": ["ours.npz"]}, "`output` must not be one of the files"),
         ({"fps": 0}, "`fps` must be positive. Received: 0"),
@@ -259,3 +262,49 @@ def test_the_cmu_clips_become_the_cmu_poses(shared_path, tmp_path):
         np.testing.assert_array_equal(found["fps"][ours], expected["fps"][theirs])
         assert {int(s) for s in found["subject"][ours]} == set(expected["subject"][theirs])
     np.testing.assert_array_equal(found["parents"], expected["parents"])
+
+
+def test_unit_and_height_are_in_every_report(folder):
+    result = conversion.convert(["."], "out.npz")
+    units = {clip.clip: clip.unit_mm for clip in result.clips}
+    assert units == {
+        "01_01": 10.0,
+        "02_01": 1000.0,
+        "S5_Posing": 1.0,
+        "x": 1.0,
+        "S1_Walking": 1000.0,
+    }
+    for clip in result.clips:
+        assert clip.height_mm == pytest.approx(1589, abs=2)
+
+
+@pytest.mark.parametrize("suffix", ["bvh", "c3d", "csv", "trc", "glb"])
+def test_one_clip_is_written_for_other_programs(folder, suffix):
+    if suffix == "glb":
+        pytest.importorskip("pygltflib", reason="needs the extra `gltf`")
+    result = conversion.convert(["01_01.bvh"], f"run.{suffix}")
+    (clip,) = result.clips
+    assert (clip.num_poses, clip.fps) == (60, 50.0)
+    assert clip.notes == ()  # Its bones are constant.
+    if suffix != "glb":
+        (found,) = readers.read(f"run.{suffix}", unit="cm" if suffix == "bvh" else None)
+        order = [found.joint_names.index(name) for name in H36M.joint_names]
+        np.testing.assert_allclose(found.positions[:, order], mocap_files.walk(60), atol=0.1)
+
+
+def test_what_constant_bones_change_is_reported(folder):
+    stretched = mocap_files.walk(30)
+    stretched[::2, 13, 2] -= 60.0
+    np.savez("a.npz", poses=stretched, fps=50.0)
+    (clip,) = conversion.convert(["a.npz"], "run.bvh").clips
+    assert "bones have constant lengths in .bvh: joints move by" in clip.notes[-1]
+    assert conversion.convert(["a.npz"], "run.trc").clips[0].notes == ()
+
+
+def test_own_joints_have_a_height_where_they_are_known(folder):
+    (clip,) = conversion.convert(["01_01.bvh"], "run.csv", skeleton="own").clips
+    assert clip.height_mm == pytest.approx(1589, abs=2)
+    paw = Motion(mocap_files.walk(9)[:, :2], ("paw", "tail"), (-1, 0), fps=50.0)
+    c3d.write(folder / "cat.c3d", paw)
+    (clip,) = conversion.convert(["cat.c3d"], "cat.csv", skeleton="own").clips
+    assert np.isnan(clip.height_mm)

@@ -170,7 +170,9 @@ def test_the_file_with_an_error_is_named(rng, tmp_path, change, message):
 def test_an_unknown_unit_must_be_given(rng, tmp_path):
     joints = [(name, parent, np.array(o) * 6.5, ch) for name, parent, o, ch in PERSON]
     text = to_text(joints, random_rows(rng, PERSON))
-    with pytest.raises(ValueError, match=r"09_01.bvh: the unit \(`unit_mm`\) must be given"):
+    with pytest.raises(
+        ValueError, match=r"09_01.bvh: the file\'s unit must be given \(`--unit`, .*1.59 mm"
+    ):
         read_text(tmp_path, text)
     assert read_text(tmp_path, text, unit_mm=1.3).positions.shape == (7, 18, 3)
 

@@ -107,7 +107,7 @@ def test_frame_times_give_whole_rates(frame_time, fps):
         ("Frames:2", "Frames: 0", "must have frames and channels. Received: 0 and 8"),
         (".0083333", "0", "line 27: the frame time must be positive. Received: '0'"),
         (".0083333", "x", "line 27: the frame time must be positive. Received: 'x'"),
-        ("8e0", "8,0", r"line 29: Xrotation of 'Bip01 L Thigh' in frame 0 of 2.*'8,0'"),
+        ("8e0", "8x0", r"line 29: Xrotation of 'Bip01 L Thigh' in frame 0 of 2.*'8x0'"),
         ("-5", "nan", r"line 31: Zrotation of 'mixamorig:Hips' in frame 1 of 2.*'nan'"),
         ("-5", "1e999", r"line 31: Zrotation of 'mixamorig:Hips' in frame 1 of 2.*'1e999'"),
         ("-7 -8", "", r"line 31: Yrotation of 'Bip01 L Thigh' in frame 1 of 2 must follow"),
@@ -133,3 +133,34 @@ def test_a_line_that_lost_a_number_is_named_where_it_is():
 def test_a_file_cut_anywhere_is_never_half_read(length):
     with pytest.raises(ValueError, match="^line [0-9]+: .*(end of the file|Received)"):
         bvh_text.parse(TEXT[:length])
+
+
+def test_decimal_commas_are_read_where_there_are_no_points():
+    commas = TEXT.replace("8e0", "8,5").replace(".0083333", ",0083333")
+    hierarchy, values, fps = bvh_text.parse(commas)
+    assert values[0, -1] == 8.5
+    assert fps == 120.0
+    with pytest.raises(ValueError, match=r"line 29: Xrotation of 'Bip01 L Thigh'.*'8,5'"):
+        bvh_text.parse(commas.replace("-5", "-5.0"))
+
+
+def test_numbers_that_run_together_are_read_with_a_note():
+    notes = []
+    _, values, _ = bvh_text.parse(TEXT.replace("-7 -8", "-7-8"), notes)
+    np.testing.assert_array_equal(values, bvh_text.parse(TEXT)[1])
+    assert notes == ["line 31 runs numbers together: '-7-8' is read as -7 and -8"]
+    # Exponents do not: nothing is split where the count is right.
+    assert bvh_text.parse(TEXT.replace("8e0", "8e-1"), notes)[1][0, -1] == 0.8
+    assert len(notes) == 1
+
+
+def test_the_first_numbers_that_run_together_are_named_where_more_is_wrong():
+    text = TEXT.replace("-7 -8", "-7-8 9 9")
+    with pytest.raises(ValueError, match=r"; line 31 runs numbers together: '-7-8'"):
+        bvh_text.parse(text)
+
+
+def test_offsets_run_together_too():
+    text = TEXT.replace("OFFSET 0 5 0", "OFFSET 0-5 0")
+    expected = bvh_text.parse(TEXT.replace("OFFSET 0 5 0", "OFFSET 0 -5 0"))[0].offsets
+    np.testing.assert_array_equal(bvh_text.parse(text)[0].offsets, expected)

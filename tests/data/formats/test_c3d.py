@@ -1,5 +1,8 @@
 """C3D files: those that ezc3d writes, and damaged ones, which must not crash the process."""
 
+import subprocess
+import sys
+
 import mocap_files
 import numpy as np
 import pytest
@@ -199,3 +202,74 @@ def test_a_missing_library_names_the_extra(tmp_path, monkeypatch):
         c3d.read(path)
     with pytest.raises(ImportError, match=r"writing .c3d files needs `pip"):
         c3d.write(path, Motion(POSES, NAMES, (-1,) * 17, fps=10.0))
+
+
+def write_segments(path, positions, names):
+    """Writes [T, S, 3] as the origins of segments, 4x4 matrices, as Theia3D does."""
+    import ezc3d
+
+    content = ezc3d.c3d()
+    content["parameters"]["POINT"]["RATE"]["value"] = [100.0]
+    content["parameters"]["POINT"]["UNITS"]["value"] = ["mm"]
+    content["data"]["points"] = np.zeros([4, 0, len(positions)])
+    content["data"]["meta_points"] = {
+        "residuals": np.zeros([1, 0, len(positions)]),
+        "camera_masks": np.zeros([7, 0, len(positions)], bool),
+    }
+    content.add_parameter("ROTATION", "LABELS", [f"{name}_4X4" for name in names])
+    content.add_parameter("ROTATION", "RATE", [100.0])
+    matrices = np.zeros([4, 4, len(names), len(positions)])
+    matrices[:] = np.eye(4)[:, :, None, None]
+    matrices[:3, 3] = positions.transpose(2, 1, 0)
+    content["data"]["rotations"] = matrices
+    content.write(str(path))
+    return path
+
+
+def test_segments_stand_for_markers_where_there_are_none(tmp_path):
+    path = write_segments(tmp_path / "throw.c3d", POSES, NAMES)
+    motion = c3d.read(path)
+    assert motion.joint_names == NAMES
+    assert motion.fps == 100.0
+    np.testing.assert_allclose(motion.positions, POSES, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["a.C3D", "a", "a.trial.c3d"])
+def test_the_file_has_the_name_that_was_asked_for(name, tmp_path):
+    c3d.write(tmp_path / name, Motion(POSES, NAMES, (-1,) * 17, fps=10.0))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    np.testing.assert_allclose(c3d.read(tmp_path / name).positions, POSES, rtol=1e-6)
+
+
+# Loading `tf_lift_command` first keeps TensorFlow from being loaded.
+WRITE_WITH_LITTLE_ROOM = """
+import resource, sys
+import tf_lift_command
+import numpy as np
+from tf_lift.data.formats import c3d
+from tf_lift.data.motion.clip import Motion
+clip = Motion(np.random.default_rng(0).normal(0, 500, [500, 3, 3]), "abc", (-1,) * 3, fps=10)
+for room in (0, 1000, 12_000):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+    try:
+        c3d.write(sys.argv[1], clip)
+    except OSError as error:
+        print(error)
+    else:
+        print("wrote")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no limit of file sizes")
+def test_a_full_disk_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.c3d"
+    path.write_text("old")
+    ran = subprocess.run(
+        [sys.executable, "-c", WRITE_WITH_LITTLE_ROOM, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.count(f"{path}: was not written whole") == 3, ran.stdout
+    assert path.read_text() == "old"
+    assert [file.name for file in tmp_path.iterdir()] == ["a.c3d"]

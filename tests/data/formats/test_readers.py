@@ -43,7 +43,10 @@ def test_arguments_override_the_file(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.txt", r"a.txt: must end in .amc, .bvh, .c3d, .cdf, .npz. Received: '.txt'"),
+        (
+            "a.txt",
+            r"a.txt: must end in .amc, .bvh, .c3d, .cdf, .npz, .trc, .csv, .npy. Received: '.txt'",
+        ),
         ("a.asf", r"Received: '.asf' \(a skeleton without motion: give its .amc files\)"),
         ("a", "must end in .*Received: ''"),
     ],

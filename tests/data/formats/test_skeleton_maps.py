@@ -129,8 +129,10 @@ def test_a_map_for_another_skeleton_is_refused(tmp_path):
 def test_a_file_or_a_map_that_is_not_there(tmp_path):
     with pytest.raises(FileNotFoundError, match="none.json"):
         skeleton_maps.to_skeleton(make(NAMES), "lsp14", tmp_path / "none.json")
-    with pytest.raises(ValueError, match=r"`map` must be a file or one of \['cmu_asf'"):
+    with pytest.raises(ValueError, match="`map` must be a file or one of cmu_asf, .*'cmu'"):
         skeleton_maps.get("cmu")
+    with pytest.raises(ValueError, match="`map` must be a file or one of cmu_asf, .*'vicon'"):
+        skeleton_maps.to_skeleton(make(NAMES), "h36m17", "vicon")
 
 
 def test_prefixes_are_not_needed_where_names_are_unique():
@@ -209,11 +211,12 @@ def test_known_joints_are_where_the_maps_of_cmu_have_them():
 
 
 def test_the_error_for_unknown_joints_lists_the_missing_ones():
-    names = [name for name in CGSPEED if name not in ("Neck1", "Head_end")]
+    names = [name for name in CGSPEED if name not in ("Neck1", "Head")]
     with pytest.raises(
         ValueError,
-        match="run_7: its joints fit no known map to h36m17 .*'cgspeed_bvh' it lacks Neck1, "
-        "Head_end. Received: the joints Hips, LHipJoint",
+        match="run_7: its joints fit no known map to h36m17, so `map` must be given; the nearest "
+        "is 'humanik': 15 of the 16 joints that it needs are there, it lacks Head. Received: the "
+        "joints Hips, LHipJoint",
     ):
         skeleton_maps.to_skeleton(make(names, clip="run_7"))
     with pytest.raises(ValueError, match="so `map` must be given. Received: the joints a, b"):

@@ -26,7 +26,15 @@ def test_longest_path_runs_between_two_ends():
 
 
 @pytest.mark.parametrize(
-    ("unit", "length"), [("mm", 1.0), ("cm", 10), ("m", 1000), ("inch", 25.4), ("cmu", 25.4 / 0.45)]
+    ("unit", "length"),
+    [
+        ("mm", 1.0),
+        ("cm", 10),
+        ("m", 1000),
+        ("inch", 25.4),
+        ("foot", 304.8),
+        ("cmu", 25.4 / 0.45),
+    ],
 )
 @pytest.mark.parametrize("size", [0.85, 1.0, 1.2])
 def test_unit_of_people_of_all_sizes(poses, unit, length, size):
@@ -36,7 +44,7 @@ def test_unit_of_people_of_all_sizes(poses, unit, length, size):
 
 def test_units_cannot_be_confused():
     low, high = body_frame.LONGEST_PATH_MM
-    units = sorted([1.0, 10.0, 1000.0, 25.4, 25.4 / 0.45])
+    units = sorted([1.0, 10.0, 1000.0, 25.4, 304.8, 25.4 / 0.45])
     assert high / low < np.min(np.array(units[1:]) / units[:-1])
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from tf_lift import skeletons
 from tf_lift.data.motion import pose_checks
+from tf_lift.data.synthetic import bodies
 from tf_lift.skeletons import COCO_17, H36M_17
 
 POSES = mocap_files.walk()
@@ -116,3 +117,42 @@ def test_a_reference_pose_is_not_part_of_the_motion():
     # Continuing noise is not a reference pose.
     posed[1::2, 16] += 900.0
     assert not pose_checks.has_starting_pose(posed, 120.0)
+
+
+def test_the_height_of_who_stands_somewhere_is_that_of_standing(poses):
+    standing = np.linalg.norm(poses[:, 10] - poses[:, [3, 6]].mean(axis=1), axis=-1)
+    height = pose_checks.height(poses, H36M_17)
+    assert height >= np.quantile(standing, 0.95)
+    assert height < 1.1 * standing.max()
+    assert pose_checks.height(2.0 * poses, H36M_17) == pytest.approx(2.0 * height)
+
+
+def test_the_height_of_who_sits_is_that_of_the_bones(poses):
+    straight = np.repeat(bodies.STANDING[None].astype(float), 5, axis=0)
+    sitting = straight.copy()
+    for hip, knee, ankle in ((1, 2, 3), (4, 5, 6)):
+        thigh = np.linalg.norm(straight[0, knee] - straight[0, hip])
+        sitting[:, knee] = sitting[:, hip] + [0.0, -thigh, 0.0]
+        shin = straight[0, ankle] - straight[0, knee]
+        sitting[:, ankle] = sitting[:, knee] + shin
+    assert np.linalg.norm(sitting[0, 10] - sitting[0, 3]) < 1400
+    assert pose_checks.height(sitting, H36M_17) == pytest.approx(
+        pose_checks.height(straight, H36M_17), rel=0.06
+    )
+
+
+def test_a_skeleton_without_a_head_has_no_height(poses):
+    trunk = skeletons.Skeleton("trunk", ("left_hip", "right_hip"), (-1, 0))
+    assert np.isnan(pose_checks.height(poses[:, [4, 1]], trunk))
+    assert pose_checks.check_height(float("nan")) == ""
+
+
+def test_odd_heights_are_remarked_and_impossible_ones_refused():
+    assert pose_checks.check_height(1300.0) == pose_checks.check_height(1800.0) == ""
+    remark = pose_checks.check_height(1082.0, 25.4)
+    assert remark.startswith("1,082 mm from ankles to head in the unit taken, inch: adults have")
+    assert "`--unit`" in remark
+    assert "37 mm" in pose_checks.check_height(1900.0, 37.0)
+    for height in (400.0, 2500.0):
+        with pytest.raises(ValueError, match="a person must have 550 to 2,400 mm from ankles"):
+            pose_checks.check_height(height)

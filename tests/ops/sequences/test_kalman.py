@@ -47,19 +47,19 @@ def test_likelihood_of_small_innovations_is_gaussian(rng):
     values *= 0.05  # Within three deviations, where the tail does not begin.
     motion = motions()["constant_velocity"]
     both = tf.nest.map_structure(lambda entry: tf.stack([entry, entry]), motion)
-    factors = np.array([1.0, 4.0])
+    levels = np.array([1.0, 4.0])
     found = kalman.log_likelihood(
-        tf.constant(values), tf.constant(variance), tf.constant(factors), both
+        tf.constant(values), tf.constant(variance), tf.constant(levels), both
     )
     expected = [
         sum(
             linear_motion.log_likelihood(
-                values[:, point, axis], factor * variance[:, point], *fields(motion, point)
+                values[:, point, axis], level + variance[:, point], *fields(motion, point)
             )
             for point in range(3)
             for axis in range(2)
         )
-        for factor in factors
+        for level in levels
     ]
     np.testing.assert_allclose(found, expected, rtol=1e-8)
 
@@ -70,7 +70,7 @@ def test_likelihood_of_gross_errors_is_that_of_full_matrices(rng):
     motion = motions()["constant_velocity"]
     one = tf.nest.map_structure(lambda entry: entry[tf.newaxis], motion)
     found = kalman.log_likelihood(
-        tf.constant(values), tf.constant(variance), tf.ones([1], tf.float64), one
+        tf.constant(values), tf.constant(variance), tf.constant([7.0], tf.float64), one
     )
     total = 0.0
     for point in range(3):
@@ -78,7 +78,7 @@ def test_likelihood_of_gross_errors_is_that_of_full_matrices(rng):
         transition = np.reshape(transition, [2, 2])
         noise = np.array([[noise[0], noise[1]], [noise[1], noise[2]]])
         mean, covariance = np.zeros([2, 2]), np.diag(start)
-        for value, spread in zip(values[:, point], variance[:, point], strict=True):
+        for value, spread in zip(values[:, point], 7.0 + variance[:, point], strict=True):
             if np.isfinite(spread):
                 innovation, own = value - mean[0], covariance[0, 0] + spread
                 square = np.mean(innovation**2) / own

@@ -23,18 +23,17 @@ def walk(rng, frames=60, activity=1.0):
 def test_noise_and_activity_are_found(rng, noise, activity):
     places = walk(rng, activity=activity)
     seen = places + noise * rng.standard_normal(places.shape)
-    weights = (rng.random(seen.shape[:2]) > 0.2).astype(float)
-    levels = landmark_smoothing.find_levels(
-        tf.constant(seen), tf.constant(weights), DENSITY, 1 / FPS
-    )
+    known = rng.random(seen.shape[:2]) > 0.2
+    extra = np.where(known, rng.choice([0.0, 30.0], known.shape) ** 2, np.inf)
+    seen += np.sqrt(np.where(known, extra, 0))[..., np.newaxis] * rng.standard_normal(seen.shape)
+    levels = landmark_smoothing.find_levels(tf.constant(seen), tf.constant(extra), DENSITY, 1 / FPS)
     assert abs(np.log2(levels.noise / noise)) < 0.6
     assert abs(np.log10(levels.activity / activity)) < 0.6
     smoothed, stddev = landmark_smoothing.smooth(
-        tf.constant(seen), tf.constant(weights), levels, DENSITY, 1 / FPS
+        tf.constant(seen), tf.constant(extra), levels, DENSITY, 1 / FPS
     )
     error = smoothed - places
-    known = weights > 0
-    assert np.std(error[known]) < 0.95 * noise
+    assert np.std(error[known & (extra == 0)]) < 0.95 * noise
     # The deviations hold, in gaps as well.
     for rows in (known, ~known):
         assert 0.7 < np.mean((error[rows] / stddev[rows][:, np.newaxis]) ** 2) < 1.5
@@ -42,21 +41,21 @@ def test_noise_and_activity_are_found(rng, noise, activity):
 
 def test_exact_landmarks_stay(rng):
     places = tf.constant(walk(rng))
-    weights = tf.ones([60, 4], tf.float64)
-    levels = landmark_smoothing.find_levels(places, weights, DENSITY, 1 / FPS)
+    extra = tf.zeros([60, 4], tf.float64)
+    levels = landmark_smoothing.find_levels(places, extra, DENSITY, 1 / FPS)
     assert levels.noise <= 1.0
-    smoothed, _ = landmark_smoothing.smooth(places, weights, levels, DENSITY, 1 / FPS)
+    smoothed, _ = landmark_smoothing.smooth(places, extra, levels, DENSITY, 1 / FPS)
     np.testing.assert_allclose(smoothed, places, atol=1.0)
 
 
 def test_gross_errors_are_replaced_and_move_no_other(rng):
     places = walk(rng, activity=0.1)
-    weights = tf.ones([60, 4], tf.float64)
+    extra = tf.zeros([60, 4], tf.float64)
     seen = places + 3 * rng.standard_normal(places.shape)
 
     def smooth(points):
-        levels = landmark_smoothing.find_levels(tf.constant(points), weights, DENSITY, 1 / FPS)
-        return landmark_smoothing.smooth(tf.constant(points), weights, levels, DENSITY, 1 / FPS)[0]
+        levels = landmark_smoothing.find_levels(tf.constant(points), extra, DENSITY, 1 / FPS)
+        return landmark_smoothing.smooth(tf.constant(points), extra, levels, DENSITY, 1 / FPS)[0]
 
     seen[20, 3] += 700.0
     error = np.abs(smooth(seen) - places)
@@ -70,12 +69,10 @@ def test_noise_is_found_among_gross_errors(rng):
     seen = places + noise * rng.standard_normal(places.shape)
     is_gross = rng.random([60, 4]) < 0.05
     seen[is_gross] += rng.uniform(-900, 900, [int(is_gross.sum()), 2])
-    weights = tf.ones([60, 4], tf.float64)
-    levels = landmark_smoothing.find_levels(tf.constant(seen), weights, DENSITY, 1 / FPS)
+    extra = tf.zeros([60, 4], tf.float64)
+    levels = landmark_smoothing.find_levels(tf.constant(seen), extra, DENSITY, 1 / FPS)
     assert abs(np.log2(levels.noise / noise)) < 1.1
-    smoothed, stddev = landmark_smoothing.smooth(
-        tf.constant(seen), weights, levels, DENSITY, 1 / FPS
-    )
+    smoothed, stddev = landmark_smoothing.smooth(tf.constant(seen), extra, levels, DENSITY, 1 / FPS)
     error = np.abs(smoothed - places).max(-1)
     assert np.sqrt(np.mean(error[~is_gross] ** 2)) < 2 * noise
     assert np.median(error[is_gross] / stddev[is_gross]) < 2
@@ -83,6 +80,6 @@ def test_noise_is_found_among_gross_errors(rng):
 
 def test_levels_of_two_frames_are_low(rng):
     levels = landmark_smoothing.find_levels(
-        tf.constant(rng.standard_normal([2, 4, 2])), tf.ones([2, 4], tf.float64), DENSITY, 0.1
+        tf.constant(rng.standard_normal([2, 4, 2])), tf.zeros([2, 4], tf.float64), DENSITY, 0.1
     )
     assert levels.noise <= 2.0

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import NDArray
 
+from tf_lift import skeletons
 from tf_lift.data.formats import skeleton_maps
 from tf_lift.data.motion import gaps, pose_checks
 from tf_lift.data.motion.clip import Motion
@@ -24,6 +25,7 @@ class ClipPoses:
         joint_names: Name of each joint.
         parents: Index of each joint's parent, -1 for a root.
         notes: Remarks for the user, one sentence each.
+        height_mm: Height from the ankles to the head, NaN if unknown.
     """
 
     poses: NDArray[np.float64]
@@ -32,6 +34,7 @@ class ClipPoses:
     joint_names: tuple[str, ...]
     parents: tuple[int, ...]
     notes: tuple[str, ...] = ()
+    height_mm: float = float("nan")
 
 
 def take(
@@ -70,7 +73,7 @@ def take(
     poses = to_joints(motion)
     hidden = gaps.affected(motion, to_joints)
     names = motion.joint_names if target is None else target.joint_names
-    notes = []
+    notes = list(motion.notes)
     start = int(pose_checks.has_starting_pose(poses, motion.fps))
     if start:
         notes.append("the first frame is a reference pose, not part of the motion: left out")
@@ -92,14 +95,31 @@ def take(
     rows, numbers = rows[good], numbers[good]
     if target is not None:
         notes += _check_human(poses[rows], target, up)
+    height_mm = _height(motion, poses, rows, target)
+    try:
+        doubt = pose_checks.check_height(height_mm, motion.unit_mm)
+    except ValueError as error:
+        raise ValueError(f"{error}; give the file's unit with `--unit`") from error
     return ClipPoses(
         poses=poses[rows],
         frame=numbers,
         fps=rate,
         joint_names=names,
         parents=motion.parents if target is None else target.parents,
-        notes=tuple(notes),
+        notes=(*notes, doubt) if doubt else tuple(notes),
+        height_mm=height_mm,
     )
+
+
+def _height(motion, poses, rows, target):
+    """Returns the height of the clip's person, NaN where the joints are not known."""
+    if target is None:
+        try:
+            target = skeletons.H36M_17
+            poses = skeleton_maps.to_skeleton(motion, target.name)
+        except ValueError:
+            return float("nan")
+    return pose_checks.height(poses[rows], target)
 
 
 def _hidden_note(hidden, rows, names, drop_bad_frames):

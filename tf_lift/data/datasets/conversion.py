@@ -8,7 +8,8 @@ import numpy as np
 
 from tf_lift import skeletons
 from tf_lift.data.datasets import clip_poses
-from tf_lift.data.formats import bvh, c3d, mocap, pose_csv, readers, skeleton_maps
+from tf_lift.data.formats import mocap, readers, skeleton_maps, writers
+from tf_lift.data.formats.writers import by_suffix
 from tf_lift.data.motion import frames
 from tf_lift.data.motion.clip import Motion
 
@@ -19,7 +20,8 @@ OWN = "own"
 # Poses per second by default: successive frames look alike, so a prior learns no more from 120
 # of them than from 10.
 DEFAULT_FPS = 10.0
-_WRITERS = {".bvh": bvh.write, ".c3d": c3d.write, ".csv": pose_csv.write}
+# Deviation that is not worth a note: BVH files have six digits, joint angles ten times this.
+_SMALL_MM = 0.5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +37,8 @@ class ClipReport:
         num_poses: Number of poses taken from the clip.
         fps: Poses per second.
         notes: Remarks for the user, one sentence each.
+        unit_mm: Length in mm of the unit in which the file was read.
+        height_mm: The person's height from the ankles to the head; NaN if its joints are unknown.
     """
 
     path: pathlib.Path
@@ -45,6 +49,8 @@ class ClipReport:
     num_poses: int
     fps: float
     notes: tuple[str, ...] = ()
+    unit_mm: float = float("nan")
+    height_mm: float = float("nan")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,8 +110,8 @@ def convert(
 
     Args:
         paths: Files, folders and patterns (`readers.find_files`).
-        output: File to write: .npz for any number of clips (`mocap.save_poses`); .bvh,
-            .c3d or .csv for a single one.
+        output: File to write: .npz for any number of clips (`mocap.save_poses`); .bvh, .c3d,
+            .csv, .glb or .trc for a single one (`writers`).
         fps: Poses per second; by default 10 for .npz and all frames for the others.
         skeleton: Name of the skeleton of the output, or "own" to keep the file's joints
             (not for .npz).
@@ -178,15 +184,15 @@ def convert(
         text = "\n".join(filter(None, credits)) if credit is None else credit
         _save(output, taken, reports, skeleton, text)
     else:
-        _write_single(output, taken[0], reports[0])
+        reports = [_write_single(output, taken[0], reports[0])]
     return Conversion(tuple(reports), tuple(skipped), output)
 
 
 def _check_output(output, skeleton):
     suffix = output.suffix.lower()
-    if suffix != ".npz" and suffix not in _WRITERS:
+    if suffix != ".npz" and suffix not in writers.SUFFIXES:
         raise ValueError(
-            f"`output` must end in .npz, {', '.join(_WRITERS)}. Received: {str(output)!r}"
+            f"`output` must end in .npz, {', '.join(writers.SUFFIXES)}. Received: {str(output)!r}"
         )
     if suffix == ".npz" and skeleton == OWN:
         raise ValueError(f"`skeleton` must be a known one for .npz. Received: {OWN!r}")
@@ -230,6 +236,8 @@ def _report(path, motion, poses, others):
         num_poses=len(poses.poses),
         fps=poses.fps,
         notes=notes,
+        unit_mm=float("nan") if motion.unit_mm is None else motion.unit_mm,
+        height_mm=poses.height_mm,
     )
 
 
@@ -251,7 +259,18 @@ def _save(output, taken, reports, skeleton, credit):
 
 
 def _write_single(output, clip, report):
+    """Writes a clip and returns its report, with a note on what the format cannot hold."""
     motion = Motion(
         clip.poses, clip.joint_names, clip.parents, clip.fps, report.clip, report.subject
     )
-    _WRITERS[output.suffix.lower()](output, motion)
+    writers.write_motion(output, motion)
+    if output.suffix.lower() not in by_suffix.OF_ANGLES:
+        return report
+    errors = by_suffix.constant_bone_errors(motion)
+    if errors.max() < _SMALL_MM:
+        return report
+    note = (
+        f"bones have constant lengths in {output.suffix}: joints move by {errors.mean():.1f} mm in "
+        f"the mean, {errors.max():.0f} mm at most; .c3d, .trc and .csv keep positions"
+    )
+    return dataclasses.replace(report, notes=(*report.notes, note))

@@ -51,19 +51,26 @@ def read(
         numbers, degrees = acclaim_text.parse_amc(text, skeleton)
         rotations, translations = _local_motion(skeleton, numbers, degrees)
         positions, _ = forward_kinematics.joint_positions(skeleton.parents, translations, rotations)
+        unit_mm = _unit_mm(skeleton, positions) if unit_mm is None else unit_mm
         positions = body_frame.to_mm_and_z_up(
             positions,
             rest_pose=_rest_pose(skeleton),
             joint_names=skeleton.joint_names,
             parents=skeleton.parents,
-            unit_mm=_unit_mm(skeleton, positions) if unit_mm is None else unit_mm,
+            unit_mm=unit_mm,
             up=up,
         )
     except ValueError as error:
         raise ValueError(f"{amc_path}: {error}") from error
     clip, subject = motion.labels_of(amc_path)
     return motion.Motion(
-        positions, skeleton.joint_names, skeleton.parents, fps, clip=clip, subject=subject
+        positions,
+        skeleton.joint_names,
+        skeleton.parents,
+        fps,
+        clip=clip,
+        subject=subject,
+        unit_mm=unit_mm,
     )
 
 

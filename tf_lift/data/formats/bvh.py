@@ -11,7 +11,7 @@ from tf_lift.data.motion import body_frame, forward_kinematics, joint_angles
 from tf_lift.data.motion import clip as motion
 from tf_lift.io import atomic
 
-__all__ = ["read", "write"]
+__all__ = ["read", "replay", "write"]
 
 # Unit of the writer, centimetres: the one that most programs assume for BVH files.
 WRITTEN_UNIT_MM = 10.0
@@ -58,12 +58,15 @@ def read(
     path = pathlib.Path(path)
     text = path.read_text(encoding="utf-8-sig", errors="replace")
     try:
-        hierarchy, values, fps = bvh_text.parse(text)
+        notes: list[str] = []
+        hierarchy, values, fps = bvh_text.parse(text, notes)
         if mend and cgspeed.is_damaged(hierarchy):
             if cgspeed.starts_at_rest(hierarchy, values):
                 values = values[1:]
             hierarchy = cgspeed.mend(hierarchy)
         positions = _positions(hierarchy, values)
+        if unit_mm is None:
+            unit_mm = body_frame.find_unit_mm(positions, hierarchy.parents)
         positions = body_frame.to_mm_and_z_up(
             positions,
             rest_pose=_rest_pose(hierarchy),
@@ -76,7 +79,14 @@ def read(
         raise ValueError(f"{path}: {error}") from error
     clip, subject = motion.labels_of(path)
     return motion.Motion(
-        positions, hierarchy.joint_names, hierarchy.parents, fps, clip=clip, subject=subject
+        positions,
+        hierarchy.joint_names,
+        hierarchy.parents,
+        fps,
+        clip=clip,
+        subject=subject,
+        unit_mm=unit_mm,
+        notes=tuple(notes),
     )
 
 
@@ -123,58 +133,78 @@ def _adds_to_offsets(hierarchy, translations, has_channel):
     return np.sum(size < 0.1 * lengths) > np.sum(change < 0.5 * lengths)
 
 
-def write(path, clip: motion.Motion) -> None:
+def replay(clip: motion.Motion, constant_bones: bool = False) -> joint_angles.Replay:
+    """Finds the joint angles of a clip, y up, in mm.
+
+    Args:
+        clip: The clip, with one root.
+        constant_bones: As for `joint_angles.solve`.
+
+    Returns:
+        The angles; the rest pose is the clip's tallest frame, set upright.
+
+    Raises:
+        ValueError: If the joints have several roots, as markers do.
+    """
+    if clip.parents.count(-1) != 1:
+        raise ValueError(
+            "`clip.parents` must have one root, or there are no joint angles; write markers as "
+            f"C3D, TRC or CSV. Received: {clip.parents.count(-1)} roots"
+        )
+    # From z up to y up.
+    positions = clip.positions[..., [0, 2, 1]] * [1.0, 1.0, -1.0]
+    rest_pose = _upright_pose(positions, clip.joint_names)
+    return joint_angles.solve(
+        positions, clip.joint_names, clip.parents, rest_pose, constant_bones=constant_bones
+    )
+
+
+def write(path, clip: motion.Motion, constant_bones: bool = False) -> None:
     """Writes a BVH file whose joint angles reproduce the positions of a clip.
 
     The file is in centimetres, y up, with Euler angles Z, X, Y. The rest pose is the clip's
     tallest frame, set upright. Reading the file gives the positions of any clip within
     0.1 mm: bones that cannot share a joint's rotation get an extra joint of zero length, and
     joints whose distance to their parent changes get position channels (see
-    `joint_angles.solve`). The format cannot hold the labels of clip and subject. Reading a
-    person smaller than an adult needs `unit_mm=10`.
+    `joint_angles.solve`). Many programs want bones of constant length instead: with
+    `constant_bones`, only the root has position channels, each bone keeps its direction and its
+    median length, and joints are off where lengths change. The format cannot hold the labels of
+    clip and subject. Reading a person smaller than an adult needs `unit_mm=10`.
 
     Args:
         path: File to write; it appears whole or not at all.
         clip: The clip, with one root.
+        constant_bones: Whether bones keep their lengths.
 
     Raises:
         ValueError: If the joints have several roots, as markers do, or a name cannot be
             written.
         OSError: If the file cannot be written.
     """
-    if clip.parents.count(-1) != 1:
-        raise ValueError(
-            "`clip.parents` must have one root, or there are no joint angles; write markers as "
-            f"C3D or CSV. Received: {clip.parents.count(-1)} roots"
-        )
+    solved = replay(clip, constant_bones)
     for name in clip.joint_names:
         if name.split() != name.split(" ") or set("{}") & set(name):
             raise ValueError(
                 "`clip.joint_names` must be words separated by single blanks, without braces, "
                 f"for a BVH file. Received: {name!r}"
             )
-    # From z up to y up.
-    positions = clip.positions[..., [0, 2, 1]] * [1.0, 1.0, -1.0]
-    replay = joint_angles.solve(
-        positions, clip.joint_names, clip.parents, _upright_pose(positions, clip.joint_names)
-    )
-    ends = _end_sites(replay)
+    ends = _end_sites(solved)
     channels = [
         () if end else (*(POSITIONS if moves else ()), *ROTATIONS)
-        for end, moves in zip(ends, replay.moves, strict=True)
+        for end, moves in zip(ends, solved.moves, strict=True)
     ]
     # Unwrap, so that angles do not jump by a full turn at +-180 degrees.
-    angles = np.rad2deg(np.unwrap(forward_kinematics.to_zxy(replay.rotations), axis=0))
+    angles = np.rad2deg(np.unwrap(forward_kinematics.to_zxy(solved.rotations), axis=0))
     columns = []
     for joint, names in enumerate(channels):
         if len(names) == 6:
-            columns.append(replay.translations[:, joint] / WRITTEN_UNIT_MM)
+            columns.append(solved.translations[:, joint] / WRITTEN_UNIT_MM)
         if names:
             columns.append(angles[:, joint])
     hierarchy = Hierarchy(
-        replay.joint_names,
-        replay.parents,
-        replay.offsets / WRITTEN_UNIT_MM,
+        solved.joint_names,
+        solved.parents,
+        solved.offsets / WRITTEN_UNIT_MM,
         tuple(channels),
         ends,
     )

@@ -7,6 +7,8 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
+from tf_lift.data.formats import bvh_numbers
+
 __all__ = ["CHANNELS", "Hierarchy", "compose", "frame_rate", "parse"]
 
 # Braces separate words even without a space. A colon does so only after "Frames" and "Time";
@@ -42,11 +44,17 @@ class Hierarchy:
         return tuple((name, channel) for name, channels in pairs for channel in channels)
 
 
-def parse(text: str) -> tuple[Hierarchy, NDArray[np.float64], float]:
+def parse(
+    text: str, notes: list[str] | None = None
+) -> tuple[Hierarchy, NDArray[np.float64], float]:
     """Parses the text of a BVH file.
+
+    Decimal commas are read as points. Two numbers without a space between them, as in
+    `0.0-7.5`, are read as two.
 
     Args:
         text: The file's content, with any white space between words and numbers.
+        notes: List to which remarks for the user are added.
 
     Returns:
         The hierarchy; the numbers `[T, C]`, one column per channel, in degrees and the
@@ -66,7 +74,9 @@ def parse(text: str) -> tuple[Hierarchy, NDArray[np.float64], float]:
     words.expect("Time:")
     frame_time = words.take("the frame time")
     fps = frame_rate(frame_time, words.line)
-    values = _values(lines[words.line :], words.line, hierarchy, num_frames)
+    values = bvh_numbers.read_rows(
+        lines[words.line :], words.line, hierarchy.columns, num_frames, notes
+    )
     return hierarchy, values, fps
 
 
@@ -86,11 +96,12 @@ def frame_rate(frame_time: str, line: int) -> float:
     >>> frame_rate(".0083333", 1), round(frame_rate("0.0333667", 1), 3)
     (120.0, 29.97)
     """
-    seconds = _float(frame_time)
+    frame_time = frame_time.strip().replace(",", ".")
+    seconds = bvh_numbers.to_float(frame_time)
     if not 0.0 < seconds < np.inf:
         raise ValueError(f"line {line}: the frame time must be positive. Received: {frame_time!r}")
     whole = round(1.0 / seconds)
-    last_digit = 10.0 ** float(Decimal(frame_time.strip()).as_tuple().exponent)
+    last_digit = 10.0 ** float(Decimal(frame_time).as_tuple().exponent)
     return float(whole) if whole and abs(1.0 / whole - seconds) < last_digit else 1.0 / seconds
 
 
@@ -169,9 +180,11 @@ class _Words:
         return int(word)
 
     def numbers(self, count, what):
-        words = [self.take(what) for _ in range(count)]
-        values = [_float(word) for word in words]
-        if not np.isfinite(values).all():
+        words: list[str] = []
+        while len(words) < count:
+            words += bvh_numbers.split(self.take(what))
+        values = [bvh_numbers.to_float(word) for word in words]
+        if len(words) > count or not np.isfinite(values).all():
             raise ValueError(f"line {self.line}: {what} must be {count} numbers. Received: {words}")
         return values
 
@@ -255,57 +268,3 @@ def _without_empty_ends(names, parents, offsets, channels, ends):
         tuple(channels[j] for j in kept),
         tuple(ends[j] for j in kept),
     )
-
-
-def _float(word):
-    try:
-        return float(word)
-    except ValueError:
-        return float("nan")
-
-
-def _values(lines, line_before, hierarchy, num_frames):
-    columns = hierarchy.columns
-    width = len(columns)
-    rows = [line.split() for line in lines]
-    counts = np.array([len(row) for row in rows], int)
-    words = [word for row in rows for word in row]
-
-    def line(index):
-        return line_before + 1 + int(np.searchsorted(np.cumsum(counts), index, side="right"))
-
-    def place(index):
-        joint, channel = columns[index % width]
-        return f"{channel} of {joint!r} in frame {index // width} of {num_frames}"
-
-    if not width or not num_frames:
-        raise ValueError(f"must have frames and channels. Received: {num_frames} and {width}")
-    if len(words) != num_frames * width:
-        filled = np.flatnonzero(counts)
-        odd = filled[counts[filled] != width]
-        # Where most lines hold one whole frame each, name the line that does not.
-        if len(filled) == num_frames and 0 < len(odd) <= len(filled) / 2:
-            raise ValueError(
-                f"line {line_before + 1 + odd[0]}: frame {np.searchsorted(filled, odd[0])} of "
-                f"{num_frames} must have {width} numbers. Received: {counts[odd[0]]}"
-            )
-        if len(words) < num_frames * width:
-            raise ValueError(
-                f"line {line(len(words) - 1) if words else line_before}: {place(len(words))} must "
-                "follow. Received: the end of the file"
-            )
-        raise ValueError(
-            f"must have {num_frames} frames of {width} numbers, as declared. "
-            f"Received: {len(words)} numbers, enough for {len(words) / width:.10g} frames"
-        )
-    try:
-        values = np.array(words, dtype=np.float64)
-    except ValueError:
-        values = np.array([_float(word) for word in words])
-    bad = np.flatnonzero(~np.isfinite(values))
-    if len(bad):
-        raise ValueError(
-            f"line {line(bad[0])}: {place(bad[0])} must be a finite number. "
-            f"Received: {words[bad[0]]!r}"
-        )
-    return values.reshape(num_frames, width)

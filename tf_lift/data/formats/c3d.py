@@ -4,6 +4,7 @@ import importlib.util
 import io
 import os
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -33,6 +34,8 @@ _UNITS = {
 }
 # The header counts frames in 16 bits; ezc3d drops any further frames.
 _MAX_FRAMES = 65535
+# Largest residual that a word holds next to seven cameras.
+_MAX_RESIDUAL = 127.0
 # Processor type in the parameters that stands for big-endian numbers.
 _BIG_ENDIAN = bytes([86])
 # The program that opens the file, and its time limit: seconds, and seconds per MB. On one core
@@ -52,7 +55,8 @@ def read(
     A marker is missing where its residual is negative, its position is NaN, or its position
     is exactly the origin although it is elsewhere at other times (some programs mark gaps
     this way). Markers that are never visible are left out. "Ann:LASI" becomes "LASI" if no
-    other marker has that name; markers without a name become "marker_12" by their index.
+    other marker has that name; markers without a name become "marker_12" by their index. Of a
+    file with segments instead of markers, as Theia3D writes it, the segments' origins are read.
 
     Args:
         path: The file.
@@ -77,6 +81,7 @@ def read(
     path = pathlib.Path(path)
     content = _load(path)
     try:
+        content = _with_segments(content)
         positions = _points(content)
         _check_whole(path, positions, float(content["scale"]))
         if unit_mm is None:
@@ -95,25 +100,30 @@ def read(
             fps=rate,
             clip=clip,
             subject=subject,
+            unit_mm=unit_mm,
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
 
 
-def write(path, motion: Motion) -> None:
+def write(path, motion: Motion, stddev=None) -> None:
     """Writes the joints or markers of a clip as the points of a C3D file.
 
     The file has 32-bit floats in millimetres, z up, as POINT:UNITS, X_SCREEN and Y_SCREEN
     state. Positions that were not measured (`gaps.MotionWithGaps`) have the residual -1. The
-    format cannot hold parents.
+    format cannot hold parents. The file is read back before it replaces an old one: on a full disk
+    ezc3d writes a short file without an error.
 
     Args:
         path: File to write; it appears whole or not at all.
         motion: The clip, at most 65,535 frames.
+        stddev: Standard deviation of each position, `[T, J]`, mm, for the residuals: whole mm, at
+            most 127; by default 0.
 
     Raises:
         ImportError: If `ezc3d` is not installed.
-        ValueError: If the clip is too long.
+        ValueError: If the clip is too long, or `stddev` has another shape.
+        OSError: If the file cannot be written.
     """
     ezc3d = extras.require("ezc3d", "writing .c3d files")
     if motion.num_frames > _MAX_FRAMES:
@@ -121,6 +131,14 @@ def write(path, motion: Motion) -> None:
             f"a C3D file holds at most {_MAX_FRAMES} frames. Received: {motion.num_frames}"
         )
     missing = gaps.missing_of(motion).T
+    residuals = np.zeros(missing.shape)
+    if stddev is not None:
+        if np.shape(stddev) != missing.T.shape:
+            raise ValueError(
+                f"`stddev` must have shape {list(missing.T.shape)}. Received: {np.shape(stddev)}"
+            )
+        rounded = np.nan_to_num(np.asarray(stddev, np.float64).T.round(), nan=0.0, posinf=0.0)
+        residuals = rounded.clip(0.0, _MAX_RESIDUAL)
     points = np.ones([4, motion.num_joints, motion.num_frames])
     points[:3] = np.where(missing, np.nan, motion.positions.transpose(2, 1, 0))
     content = ezc3d.c3d()
@@ -135,11 +153,30 @@ def write(path, motion: Motion) -> None:
     content.add_parameter("POINT", "Y_SCREEN", "+Z")
     content["data"]["points"] = points
     content["data"]["meta_points"] = {
-        "residuals": np.where(missing, -1.0, 0.0)[None],
-        "camera_masks": np.zeros([7, *missing.shape], bool),
+        "residuals": np.where(missing, -1.0, residuals)[None],
+        # The format has the residual in the low byte of a word and the cameras in the high one;
+        # ezc3d 1.7 exchanges them. A lift has no cameras to name, so both hold the residual, and
+        # ezc3d and other programs read the same.
+        "camera_masks": (residuals.astype(int) >> np.arange(7)[:, None, None]) & 1 == 1,
     }
-    with atomic.replacing(path) as temporary:
-        content.write(str(temporary))
+
+    def read_back(written):
+        found = _load(written)["points"]
+        expected = points[:3].transpose(2, 1, 0)
+        if found.shape != expected.shape:
+            raise ValueError(f"has {len(found)} frames instead of {len(expected)}")
+        seen = ~missing.T
+        if not np.allclose(found[seen], expected[seen], rtol=1e-6, atol=1e-3):
+            raise ValueError("has other positions than were written")
+
+    with atomic.replacing(path, read_back) as temporary:
+        # ezc3d adds ".c3d" to any name that does not end so, also to ".C3D".
+        with_ending = temporary.with_name(f"{temporary.name}.c3d")
+        try:
+            content.write(str(with_ending))
+            os.replace(with_ending, temporary)
+        finally:
+            with_ending.unlink(missing_ok=True)
 
 
 def _load(path):
@@ -168,6 +205,22 @@ def _load(path):
         raise ValueError(f"{path}: is damaged or truncated: {reason}")
     with np.load(io.BytesIO(process.stdout), allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
+
+
+def _with_segments(content):
+    """Puts the origins of segments in the place of markers, if the file has no markers."""
+    seen = np.isfinite(content["points"]).all(axis=2) & (content["residuals"] >= 0.0)
+    origins = content["segment_origins"]
+    if (seen & content["points"].any(axis=2)).any() or not origins.size:
+        return content
+    rate = float(content["segment_rate"])
+    return content | {
+        "points": origins,
+        "residuals": np.zeros(origins.shape[:2]),
+        "labels": np.array([re.sub("_4x4$", "", str(n), flags=re.I) for n in content["segments"]]),
+        "rate": rate if rate > 0.0 else content["rate"],
+        "units": content["units"] if str(content["units"][0]).strip() else np.array(["mm"]),
+    }
 
 
 def _points(content):

@@ -30,6 +30,7 @@ def main(path: str) -> bytes:
     residuals = content["data"]["meta_points"]["residuals"][0].T
     if residuals.shape != points.shape[:2]:
         residuals = np.zeros(points.shape[:2])
+    segments, origins = _segments(content)
     stream = io.BytesIO()
     np.savez(
         stream,
@@ -41,8 +42,26 @@ def main(path: str) -> bytes:
         scale=float(values("SCALE", [-1.0])[0]),
         x_screen=str(values("X_SCREEN", [""])[0]),
         y_screen=str(values("Y_SCREEN", [""])[0]),
+        segments=segments,
+        segment_origins=origins,
+        segment_rate=_segment_rate(content),
     )
     return stream.getvalue()
+
+
+def _segments(content):
+    """Returns names and origins [T, S, 3] of segments that the file gives as 4x4 matrices."""
+    matrices = content["data"].get("rotations")
+    if matrices is None or matrices.ndim != 4 or not matrices.size:
+        return np.array([], str), np.zeros([0, 0, 3])
+    labels = np.ravel(content["parameters"]["ROTATION"]["LABELS"]["value"]).astype(str)
+    return labels[: matrices.shape[2]], np.moveaxis(matrices[:3, 3], 0, 2).swapaxes(0, 1)
+
+
+def _segment_rate(content):
+    group = content["parameters"].get("ROTATION") or {}
+    rate = np.ravel(group["RATE"]["value"]) if "RATE" in group else []
+    return float(rate[0]) if len(rate) else 0.0
 
 
 def _limit_memory(size):

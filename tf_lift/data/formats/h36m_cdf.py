@@ -64,6 +64,7 @@ def read(
             fps=FPS if fps is None else fps,
             clip=clip,
             subject=subject,
+            unit_mm=1.0 if unit_mm is None else unit_mm,
         )
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

@@ -1,5 +1,6 @@
 """Reads motion-capture files of any known format, and finds them in folders."""
 
+import dataclasses
 import glob
 import os
 import pathlib
@@ -8,7 +9,16 @@ import zipfile
 import numpy as np
 
 from tf_lift import skeletons
-from tf_lift.data.formats import asf_amc, bvh, c3d, h36m_cdf, mocap, videopose3d
+from tf_lift.data.formats import (
+    asf_amc,
+    bvh,
+    c3d,
+    h36m_cdf,
+    mocap,
+    point_tables,
+    trc,
+    videopose3d,
+)
 from tf_lift.data.motion import frames, gaps
 from tf_lift.data.motion.clip import Motion
 from tf_lift.io import npz
@@ -16,7 +26,9 @@ from tf_lift.io import npz
 __all__ = ["SUFFIXES", "credit_of", "find_files", "read"]
 
 # Extensions of the files that hold clips; .asf files are read with their .amc files.
-SUFFIXES = (".amc", ".bvh", ".c3d", ".cdf", ".npz")
+SUFFIXES = (".amc", ".bvh", ".c3d", ".cdf", ".npz", ".trc")
+# Extensions that other files have too: read where they are named, not searched for in folders.
+NAMED_SUFFIXES = (".csv", ".npy")
 
 
 def find_files(paths, leave_out=None) -> list[pathlib.Path]:
@@ -24,8 +36,8 @@ def find_files(paths, leave_out=None) -> list[pathlib.Path]:
 
     Args:
         paths: List of files (kept as they are), folders (searched at any depth for files
-            with one of `SUFFIXES`), and patterns with `*`, `?`, `[` or `**` (unless a file
-            has that name). ASF files in the folder of an AMC file are left out.
+            with one of `SUFFIXES`, so not for .csv and .npy), and patterns with `*`, `?`, `[` or
+            `**` (unless a file has that name). ASF files in the folder of an AMC file are left out.
         leave_out: File to leave out of folders and patterns, such as the output.
 
     Returns:
@@ -64,8 +76,8 @@ def read(
     """Reads a motion-capture file of any known format.
 
     Args:
-        path: File with one of `SUFFIXES`. An npz file holds either `poses` (this library's)
-            or `positions_3d` (VideoPose3D's).
+        path: File with one of `SUFFIXES` or `NAMED_SUFFIXES`. An npz file holds either `poses`
+            (this library's) or `positions_3d` (VideoPose3D's).
         unit: Unit of the file, one of `frames.UNITS` or a number of mm; by default the one
             that the file or its format states.
         up: Axis of the file that points up, one of `frames.UP_AXES`; by default likewise.
@@ -102,8 +114,16 @@ def read(
         if "positions_3d.npy" in _members(path):
             return videopose3d.read(path, unit_mm=unit_mm, up=up, fps=fps)
         return _read_poses(path, unit_mm, up, fps)
+    if suffix == ".trc":
+        return [trc.read(path, unit_mm=unit_mm, up=up, fps=fps)]
+    if suffix == ".csv":
+        return [point_tables.read_csv(path, unit_mm=unit_mm, up=up, fps=fps)]
+    if suffix == ".npy":
+        return [point_tables.read_npy(path, unit_mm=unit_mm, up=up, fps=fps)]
     hint = " (a skeleton without motion: give its .amc files)" if suffix == ".asf" else ""
-    raise ValueError(f"{path}: must end in {', '.join(SUFFIXES)}. Received: {suffix!r}{hint}")
+    raise ValueError(
+        f"{path}: must end in {', '.join(SUFFIXES + NAMED_SUFFIXES)}. Received: {suffix!r}{hint}"
+    )
 
 
 def credit_of(path) -> str:
@@ -130,9 +150,7 @@ def _members(path):
 def _with_fps(motion, fps):
     if fps is None:
         return motion
-    return Motion(
-        motion.positions, motion.joint_names, motion.parents, fps, motion.clip, motion.subject
-    )
+    return dataclasses.replace(motion, fps=fps)
 
 
 def _read_poses(path, unit_mm, up, fps):
@@ -165,6 +183,7 @@ def _read_poses(path, unit_mm, up, fps):
                     fps=_rate(rates, rows, clip) if fps is None else fps,
                     clip=clip,
                     subject=subject,
+                    unit_mm=1.0 if unit_mm is None else unit_mm,
                 )
             )
     except ValueError as error:

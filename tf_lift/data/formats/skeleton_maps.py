@@ -16,11 +16,12 @@ A map is a JSON or YAML file with an entry for each joint of the target skeleton
 An entry is the name of a joint or marker of the file, a list of names (for their mean), or
 names with weights. Weights sum to 1 and may be negative: the `left_wrist` above lies on the
 line from LELB to LHAND, half its length beyond LHAND. A weight of 0 only requires a joint, to
-tell the map's file format from others. A prefix may be omitted where the name is unique
-without it: "Hips" finds "mixamorig:Hips". `name` is optional; other entries are comments.
+tell the map's file format from others. `{"first_of": [entry, entry, ...]}` stands for the first
+entry whose joints the file has. Prefixes, case and separators may differ where the name is
+unique without them: "LeftUpLeg" finds "mixamorig:LeftUpLeg" and "left_upleg" (`joint_names`).
+`name` is optional; other entries are comments.
 """
 
-import dataclasses
 import importlib.resources
 import json
 import pathlib
@@ -29,83 +30,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tf_lift import skeletons
+from tf_lift.data.formats import joint_names as naming
+from tf_lift.data.formats.skeleton_map import SkeletonMap, listed
 from tf_lift.data.motion.clip import Motion
 from tf_lift.io import extras
 
 __all__ = ["BUILT_IN", "SkeletonMap", "from_skeleton", "get", "guess", "load", "to_skeleton"]
 
 # The files in the folder `maps`, more specific ones first.
-BUILT_IN = ("cmu_asf", "cgspeed_bvh")
-
-
-@dataclasses.dataclass(frozen=True)
-class SkeletonMap:
-    """Weights that combine the joints of a file to the joints of a skeleton.
-
-    Attributes:
-        name: Name of the map in messages.
-        target: Name of the skeleton, one of `skeletons.SKELETONS`.
-        joints: For each joint of the skeleton, the weights of the file's joints.
-
-    Raises:
-        ValueError: If a joint of the skeleton is missing, a joint is not in the skeleton, or
-            weights are not finite or do not sum to 1.
-
-    >>> get("cmu_asf").joints["pelvis"]
-    {'lhipjoint': 0.5, 'rhipjoint': 0.5}
-    """
-
-    name: str
-    target: str
-    joints: dict[str, dict[str, float]]
-
-    def __post_init__(self):
-        expected = skeletons.get(self.target).joint_names
-        for joint, weights in self.joints.items():
-            if joint not in expected:
-                raise ValueError(f"{self.target} has no joint {joint!r}; it has {list(expected)}")
-            total = sum(weights.values())
-            if not abs(total - 1.0) < 1e-6:  # Not `>=`: NaN must not pass.
-                raise ValueError(f"weights of {joint!r} must sum to 1. Received: {total:g}")
-        missing = [joint for joint in expected if joint not in self.joints]
-        if missing:
-            raise ValueError(f"`joints` must have all joints of {self.target}. Missing: {missing}")
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """Returns the names of the file's joints that the map needs."""
-        return tuple(dict.fromkeys(name for row in self.joints.values() for name in row))
-
-    def matrix(self, joint_names) -> NDArray[np.float64]:
-        """Returns the weights as a matrix.
-
-        Args:
-            joint_names: Names of the `J` joints of a file.
-
-        Returns:
-            Array of shape `[joints of the target, J]`; its rows sum to 1.
-
-        Raises:
-            ValueError: If `joint_names` lacks a joint that the map needs.
-        """
-        column = _columns(joint_names)
-        matrix = np.zeros([len(self.joints), len(joint_names)])
-        for row, joint in zip(matrix, skeletons.get(self.target).joint_names, strict=True):
-            for source, weight in self.joints[joint].items():
-                if source not in column:
-                    raise ValueError(
-                        f"the map {self.name!r} needs {source!r} for {joint!r}. "
-                        f"Received: {', '.join(joint_names)}"
-                    )
-                row[column[source]] += weight
-        return matrix
-
-
-def _columns(joint_names):
-    """Returns the index of each name, also of names without prefix where those are unique."""
-    short = [name.rpartition(":")[2] for name in joint_names]
-    columns = {name: i for i, name in enumerate(short) if short.count(name) == 1}
-    return columns | {name: i for i, name in enumerate(joint_names)}
+BUILT_IN = (
+    "cmu_asf",
+    "cgspeed_bvh",
+    "humanik",
+    "xsens",
+    "xsens_segments",
+    "bandai_namco",
+    "unity",
+    "unreal",
+    "biped",
+    "ipi",
+    "motive",
+    "daz",
+    "deepmotion",
+    "smpl",
+    "kinect",
+    "theia",
+    "plug_in_gait",
+    "plug_in_gait_markers",
+    "qualisys_markers",
+    "openpose",
+    "mediapipe",
+)
 
 
 def to_skeleton(
@@ -159,7 +114,9 @@ def get(name: str) -> SkeletonMap:
         ValueError: If there is no such map.
     """
     if name not in BUILT_IN:
-        raise ValueError(f"`map` must be a file or one of {list(BUILT_IN)}. Received: {name!r}")
+        raise ValueError(
+            f"`map` must be a file or one of {', '.join(BUILT_IN)}. Received: {name!r}"
+        )
     file = importlib.resources.files("tf_lift.data.formats") / "maps" / f"{name}.json"
     return _from_content(json.loads(file.read_text(encoding="utf-8")), name)
 
@@ -190,7 +147,7 @@ def guess(joint_names, target: str = "h36m17") -> SkeletonMap:
     """Finds the map for a file by the names of its joints.
 
     The candidates are `BUILT_IN` and then the skeletons of the library. A map fits if the
-    file has all joints that it needs.
+    file has all joints that it needs, those of an alternative where it has several.
 
     Args:
         joint_names: Names of the file's joints.
@@ -201,14 +158,13 @@ def guess(joint_names, target: str = "h36m17") -> SkeletonMap:
 
     Raises:
         ValueError: If no map fits; the message lists the file's names and those missing for
-            the closest map.
+            the map of which the largest share of names fits.
 
     >>> guess(tf_lift.skeletons.H36M_32.joint_names).name
     'h36m32'
     """
     maps = _candidates(target)
-    column = _columns(joint_names)
-    missing = {found.name: [n for n in found.sources if n not in column] for found in maps}
+    missing = {found.name: found.missing(joint_names) for found in maps}
     fitting = [found for found in maps if not missing[found.name]]
     for found in fitting:
         # Prefer an exact match: the names of h36m17 are among those of h36m32.
@@ -217,15 +173,26 @@ def guess(joint_names, target: str = "h36m17") -> SkeletonMap:
             return found
     if fitting:
         return fitting[0]
-    closest = min(
-        maps, key=lambda found: len(missing[found.name]) / len(found.sources), default=None
-    )
-    hint = ""
-    if closest is not None and len(missing[closest.name]) < len(closest.sources):
-        hint = f"; for {closest.name!r} it lacks {', '.join(missing[closest.name])}"
     raise ValueError(
-        f"its joints fit no known map to {target} ({', '.join(missing) or 'there is none'}), so "
-        f"`map` must be given{hint}. Received: the joints {', '.join(joint_names)}"
+        f"its joints fit no known map to {target}, so `map` must be given"
+        f"{_hint(maps, missing, joint_names)}. Received: the joints {listed(joint_names)}"
+    )
+
+
+def _hint(maps, missing, joint_names):
+    """Returns the part of a message that names the map with most fitting names."""
+    persons = naming.people(joint_names)
+    if persons:
+        return f"; the names repeat for {', '.join(persons)}: export each person to a file"
+    needed = {found.name: len(found.for_file(joint_names).sources) for found in maps}
+    fits = {name: needed[name] - len(missing[name]) for name in needed}
+    if not any(fits.values()):
+        return ""
+    # By the share that fits, for maps need different numbers of joints.
+    nearest = max(fits, key=lambda name: fits[name] / needed[name])
+    return (
+        f"; the nearest is {nearest!r}: {fits[nearest]} of the {needed[nearest]} joints that it "
+        f"needs are there, it lacks {', '.join(missing[nearest])}"
     )
 
 
@@ -249,11 +216,17 @@ def load(path) -> SkeletonMap:
         The map.
 
     Raises:
-        ValueError: If the file is not a map; the message names the joint.
+        ValueError: If the file is not a map; the message names the joint. Also if there is no such
+            file and the name has no ending, as those of built-in maps.
         ImportError: If the file is YAML and PyYAML is not installed.
         OSError: If the file cannot be opened.
     """
     path = pathlib.Path(path)
+    if not path.suffix and not path.exists():
+        # A name, not a file.
+        raise ValueError(
+            f"`map` must be a file or one of {', '.join(BUILT_IN)}. Received: {str(path)!r}"
+        )
     text = path.read_text(encoding="utf-8")
     try:
         if path.suffix.lower() in (".yaml", ".yml"):
@@ -265,9 +238,31 @@ def load(path) -> SkeletonMap:
         else:
             # A syntax error is a ValueError that names line and column.
             content = json.loads(text, object_pairs_hook=_without_repetition)
-        return _from_content(content, path.stem)
+        return _with_bare_ends(_from_content(content, path.stem))
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
+
+
+def _with_bare_ends(found):
+    """Adds alternatives for end sites of zero length, which are no joints of their own.
+
+    Those lie at the joint above: `Head_end` is `Head`.
+    """
+    alternatives = dict(found.alternatives)
+    for joint, first in found.joints.items():
+        choices = (first, *alternatives.get(joint, ()))
+        if any(name.endswith("_end") for weights in choices for name in weights):
+            bare = [_add_up(weights) for weights in choices]
+            alternatives[joint] = (*choices[1:], *bare)
+    return SkeletonMap(found.name, found.target, found.joints, alternatives)
+
+
+def _add_up(weights):
+    total: dict[str, float] = {}
+    for name, weight in weights.items():
+        bare = name.removesuffix("_end")
+        total[bare] = total.get(bare, 0.0) + weight
+    return total
 
 
 def _without_repetition(pairs):
@@ -281,8 +276,24 @@ def _without_repetition(pairs):
 def _from_content(content, name):
     if not isinstance(content, dict) or not isinstance(content.get("joints"), dict):
         raise ValueError("must have `joints`, with an entry for each joint of the skeleton")
-    joints = {str(joint): _weights(joint, entry) for joint, entry in content["joints"].items()}
-    return SkeletonMap(str(content.get("name", name)), str(content.get("target", "h36m17")), joints)
+    choices = {str(joint): _choices(joint, entry) for joint, entry in content["joints"].items()}
+    return SkeletonMap(
+        str(content.get("name", name)),
+        str(content.get("target", "h36m17")),
+        {joint: found[0] for joint, found in choices.items()},
+        {joint: tuple(found[1:]) for joint, found in choices.items() if len(found) > 1},
+    )
+
+
+def _choices(joint, entry):
+    if isinstance(entry, dict) and set(entry) == {"first_of"}:
+        if not isinstance(entry["first_of"], list) or not entry["first_of"]:
+            raise ValueError(
+                f"`first_of` of {joint!r} must be a list of entries. "
+                f"Received: {entry['first_of']!r}"
+            )
+        return [_weights(joint, choice) for choice in entry["first_of"]]
+    return [_weights(joint, entry)]
 
 
 def _weights(joint, entry):
@@ -295,6 +306,7 @@ def _weights(joint, entry):
         if len(numbers) == len(entry):
             return {str(name): float(weight) for name, weight in entry.items()}
     raise ValueError(
-        f"the entry of {joint!r} must be a name, a list of names, or names with weights. "
+        f"the entry of {joint!r} must be a name, a list of names, names with weights, or "
+        "`first_of` with a list of these. "
         f"Received: {entry!r}"
     )

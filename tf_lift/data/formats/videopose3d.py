@@ -60,6 +60,7 @@ def read(
                 fps=h36m_cdf.FPS if fps is None else fps,
                 clip=label,
                 subject=subject,
+                unit_mm=1000.0 if unit_mm is None else unit_mm,
             )
         except ValueError as error:
             raise ValueError(f"{path}: {label}: {error}") from error

@@ -14,7 +14,8 @@ __all__ = ["LONGEST_PATH_MM", "find_unit_mm", "find_up", "longest_path", "to_mm_
 # The bounds admit people of 1.3 to 2.2 m. Their ratio is less than that of any two units below,
 # so at most one unit fits.
 LONGEST_PATH_MM = (1600.0, 3300.0)
-UNITS = ("mm", "cm", "m", "inch", "cmu")
+ADULT_PATH_MM = 2300.0
+UNITS = ("mm", "cm", "m", "inch", "foot", "cmu")
 # Cosine of the largest angle between an axis and the direction from feet to head: 25 degrees.
 CLEARLY_UP = 0.9
 HEAD = re.compile("head", re.IGNORECASE)
@@ -26,8 +27,8 @@ def find_unit_mm(positions, parents) -> float:
 
     The size is the longest path along bones between the ends of two limbs, from the median
     bone lengths of the clip. Paths of 1.6 to 3.3 m count as human. The candidates are
-    millimetres, centimetres, metres, inches, and the 1/0.45 inch of the CMU recordings; at
-    most one fits. Children under about 1.2 m can pass for adults in inches or fit no unit.
+    millimetres, centimetres, metres, inches, feet, and the 1/0.45 inch of the CMU recordings;
+    at most one fits. Children under about 1.2 m can pass for adults in inches or fit no unit.
 
     Args:
         positions: Array of shape `[T, J, 3]`, in the unit to find.
@@ -48,8 +49,10 @@ def find_unit_mm(positions, parents) -> float:
         if low <= length * frames.unit_length(unit) <= high:
             return frames.unit_length(unit)
     raise ValueError(
-        f"the unit (`unit_mm`) must be given: the longest path along the bones is {length:.4g} "
-        f"units, which is {low:g} to {high:g} mm in none of {list(UNITS)}. Received: None"
+        f"the file's unit must be given (`--unit`, `unit_mm`): the longest path along the bones is "
+        f"{length:.4g} units, which is {low:g} to {high:g} mm in none of {list(UNITS)}; "
+        f"an adult would be in a unit of about {ADULT_PATH_MM / length if length else 0.0:.3g} mm. "
+        "Received: None"
     )
 
 

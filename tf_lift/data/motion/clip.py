@@ -20,6 +20,8 @@ class Motion:
         fps: Frames per second.
         clip: Label of the clip; readers use the file's name without its extension.
         subject: Label of the person, empty if unknown.
+        unit_mm: Length in mm of the unit in which the file was read; `None` if it has no file.
+        notes: Remarks of the reader for the user, one sentence each.
 
     Raises:
         ValueError: If the shapes do not fit, a position is not finite, a name occurs twice,
@@ -36,6 +38,8 @@ class Motion:
     fps: float
     clip: str = ""
     subject: str = ""
+    unit_mm: float | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self):
         for name, value in (

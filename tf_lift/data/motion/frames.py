@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["UNITS", "UP_AXES", "to_z_up", "unit_length"]
+__all__ = ["UNITS", "UP_AXES", "to_z_up", "unit_length", "unit_name"]
 
 # Length in mm of each unit that the command line accepts. CMU's ASF files use 1/0.45 inch.
 UNITS = {
@@ -71,3 +71,18 @@ def unit_length(unit: str) -> float:
             f"`unit` must be one of {list(UNITS)}, or a number of mm. Received: {unit!r}"
         )
     return length
+
+
+def unit_name(length_mm: float) -> str:
+    """Returns the name of a unit for messages: one of `UNITS`, or a number of mm.
+
+    Args:
+        length_mm: Length of the unit in mm.
+
+    >>> unit_name(25.4), unit_name(37.0)
+    ('inch', '37 mm')
+    """
+    for name, length in UNITS.items():
+        if abs(length_mm / length - 1.0) < 1e-6:
+            return name
+    return f"{length_mm:.6g} mm"

@@ -35,7 +35,7 @@ class Replay:
     moves: NDArray[np.bool_]
 
 
-def solve(positions, joint_names, parents, rest_pose) -> Replay:
+def solve(positions, joint_names, parents, rest_pose, constant_bones: bool = False) -> Replay:
     """Finds joint rotations and bone lengths at rest that reproduce positions.
 
     - A joint with one bone gets the shortest rotation, relative to its parent, that gives the
@@ -47,7 +47,8 @@ def solve(positions, joint_names, parents, rest_pose) -> Replay:
     - A bone whose length changes by more than `RIGID_MM` gets its direction from rotations
       and its length from the `translations` of its end.
 
-    So every clip can be reproduced.
+    So every clip can be reproduced. With `constant_bones`, each bone keeps its length at rest and
+    its direction, so that joints are off where lengths change.
 
     Args:
         positions: Array of shape `[T, J, 3]`, mm.
@@ -55,6 +56,7 @@ def solve(positions, joint_names, parents, rest_pose) -> Replay:
         parents: Index of each joint's parent, -1 for the one root.
         rest_pose: Array of shape `[J, 3]`: the pose in which all rotations are 0. Its bone
             lengths are set to the medians of the clip.
+        constant_bones: Whether only the root moves in its parent's axes.
 
     Returns:
         `Replay` with the joints of `positions` and the extra ones.
@@ -64,6 +66,7 @@ def solve(positions, joint_names, parents, rest_pose) -> Replay:
         Crystallographica A32, 1976, for joints with several bones.
     """
     solver = _Solver(np.asarray(positions, np.float64), joint_names, parents, rest_pose)
+    solver.constant_bones = constant_bones
     identity = np.broadcast_to(np.eye(3), [len(solver.positions), 3, 3])
     solver.visit(list(parents).index(-1), -1, identity)
     return Replay(
@@ -77,6 +80,8 @@ def solve(positions, joint_names, parents, rest_pose) -> Replay:
 
 
 class _Solver:
+    constant_bones = False
+
     def __init__(self, positions, joint_names, parents, rest_pose):
         self.positions = positions
         self.joint_names = joint_names
@@ -113,6 +118,8 @@ class _Solver:
         else:
             offset = self.offsets[joint]
             translations = np.einsum("tji,tj->ti", parent_rotation, self.bones[:, joint])
+            if self.constant_bones:
+                translations = np.broadcast_to(offset, translations.shape)
         moves = parent < 0 or np.linalg.norm(translations - offset, axis=-1).max() > RIGID_MM
         local = parent_rotation.swapaxes(1, 2) @ rotation
         index = self._add(self.joint_names[joint], parent, offset, local, translations, moves)

@@ -8,12 +8,15 @@ from tf_lift.skeletons import Skeleton
 
 __all__ = [
     "FROZEN_SECONDS",
+    "HEIGHT_MM",
     "check_finite",
+    "check_height",
     "check_sides",
     "check_unit",
     "check_upright",
     "frozen_frames",
     "has_starting_pose",
+    "height",
 ]
 
 # Total bone length of a body (mm), the median over the poses: 3,700 to 4,300 for the adults of
@@ -22,6 +25,14 @@ __all__ = [
 TOTAL_BONE_LENGTH_MM = (1500.0, 9000.0)
 # Total bone length of an adult (mm), to rank the units that fit.
 ADULT_BONE_LENGTH_MM = 4100.0
+# Height of adults from the ankles to the head's top joint (mm): 1,456 to 1,581 for six of CMU's
+# people. People of 1.4 to 1.95 m have these. Outside, the unit is doubtful, or it is a child.
+HEIGHT_MM = (1300.0, 1800.0)
+# Heights outside are no person's: toddlers of 0.7 m, and the tallest people known.
+POSSIBLE_HEIGHT_MM = (550.0, 2400.0)
+# Ratio of the height to the length along the bones in people who stand: 0.93 to 0.975 in eight of
+# CMU's clips. A person who sits or bends all the time has a height by the bones alone.
+STANDING = 0.95
 # Lowest accepted share of poses with the head above the feet, further along z than along x or
 # y. In the CMU data it is 0.996, cartwheels and falls included, and at least 0.65 in each of
 # the 256 clips; where another axis is up, it is near 0.
@@ -40,6 +51,11 @@ MIN_FROZEN_FRAMES = 3
 # Speed (mm/s, relative to the root) that no joint of a person reaches. A baseball pitcher's
 # hand, the fastest known motion, reaches 40 m/s.
 MAX_SPEED = 50_000.0
+# Joints that stand for the head, in order of preference.
+_HEADS = ("head_top", "neck_nose", "nose", "neck")
+# Those that are at the height of the ears or above.
+_HEAD_TOPS = ("head_top", "nose")
+_SIDES = ("left", "right")
 
 
 def check_finite(poses: NDArray) -> None:
@@ -101,6 +117,71 @@ def total_bone_length(poses: NDArray, skeleton: Skeleton) -> float:
     return float(np.median(bones.sum(axis=1)))
 
 
+def height(poses: NDArray, skeleton: Skeleton) -> float:
+    """Computes a person's height from the ankles to the head.
+
+    It is the distance from the middle of the ankles to the head, in the tallest twentieth of the
+    poses. Where nobody stands, it is that of a standing person with the same bones.
+
+    Args:
+        poses: Array of shape `[N, L, 3]`.
+        skeleton: Skeleton of the joints.
+
+    Returns:
+        The height in the unit of the poses; NaN for a skeleton without head, shoulders, hips,
+        knees or ankles.
+    """
+    names = skeleton.joint_names
+    heads = [name for name in _HEAD_TOPS if name in names]
+    limbs = ("shoulder", "hip", "knee", "ankle")
+    if not heads or any(f"{side}_{limb}" not in names for side in _SIDES for limb in limbs):
+        return float("nan")
+    place = {name: poses[:, index] for index, name in enumerate(names)}
+    head = place[heads[0]]
+    shoulders, hips, knees, ankles = (
+        np.stack([place[f"{side}_{limb}"] for side in _SIDES]) for limb in limbs
+    )
+    standing = np.quantile(np.linalg.norm(head - ankles.mean(axis=0), axis=-1), 0.95)
+    pairs = [
+        (head, shoulders.mean(axis=0)),
+        (shoulders.mean(axis=0), hips.mean(axis=0)),
+        (hips, knees),
+        (knees, ankles),
+    ]
+    bones = sum(np.median(np.linalg.norm(a - b, axis=-1)) for a, b in pairs)
+    return float(max(standing, STANDING * bones))
+
+
+def check_height(height_mm: float, unit_mm: float | None = None) -> str:
+    """Checks a person's height, by which a wrong unit shows.
+
+    Args:
+        height_mm: As `height` returns it, in mm; NaN passes.
+        unit_mm: Length in mm of the unit in which the file was read, for the message.
+
+    Returns:
+        A remark for the user where the height is unusual, else an empty text.
+
+    Raises:
+        ValueError: If no person has that height.
+    """
+    low, high = HEIGHT_MM
+    if np.isnan(height_mm) or low <= height_mm <= high:
+        return ""
+    taken = "" if unit_mm is None else f" in the unit taken, {frames.unit_name(unit_mm)}"
+    measure = f"{height_mm:,.0f} mm from ankles to head{taken}"
+    lowest, highest = POSSIBLE_HEIGHT_MM
+    if not lowest <= height_mm <= highest:
+        raise ValueError(
+            f"a person must have {lowest:,.0f} to {highest:,.0f} mm from ankles to head. "
+            f"Received: {measure}"
+        )
+    return (
+        f"{measure}: adults have {low:,.0f} to {high:,.0f} mm; if this is one, give the file's "
+        "unit with `--unit`"
+    )
+
+
 def check_upright(poses: NDArray, skeleton: Skeleton) -> None:
     """Checks that z is up: that the head is above the feet in enough poses.
 
@@ -112,7 +193,7 @@ def check_upright(poses: NDArray, skeleton: Skeleton) -> None:
         ValueError: If z is not up; the message names the axis that seems to be.
     """
     names = skeleton.joint_names
-    heads = [n for n in ("head_top", "neck_nose", "nose", "neck") if n in names]
+    heads = [n for n in _HEADS if n in names]
     feet = [i for i, name in enumerate(names) if name.endswith("_ankle")]
     if not heads or not feet:
         return

@@ -4,6 +4,7 @@ Public: the functions of `__all__`, and `procrustes.align` and `procrustes.fit`.
 """
 
 from tf_lift.ops.errors import procrustes
+from tf_lift.ops.errors.landmark_errors import oks, pck
 from tf_lift.ops.errors.motion_errors import acceleration_error, mpjve
 from tf_lift.ops.errors.pose_errors import (
     landmark_error,
@@ -21,7 +22,9 @@ __all__ = [
     "mpjve",
     "n_mpjpe",
     "num_visible",
+    "oks",
     "pa_mpjpe",
+    "pck",
     "pck3d",
     "procrustes",
 ]

@@ -201,13 +201,13 @@ def _update(place, speed, p, r, s, value, variance):
     return place, speed, p * kept, r * kept, s - slope * r
 
 
-def log_likelihood(values, variance, factors, motion):
+def log_likelihood(values, variance, levels, motion):
     """Computes the log-likelihood of values under several levels of noise and of motion.
 
     Args:
         values: `[T, C, D]`, float64.
-        variance: `[T, C]`, float64: of the noise, up to the factor; infinite for missing ones.
-        factors: `[G]`, float64.
+        variance: `[T, C]`, float64: of the noise beyond the level; infinite for missing ones.
+        levels: `[G]`, float64: variance of the noise of all values.
         motion: `Motion` of `[G, C]`.
 
     Returns:
@@ -216,10 +216,10 @@ def log_likelihood(values, variance, factors, motion):
     References:
         docs/method.md, M43.
     """
-    return tf.stop_gradient(_compiled_log_likelihood(values, variance, factors, motion))
+    return tf.stop_gradient(_compiled_log_likelihood(values, variance, levels, motion))
 
 
-def _log_likelihood(values, variance, factors, motion):
+def _log_likelihood(values, variance, levels, motion):
     a, b, c, d = (entry[..., tf.newaxis] for entry in motion.transition)
     shape = tf.concat([tf.shape(motion.noise[0]), tf.shape(values)[-1:]], 0)
     zero = tf.zeros(shape, values.dtype)
@@ -227,7 +227,7 @@ def _log_likelihood(values, variance, factors, motion):
     dimension = tf.cast(tf.shape(values)[-1], values.dtype)
 
     def step(frame, total, place, speed, p, r, s):
-        noise = factors[:, tf.newaxis] * variance[frame]
+        noise = levels[:, tf.newaxis] + variance[frame]
         innovation = values[frame] - place
         known = tf.math.is_finite(noise)
         spread = tf.where(known, p + noise, 1)
@@ -248,7 +248,7 @@ def _log_likelihood(values, variance, factors, motion):
         return frame + 1, total, place, speed, *_predict((p, r, s), motion)
 
     start = (motion.start[0], no_spread, motion.start[1])
-    state = (0, tf.zeros_like(factors), zero, zero, *start)
+    state = (0, tf.zeros_like(levels), zero, zero, *start)
     return tf.while_loop(lambda frame, *_: frame < tf.shape(values)[0], step, state)[1]
 
 

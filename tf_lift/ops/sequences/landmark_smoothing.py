@@ -30,7 +30,7 @@ class Levels(NamedTuple):
     """Levels of a sequence, both scalars: they carry no gradient.
 
     Attributes:
-        noise: Standard deviation of each coordinate of the landmarks, mm on the person.
+        noise: Standard deviation of each coordinate of sure landmarks, mm on the person.
         activity: Power of the acceleration relative to that of the motion capture.
     """
 
@@ -38,7 +38,7 @@ class Levels(NamedTuple):
     activity: tf.Tensor
 
 
-def find_levels(landmarks, weights, density, interval) -> Levels:
+def find_levels(landmarks, extra, density, interval) -> Levels:
     """Finds the most likely noise of landmarks, with the liveliness of the person.
 
     Noise differs from one frame to the next, motion is smooth: 20 frames at 10 per second
@@ -46,7 +46,8 @@ def find_levels(landmarks, weights, density, interval) -> Levels:
 
     Args:
         landmarks: `[T, L, 2]`, float64, mm, finite.
-        weights: `[T, L]`, float64: 1 / variance of the noise, relative; 0 for missing ones.
+        extra: `[T, L]`, float64, mm^2: variance of a landmark beyond that of the noise that all
+            share; infinite for missing ones.
         density: `[L]`, float64: power of the joints' acceleration, mm^2/s^3.
         interval: Time between two frames, s.
 
@@ -58,19 +59,17 @@ def find_levels(landmarks, weights, density, interval) -> Levels:
     motion = kalman.constant_velocity(
         activities[:, np.newaxis] * density, interval, _POSITION_MM, _VELOCITY_MM
     )
-    likelihood = kalman.log_likelihood(
-        landmarks, _variance(weights), tf.constant(noises**2), motion
-    )
+    likelihood = kalman.log_likelihood(landmarks, extra, tf.constant(noises**2), motion)
     best = tf.argmax(likelihood - _PENALTY * np.log2(noises))
     return Levels(tf.gather(tf.constant(noises), best), tf.gather(tf.constant(activities), best))
 
 
-def smooth(landmarks, weights, levels, density, interval):
+def smooth(landmarks, extra, levels, density, interval):
     """Computes the landmarks that all frames together imply, for every frame.
 
     Args:
         landmarks: `[T, L, 2]`, float64, mm, finite.
-        weights: `[T, L]`, float64, see `find_levels`.
+        extra: `[T, L]`, float64, see `find_levels`.
         levels: `Levels`.
         density: `[L]`, float64.
         interval: Time between two frames, s.
@@ -85,7 +84,7 @@ def smooth(landmarks, weights, levels, density, interval):
     motion = kalman.constant_velocity(
         levels.activity * density, interval, _POSITION_MM, _VELOCITY_MM
     )
-    least = levels.noise**2 * _variance(weights)
+    least = levels.noise**2 + extra
     known = tf.math.is_finite(least)
     variance = least
     for limit in _OUTLIERS:
@@ -99,7 +98,3 @@ def smooth(landmarks, weights, levels, density, interval):
         variance = tf.where(is_outlier, tf.maximum(least, distance**2), least)
     mean, spread = kalman.smooth(landmarks, variance, motion)
     return mean, tf.sqrt(spread)
-
-
-def _variance(weights):
-    return tf.where(weights > 0, 1 / tf.where(weights > 0, weights, 1), np.inf)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tf_lift import skeletons
-from tf_lift.inference import keypoints
+from tf_lift.data.formats import keypoints
 
 LANDMARKS = np.arange(2 * 17 * 2, dtype=np.float64).reshape(2, 17, 2)
 SCORES = np.linspace(0.1, 1.0, 34).reshape(2, 17)
@@ -106,7 +106,7 @@ def test_csv_of_all_joints_is_of_their_skeleton(tmp_path, name, rng):
     _write_columns(tmp_path / "a.csv", [names[j] for j in order], values[:, order])
     found = keypoints.read_keypoints(tmp_path / "a.csv")
     # Joints of the same names and order are taken for those of the data set.
-    assert found.skeleton == ("h36m17" if name == "cmu17" else name)
+    assert found.skeleton == {"cmu17": "h36m17", "posenet17": "coco17"}.get(name, name)
     np.testing.assert_array_equal(found.landmarks, values)
 
 
@@ -120,18 +120,26 @@ def test_csv_of_joints_of_several_skeletons(tmp_path, rng):
     assert found.skeleton == "lsp14"
     np.testing.assert_array_equal(found.landmarks[:, 13], values[:, 12])
     assert np.isnan(found.landmarks[:, 12]).all()
-    with pytest.raises(ValueError, match="are not those of coco17"):
-        keypoints.read_keypoints(tmp_path / "a.csv", "coco17")
+    found = keypoints.read_keypoints(tmp_path / "a.csv", "coco17")
+    assert found.notes == ("columns of joints that coco17 has not were left out: head_top",)
     with pytest.raises(ValueError, match="`skeleton` must be one of"):
         keypoints.read_keypoints(tmp_path / "a.csv", "spider")
 
 
+def _people(values):
+    return {
+        "people": [{"person_id": [-1], "pose_keypoints_2d": v.ravel().tolist()} for v in values]
+    }
+
+
 @pytest.mark.parametrize(("joints", "name"), [(18, "openpose18"), (25, "openpose25"), (15, None)])
 def test_openpose_people(tmp_path, joints, name, rng):
-    values = rng.uniform(0.1, 1.0, [2, joints, 3])
+    values = rng.uniform(10.0, 100.0, [2, joints, 3]) * [1, 1, 0.01]
+    if joints == 25:
+        values[:, 1] = (values[:, 2] + values[:, 5]) / 2
+        values[:, 8] = (values[:, 9] + values[:, 12]) / 2
     values[1, 4] = 0
-    people = [{"person_id": [-1], "pose_keypoints_2d": row.ravel().tolist()} for row in values]
-    (tmp_path / "a.json").write_text(json.dumps({"version": 1.3, "people": people}))
+    (tmp_path / "a.json").write_text(json.dumps(_people(values)))
     found = keypoints.read_keypoints(tmp_path / "a.json")
     assert found.skeleton == name
     np.testing.assert_array_equal(found.scores, values[..., 2])
@@ -139,10 +147,24 @@ def test_openpose_people(tmp_path, joints, name, rng):
     np.testing.assert_array_equal(found.landmarks[0], values[0, :, :2])
 
 
+def test_25_joints_that_are_of_neither_skeleton_are_asked_for(tmp_path, rng):
+    values = rng.uniform(10.0, 100.0, [3, 25, 3]) * [1, 1, 0.01]
+    (tmp_path / "a.json").write_text(json.dumps(_people(values)))
+    with pytest.raises(ValueError, match=r"openpose25 .*openpose25b .*neither fits.*--skeleton"):
+        keypoints.read_keypoints(tmp_path / "a.json")
+    assert keypoints.read_keypoints(tmp_path / "a.json", "openpose25b").skeleton == "openpose25b"
+
+
+def test_frame_without_people_stays(tmp_path):
+    (tmp_path / "a_000000000007_keypoints.json").write_text('{"people": []}')
+    found = keypoints.read_keypoints(tmp_path / "a_000000000007_keypoints.json")
+    assert found.frames.tolist() == [7]
+    assert found.landmarks.shape[0] == 0
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.json", '{"people": []}', "no people"),
         ("a.json", '{"people": [{"hand": []}]}', "no 'pose_keypoints_2d'"),
         ("a.json", '{"people": [{"pose_keypoints_2d": [1, 2]}]}', "must hold keypoints"),
         ("a.json", "{", "must hold keypoints"),
@@ -158,12 +180,24 @@ def test_openpose_people(tmp_path, joints, name, rng):
         ("a.csv", "", "an empty file"),
         ("a.csv", "1,2,3\n4,5", r"different lengths: \[2, 3\]"),
         ("a.csv", "1,2,x,4", "must hold keypoints"),
-        ("a.csv", "1,2,3,4,5", "5 columns"),
+        ("a.csv", "1,2,3,4,5", "5 numbers, not 2 or 3"),
         ("a.csv", "tail_x,tail_y\n1,2", "not those of a skeleton"),
         ("a.csv", "nose_x\n1", "no column nose_y"),
         ("a.npy", "not numpy", "must hold keypoints"),
         ("a.npz", "not numpy", "must hold keypoints"),
-        ("a.txt", "1,2", "in a file .json, .npy, .npz, .csv"),
+        ("a.xml", "1,2", "in a file .json, .npy, .npz"),
+        ("a.txt", "0 0.5 0.5 0.1 0.1 " + "0.5 " * 25, "line 1: 25 numbers after class and box"),
+        ("a.json", "", "an empty file"),
+        ("a.json", '[{"keypoints": [1, 2', "line 1, column 21: the file ends early"),
+        ("a.json", '[{"image_id": 3, "keypoints": [1, 2, 3, 4]}, {"keypoints": [1]}]', "entry 1"),
+        ("a.json", '{"landmarks": [[1e300, 2], [3, 4]]}', "below 1,000,000 px. Received: 1e.300"),
+        (
+            "a.json",
+            '[{"image_id": 0, "keypoints": [5, 5, 90, 7, 7, 60]}]',
+            "from 0 to 1, or logits",
+        ),
+        ("a.trc", "PathFileType\n1", "TRC file with 2 lines"),
+        ("a.h5", "not HDF5", "damaged HDF5"),
     ],
 )
 def test_bad_files(tmp_path, name, content, message):
@@ -177,11 +211,11 @@ def test_bad_files(tmp_path, name, content, message):
 def test_bad_arrays(tmp_path):
     with pytest.raises(ValueError, match="which is none"):
         keypoints.read_keypoints(tmp_path / "nothing.npy")
-    np.savez(tmp_path / "a.npz", poses=LANDMARKS)
+    np.savez(tmp_path / "a.npz", first=LANDMARKS, second=LANDMARKS)
     with pytest.raises(ValueError, match="landmarks"):
         keypoints.read_keypoints(tmp_path / "a.npz")
     np.save(tmp_path / "a.npy", np.array([["x"]]))
-    with pytest.raises(ValueError, match="numbers expected"):
+    with pytest.raises(ValueError, match="must be numbers"):
         keypoints.read_keypoints(tmp_path / "a.npy")
     content = (tmp_path / "a.npz").read_bytes()
     (tmp_path / "a.npz").write_bytes(content[:100])
