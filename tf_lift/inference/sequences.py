@@ -93,6 +93,7 @@ def lift_file(
             f"Received: {path} with {len(result.scale)} poses, none with enough joints"
         )
     misfits.warn(result.misfit)
+    misfits.warn_of_camera(result, options.get("camera"))
     if output.suffix.lower() in (".json", ".npz", ".csv"):
         pose_files.write(result, output)
     else:
