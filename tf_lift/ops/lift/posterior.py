@@ -100,7 +100,7 @@ def find_hypotheses(joints_3d, probability, num_hypotheses):
         totals.append(total[:, 0])
         # Not a difference: the gradient of an improbable hypothesis is large, and its rounding
         # would drown that of a probable one.
-        remaining = tf.where(is_near, 0, remaining)
+        remaining = tf.where(is_near, tf.zeros_like(remaining), remaining)
     weights, totals = tf.stack(weights, 1), tf.stack(totals, 1)
     order = tf.argsort(totals, direction="DESCENDING", stable=True)
     weights, totals = (tf.gather(part, order, batch_dims=1) for part in (weights, totals))
