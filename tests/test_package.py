@@ -40,6 +40,7 @@ def test_wheel_holds_the_package_and_its_data(wheel):
             "*.py",
             "*.npz",
             "maps/*.json",
+            "schemas/*.json",
             "py.typed",
             "html/*.js",
             "html/*.css",
