@@ -33,7 +33,7 @@ class ClipViews:
 
     Attributes:
         views: `camera_views.CameraViews` of the frames of all clips, in order; `camera_index`
-            is that of the clip, and `cameras` have the pitch and roll of the middle frame.
+            is the clip's, and `cameras` have the pitch and roll of its middle frame.
         pitch: `[N]`, rad, in each frame.
         roll: `[N]`, rad.
         fps: Frames per second.

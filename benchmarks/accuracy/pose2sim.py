@@ -46,7 +46,7 @@ class View:
         landmarks: `[T, 25, 2]`, detections, px; NaN for a joint without one.
         scores: `[T, 25]`, the detector's confidence; 0 where there is no detection.
         exact: `[T, 25, 2]`, projections of `joints_3d`, px.
-        video: File of the camera's video, `None` if there is none.
+        video: The camera's video file, or `None` if it has none.
     """
 
     name: str

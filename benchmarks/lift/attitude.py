@@ -31,7 +31,7 @@ def attitude(batch, rounds, seconds, seed, advance) -> dict:
 
     Returns:
         Dict of `batch`, and `rows`: by kind of program, the figures of each visibility and
-        camera with its time over that of the level one of the same rounds, `times_level`.
+        camera. `times_level` is its time divided by the level camera's in the same rounds.
     """
     prior = tf_lift.PosePrior.load(_PRIOR)
     cameras = {

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from tf_lift.data.formats.keypoints import Keypoints, KeypointsError, read_keypoints
-from tf_lift.inference.tracking import Tracker
+from tf_lift.inference.tracking import Tracker, number_people
 
 __all__ = ["Keypoints", "KeypointsError", "identify", "read_keypoints"]
 
@@ -25,11 +25,8 @@ def identify(keypoints: Keypoints, fps: float) -> Keypoints:
     """
     if keypoints.tracked:
         return keypoints
-    frames, starts = np.unique(keypoints.frame, return_index=True)
     person = np.zeros(len(keypoints.frame), np.int64)
-    if len(frames) < len(person):
-        tracker = Tracker(fps)
-        for frame, rows in zip(frames, np.split(np.arange(len(person)), starts[1:]), strict=True):
-            found = keypoints.landmarks[rows], keypoints.scores[rows]
-            person[rows] = tracker.update(int(frame), *found)
+    if len(np.unique(keypoints.frame)) < len(person):
+        found = keypoints.frame, keypoints.landmarks, keypoints.scores
+        person = number_people(Tracker(fps), *found)
     return dataclasses.replace(keypoints, person=person, tracked=True)

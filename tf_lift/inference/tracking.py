@@ -6,7 +6,7 @@ import math
 import numpy as np
 import scipy.optimize
 
-__all__ = ["Tracker", "similarity"]
+__all__ = ["Tracker", "number_people", "similarity"]
 
 # Deviation of a joint from where motion puts it, over the root of the person's area: at once, and
 # its growth per second since the person was seen. People walk three of these roots in a second, so
@@ -166,6 +166,27 @@ class Tracker:
                 identity, time_s, time_s, landmarks - centre, centre, np.zeros(2), _size(landmarks)
             )
         )
+
+
+def number_people(tracker: Tracker, frame, landmarks, weights) -> np.ndarray:
+    """Returns the numbers of people in all frames of a source.
+
+    Args:
+        tracker: A new one.
+        frame: `[N]`, int: frame of each person, sorted.
+        landmarks: `[N, L, 2]`, px, NaN where a joint is missing.
+        weights: `[N, L]`: confidence of each joint.
+
+    Returns:
+        `[N]`, int.
+    """
+    frames, starts = np.unique(frame, return_index=True)
+    numbers = np.zeros(len(frame), np.int64)
+    # Of no frames there would be an end without a start.
+    for number, start, end in zip(frames, starts, [*starts[1:], len(frame)], strict=False):
+        rows = slice(start, end)
+        numbers[rows] = tracker.update(int(number), landmarks[rows], weights[rows])
+    return numbers
 
 
 def _follow(track, landmarks, time_s):

@@ -9,7 +9,7 @@ import numpy as np
 
 from tf_lift.inference.people.regions import Region
 from tf_lift.inference.people_finders import FoundPerson, PeopleFinder
-from tf_lift.inference.tracking import Tracker
+from tf_lift.inference.tracking import Tracker, number_people
 from tf_lift.inference.videos import Frame
 from tf_lift.io import npz
 
@@ -70,11 +70,7 @@ class VideoPeople:
 
     def identify(self, tracker: Tracker) -> np.ndarray:
         """Returns the number `[N]` of each person, the same in all frames."""
-        numbers = np.zeros(len(self.frame), np.int64)
-        for frame in np.unique(self.frame):
-            rows = np.flatnonzero(self.frame == frame)
-            numbers[rows] = tracker.update(int(frame), self.landmarks[rows], self.scores[rows])
-        return numbers
+        return number_people(tracker, self.frame, self.landmarks, self.scores)
 
     def spread(self, rows, frames) -> "VideoPeople":
         """Returns one person in all of some frames: NaN, and scores of 0, where not seen.
